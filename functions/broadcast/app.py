@@ -1,0 +1,16 @@
+"""Move what is ready in a topic's queue to its log, and push it to the subscriptions."""
+
+from http import HTTPStatus
+
+from broker import api, broadcasts, deliveries
+
+app = api.Application()
+handler = app.handler
+
+
+@app.route("POST /topics/{topic}/broadcast", scope="broadcast")
+def broadcast(call: api.Call) -> api.Answer:
+    moved = broadcasts.broadcast(call.topic)
+    call.count = moved.messages
+    deliveries.run(call.topic)
+    return api.ok(moved, HTTPStatus.ACCEPTED)

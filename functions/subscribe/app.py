@@ -1,0 +1,63 @@
+"""Keep the webhooks that a topic's broadcasts go to."""
+
+from http import HTTPStatus
+from typing import Annotated
+from uuid import UUID
+
+import msgspec
+
+from broker import api, subscriptions
+
+app = api.Application()
+handler = app.handler
+
+
+class Page(msgspec.Struct, forbid_unknown_fields=True):
+    """The query of a list of subscriptions."""
+
+    limit: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 100
+    after: UUID | None = None
+
+
+class Url(msgspec.Struct, forbid_unknown_fields=True):
+    """The query of an unsubscribe by url."""
+
+    url: str
+
+
+@app.route("POST /topics/{topic}/subscriptions", scope="subscribe")
+def subscribe(call: api.Call) -> api.Answer:
+    found = subscriptions.subscribe(call.topic, call.body(subscriptions.Subscribe))
+    answer = {"id": found.id, "broadcast": found.broadcast}
+    if found.created:
+        return api.ok({**answer, "secret": found.secret}, HTTPStatus.CREATED)
+    return api.ok(answer)
+
+
+@app.route("GET /topics/{topic}/subscriptions", scope="subscribe")
+def list_subscriptions(call: api.Call) -> api.Answer:
+    page = call.query(Page)
+    return api.page(subscriptions.listed(call.topic, page.after, page.limit), page.limit, "id")
+
+
+@app.route("DELETE /topics/{topic}/subscriptions", scope="subscribe")
+def unsubscribe_url(call: api.Call) -> api.Answer:
+    subscriptions.unsubscribe(call.topic, url=call.query(Url).url)
+    return api.no_content()
+
+
+@app.route("GET /topics/{topic}/subscriptions/{id}", scope="subscribe")
+def read(call: api.Call) -> api.Answer:
+    return api.ok(subscriptions.read(call.topic, call.id()))
+
+
+@app.route("PATCH /topics/{topic}/subscriptions/{id}", scope="subscribe")
+def change(call: api.Call) -> api.Answer:
+    subscriptions.change(call.topic, call.id(), call.body(subscriptions.Change))
+    return api.ok(subscriptions.read(call.topic, call.id()))
+
+
+@app.route("DELETE /topics/{topic}/subscriptions/{id}", scope="subscribe")
+def unsubscribe(call: api.Call) -> api.Answer:
+    subscriptions.unsubscribe(call.topic, call.id())
+    return api.no_content()

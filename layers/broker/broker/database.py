@@ -1,0 +1,136 @@
+"""One kept connection to PostgreSQL, in autocommit: a call is one statement, one round trip, one commit."""
+
+import contextlib
+import select
+import time
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, TypeVar
+
+import msgspec
+import psycopg
+from psycopg.abc import Buffer
+from psycopg.adapt import Loader
+from psycopg.rows import kwargs_row
+
+from broker import deadlines, settings
+from broker.errors import BrokerError, Conflict, DatabaseAway, Fault, InvalidInput, NotFound
+
+Row = TypeVar("Row")
+
+IDLE_SECONDS = 55  # the server ends a session after 60: idle environments must not keep a database awake
+OPTIONS = (
+    "-c TimeZone=UTC -c statement_timeout=10s -c idle_in_transaction_session_timeout=10s -c idle_session_timeout=60s"
+)
+
+# What the verbs raise, and what PostgreSQL says when a document or a setting cannot be.
+REFUSALS: Mapping[str, type[BrokerError]] = {
+    "BR400": InvalidInput,
+    "BR404": NotFound,
+    "BR409": Conflict,
+    "22P02": InvalidInput,  # invalid_text_representation: json that msgspec let by
+    "22P05": InvalidInput,  # untranslatable_character
+}
+# Connection failures, resources, operator intervention, and what a lock or the statement time-out ends: say "again".
+AWAY = ("08", "53", "57", "58", "55P03", "40001", "40P01", "25P0")
+
+
+class RawLoader(Loader):
+    """Leave json as the octets that it is."""
+
+    def load(self, data: Buffer) -> msgspec.Raw:
+        return msgspec.Raw(bytes(data))
+
+
+class Database:
+    """A connection that is made when first used, and made again when it was idle for long or has been lost."""
+
+    def __init__(self, url: Callable[[], str]) -> None:
+        self._url = url
+        self._connection: psycopg.Connection[Any] | None = None
+        self._used_at = 0.0
+
+    def call(self, statement: str, values: Mapping[str, object], row: Callable[..., Row]) -> list[Row]:
+        """Run one statement and return its rows, each made by `row` from its columns by name.
+
+        Raises InvalidInput, NotFound or Conflict when a verb refuses, DatabaseAway when there is no answer: whether the
+        statement took effect is then unknown.
+        """
+        with _worded():
+            connection = self._alive()
+            with connection.cursor(row_factory=kwargs_row(row)) as cursor:
+                rows = cursor.execute(statement.encode(), values).fetchall()
+            self._used_at = time.time()
+            return rows
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[psycopg.Connection[Any]]:
+        """Open a transaction for the statements of a migration."""
+        with _worded():
+            connection = self._alive()
+            with connection.transaction():
+                yield connection
+
+    def close(self) -> None:
+        """Close the connection; the next call opens another."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _alive(self) -> psycopg.Connection[Any]:
+        connection = self._connection
+        # wall-clock time: a frozen environment's monotonic clock may have stood still
+        if connection is None or abs(time.time() - self._used_at) > IDLE_SECONDS or _ended(connection):
+            self.close()
+            connection = self._connection = _connect(self._url())
+        return connection
+
+
+def _connect(url: str) -> psycopg.Connection[Any]:
+    proxy = settings.current().database_proxy
+    wait = int(max(1, min(60, deadlines.left())))  # a database that sleeps lets the connection wait until it is awake
+    connection = psycopg.connect(
+        url,
+        autocommit=True,
+        connect_timeout=wait,
+        application_name="broker",
+        prepare_threshold=None if proxy else 2,
+        options=None if proxy else OPTIONS,
+    )
+    connection.adapters.register_loader("json", RawLoader)
+    return connection
+
+
+def _ended(connection: psycopg.Connection[Any]) -> bool:
+    """Whether the server has ended the session: then its socket has something to read, an error or its end."""
+    if connection.closed:
+        return True
+    poll = select.poll()
+    poll.register(connection.fileno(), select.POLLIN)
+    return bool(poll.poll(0))
+
+
+@contextlib.contextmanager
+def _worded() -> Iterator[None]:
+    """Turn what psycopg raises into the broker's errors; what is left is a fault of ours."""
+    try:
+        yield
+    except psycopg.Error as error:
+        code = error.sqlstate or ("08" if isinstance(error, psycopg.OperationalError) else "")
+        if refusal := REFUSALS.get(code):
+            detail = error.diag.message_primary
+            hint = error.diag.message_hint
+            faults = msgspec.json.decode(error.diag.message_detail or "[]", type=list[Fault]) if code == "BR400" else []
+            raise refusal(f"{detail}; {hint}" if hint else detail, faults=faults) from None
+        if code.startswith(AWAY):
+            raise DatabaseAway from error
+        raise
+
+
+def ping() -> None:
+    """Raise DatabaseAway unless the database answers."""
+    call("SELECT 1 AS one", {}, dict)
+
+
+functions = Database(lambda: settings.current().database_url)
+owner = Database(lambda: settings.current().owner_database_url)
+call = functions.call

@@ -1,0 +1,163 @@
+"""Publish messages, and look at them without taking them."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Annotated
+from uuid import UUID
+
+import msgspec
+
+from broker import bodies, database
+from broker.errors import Fault, NotFound, TooLarge
+
+MAX_BYTES = 256 * 1024  # of content and attributes, octets as sent
+MAX_BATCH = 1000
+
+Topic = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9._-]{1,128}$")]
+Label = Annotated[str, msgspec.Meta(min_length=1, max_length=256)]
+
+
+class Message(msgspec.Struct, forbid_unknown_fields=True):
+    """What a producer publishes: any JSON as content, and labels that the broker stores and hands on."""
+
+    content: msgspec.Raw
+    sender: Label | None = None
+    key: Label | None = None
+    attributes: Annotated[dict[Label, str], msgspec.Meta(max_length=100)] | None = None
+
+
+class Batch(msgspec.Struct, forbid_unknown_fields=True):
+    """Messages that are published all or none."""
+
+    messages: Annotated[list[Message], msgspec.Meta(min_length=1, max_length=MAX_BATCH)]
+
+
+class _Shape(msgspec.Struct):
+    messages: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+
+
+class Browse(msgspec.Struct, forbid_unknown_fields=True):
+    """The query of a list of messages."""
+
+    limit: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 100
+    after: Annotated[str, msgspec.Meta(pattern=r"^\d{1,18}\.[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """What a producer's request says: the octets of a JSON array of messages, and whether it was a batch."""
+
+    document: str
+    many: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """The ids of stored messages, in the order given; `auto` when the topic broadcasts by itself."""
+
+    ids: list[UUID]
+    auto: bool
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingMessage:
+    """A message that waits in its queue. `ready_at` lies ahead while it is on lease or delayed."""
+
+    id: UUID
+    content: msgspec.Raw
+    sender: str
+    key: str | None
+    attributes: msgspec.Raw | None
+    created_at: datetime
+    ready_at: datetime
+    leased_at: datetime | None
+    receives: int
+
+
+@dataclass(frozen=True, slots=True)
+class TracedMessage:
+    """One message and its fate: waiting, leased, dead, broadcast (its place in the log is `seq`) or consumed."""
+
+    id: UUID
+    content: msgspec.Raw
+    sender: str
+    key: str | None
+    attributes: msgspec.Raw | None
+    created_at: datetime
+    fate: str
+    ready_at: datetime | None
+    leased_at: datetime | None
+    receives: int | None
+    died_at: datetime | None
+    reason: str | None
+    seq: int | None
+
+
+def publication(body: bytes) -> Publication:
+    """Read one message, or `{"messages": […]}`. Raises InvalidInput, or TooLarge for a message over 256 KiB.
+
+    The publisher's octets stay as they are: what was checked here is handed on, not written anew.
+    """
+    shape = bodies.decode(body, _Shape)
+    if shape.messages is msgspec.UNSET:
+        messages = [bodies.decode(body, Message)]
+        document = f"[{body.decode()}]"
+    else:
+        messages = bodies.decode(body, Batch).messages
+        document = bytes(shape.messages).decode()
+    faults = [
+        Fault(f"the message is over {MAX_BYTES} octets", f"/messages/{nth}" if shape.messages else "")
+        for nth, message in enumerate(messages)
+        if len(bytes(message.content)) + len(msgspec.json.encode(message.attributes)) > MAX_BYTES
+    ]
+    if faults:
+        raise TooLarge(faults=faults)
+    return Publication(document, many=shape.messages is not msgspec.UNSET)
+
+
+def publish(topic: str, publication: Publication, sender: str) -> Published:
+    """Store the messages in the topic's queue, all or none, creating the topic. `sender` stands where none is named."""
+    [published] = database.call(
+        "SELECT ids, auto FROM broker.publish_batch(%(topic)s, %(messages)s::json, %(sender)s)",
+        {"topic": topic, "messages": publication.document, "sender": sender},
+        Published,
+    )
+    return published
+
+
+def browse(topic: str, wish: Browse) -> tuple[list[WaitingMessage], str | None]:
+    """List what waits, in the order in which it will be taken, and where to go on (None: that was all).
+
+    Raises NotFound for an unknown topic. A message that is leased or released meanwhile changes its place.
+    """
+    ready_at, after = None, None
+    if wish.after:
+        microseconds, after = wish.after.split(".")
+        ready_at = _EPOCH + timedelta(microseconds=int(microseconds))
+    found = database.call(
+        "SELECT id, content, sender, key, attributes, created_at, ready_at, leased_at, receives"
+        " FROM broker.browse_messages(%(topic)s, %(ready_at)s::timestamptz, %(after)s::uuid, %(limit)s)",
+        {"topic": topic, "ready_at": ready_at, "after": after, "limit": wish.limit},
+        WaitingMessage,
+    )
+    if not found:
+        return found, None
+    last = found[-1]
+    return found, f"{(last.ready_at - _EPOCH) // timedelta(microseconds=1)}.{last.id}"
+
+
+def read(topic: str, message_id: UUID) -> TracedMessage:
+    """Read one message and what became of it. Raises NotFound for an unknown topic or message."""
+    found = database.call(
+        "SELECT id, content, sender, key, attributes, created_at, fate, ready_at, leased_at, receives,"
+        " died_at, reason, seq"
+        " FROM broker.read_message(%(topic)s, %(id)s)",
+        {"topic": topic, "id": message_id},
+        TracedMessage,
+    )
+    if not found:
+        raise NotFound("the topic has no such message")
+    return found[0]
+
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

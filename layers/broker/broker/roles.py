@@ -1,0 +1,72 @@
+"""Who may do what in the database: the functions' login every verb, the client role the SQL door, neither a table."""
+
+from typing import Any
+
+import psycopg
+from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict
+
+CLIENT = "broker_client"  # for a producer's login: GRANT broker_client TO …
+DOOR = ("publish", "publish_batch", "consume", "settle", "broadcast")
+LIMITS = {
+    "statement_timeout": "10s",
+    "idle_in_transaction_session_timeout": "10s",
+    "idle_session_timeout": "60s",
+    "timezone": "UTC",
+}
+
+
+def grant(connection: psycopg.Connection[Any], login_url: str) -> list[str]:
+    """Give the rights, making the roles where they are missing.
+
+    Returns a note for each thing that the connection's role may not do, and goes on without it.
+    """
+    login = conninfo_to_dict(login_url)
+    user = str(login.get("user") or "")
+    owner = connection.info.user
+    notes = []
+    try:
+        with connection.transaction():
+            _grant_door(connection)
+    except psycopg.errors.InsufficientPrivilege:
+        notes.append(f"{owner} may not create the role {CLIENT}: grant the verbs to the logins that use the SQL door")
+    if user in {"", owner}:
+        return [*notes, "DATABASE_URL is the owner's: give the functions a login of their own"]
+    try:
+        with connection.transaction():
+            if not _exists(connection, user):
+                _create_login(connection, user, str(login.get("password") or ""))
+    except psycopg.errors.InsufficientPrivilege:
+        return [*notes, f"{owner} may not create the login {user}: create it and migrate again"]
+    name = sql.Identifier(user)
+    connection.execute(sql.SQL("GRANT USAGE ON SCHEMA broker TO {}").format(name))
+    connection.execute(sql.SQL("GRANT EXECUTE ON ALL ROUTINES IN SCHEMA broker TO {}").format(name))
+    try:
+        with connection.transaction():
+            for setting, value in LIMITS.items():
+                connection.execute(
+                    sql.SQL("ALTER ROLE {} SET {} = {}").format(name, sql.Identifier(setting), sql.Literal(value))
+                )
+    except psycopg.errors.InsufficientPrivilege:
+        notes.append(f"{owner} may not change the login {user}: its limits go with each connection")
+    return notes
+
+
+def _grant_door(connection: psycopg.Connection[Any]) -> None:
+    client = sql.Identifier(CLIENT)
+    if not _exists(connection, CLIENT):
+        connection.execute(sql.SQL("CREATE ROLE {} NOLOGIN").format(client))
+    connection.execute(sql.SQL("GRANT USAGE ON SCHEMA broker TO {}").format(client))
+    for verb in DOOR:
+        routine = sql.Identifier("broker", verb)
+        connection.execute(sql.SQL("GRANT EXECUTE ON ROUTINE {} TO {}").format(routine, client))
+
+
+def _exists(connection: psycopg.Connection[Any], role: str) -> bool:
+    return connection.execute("SELECT FROM pg_roles WHERE rolname = %s", [role]).fetchone() is not None
+
+
+def _create_login(connection: psycopg.Connection[Any], user: str, password: str) -> None:
+    # encrypted here: the server's log must not show the password
+    secret = connection.pgconn.encrypt_password(password.encode(), user.encode(), b"scram-sha-256").decode()
+    connection.execute(sql.SQL("CREATE ROLE {} LOGIN PASSWORD {}").format(sql.Identifier(user), sql.Literal(secret)))

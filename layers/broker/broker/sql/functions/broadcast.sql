@@ -1,0 +1,60 @@
+-- Move what is ready in a topic's queue to the end of its log: up to p_limit messages that were ready at p_until (by
+-- default now), oldest first. Without a subscription nothing moves. It writes no row for a subscription: their cursors
+-- are behind by themselves. Waits for another broadcast of the topic, never for a consumer. first_seq is null when
+-- nothing moved; remaining counts what was ready and is still there, up to 10,001. Raises BR404.
+CREATE OR REPLACE FUNCTION broker.broadcast(
+    p_topic text, p_until timestamptz DEFAULT NULL, p_limit integer DEFAULT 10000)
+RETURNS TABLE (messages integer, subscriptions integer, first_seq bigint, last_seq bigint, remaining integer, until timestamptz)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = broker, pg_temp SET jit = off SET lock_timeout = '5s'
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
+AS $$
+DECLARE
+    v_topic topics := find_topic(p_topic);
+BEGIN
+    -- not FOR UPDATE: that would also hold up whoever shares the row's key; subscribe takes the same lock
+    SELECT t.last_seq INTO last_seq FROM topics t WHERE t.id = v_topic.id AND t.deleted_at IS NULL FOR NO KEY UPDATE;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'there is no topic "%"', p_topic USING ERRCODE = 'BR404';
+    END IF;
+    SELECT count(*) INTO subscriptions FROM subscriptions s WHERE s.topic_id = v_topic.id;
+    until := coalesce(p_until, statement_timestamp());
+    messages := 0;
+    remaining := 0;
+    IF subscriptions = 0 THEN
+        RETURN NEXT;
+        RETURN;
+    END IF;
+
+    WITH ready AS MATERIALIZED (
+        SELECT q.message_id, q.ready_at, q.bytes, coalesce(q.receives >= q.max_receives, false) AS spent
+          FROM queue q
+         WHERE q.topic_id = v_topic.id AND q.died_at IS NULL AND q.ready_at <= until
+         ORDER BY q.ready_at, q.message_id
+         LIMIT p_limit
+           FOR UPDATE SKIP LOCKED
+    ), buried AS (
+        UPDATE queue q SET died_at = statement_timestamp(), reason = 'out of receives'
+          FROM ready r WHERE r.spent AND q.message_id = r.message_id
+    ), removed AS (
+        DELETE FROM queue q USING ready r WHERE NOT r.spent AND q.message_id = r.message_id
+    ), numbered AS MATERIALIZED (
+        SELECT last_seq + row_number() OVER (ORDER BY r.ready_at, r.message_id) AS seq, r.message_id, r.bytes
+          FROM ready r WHERE NOT r.spent
+    ), logged AS (
+        INSERT INTO log (topic_id, seq, message_id, bytes)
+        SELECT v_topic.id, n.seq, n.message_id, n.bytes FROM numbered n
+    ), spanned AS (
+        INSERT INTO log_spans (topic_id, first_seq, last_seq, first_id, last_id, broadcast_at)
+        SELECT v_topic.id, min(n.seq), max(n.seq), min(n.message_id::text)::uuid, max(n.message_id::text)::uuid,
+               statement_timestamp()
+          FROM numbered n HAVING count(*) > 0
+    )
+    SELECT count(*), min(n.seq), coalesce(max(n.seq), last_seq) INTO messages, first_seq, last_seq FROM numbered n;
+
+    UPDATE topics t SET last_seq = broadcast.last_seq WHERE t.id = v_topic.id AND messages > 0;
+    SELECT count(*) INTO remaining
+      FROM (SELECT FROM queue q
+             WHERE q.topic_id = v_topic.id AND q.died_at IS NULL AND q.ready_at <= until LIMIT 10001) still_ready;
+    RETURN NEXT;
+END
+$$;

@@ -1,0 +1,48 @@
+-- Store messages and put them in their topic's queue, all or none, in the order given. p_messages is an array of
+-- {"content", "sender"?, "key"?, "attributes"?}; p_sender stands where a message names none. Creates the topic.
+-- In a caller's own transaction the messages appear with its commit, or not at all.
+CREATE OR REPLACE FUNCTION broker.publish_batch(p_topic text, p_messages json, p_sender text)
+RETURNS TABLE (ids uuid[], auto boolean)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = broker, pg_temp SET jit = off SET lock_timeout = '5s' AS $$
+DECLARE
+    v_topic_id integer;
+    v_ends_at  timestamptz;
+    v_ticks    bigint;
+BEGIN
+    LOOP
+        SELECT t.id, r.ends_at INTO v_topic_id, v_ends_at
+          FROM topics t, ring r WHERE t.name = p_topic AND t.deleted_at IS NULL;
+        IF NOT FOUND THEN
+            PERFORM ensure_topic(p_topic);
+            CONTINUE;
+        END IF;
+        IF v_ends_at <= clock_timestamp() + interval '1 minute' THEN
+            PERFORM ensure_partitions(clock_timestamp() + interval '1 minute');
+        END IF;
+        -- held to the commit, so that a topic is not deleted as empty under a message that is on its way
+        PERFORM pg_advisory_xact_lock_shared(hashtext('broker.topics'), v_topic_id);
+        v_ticks := ticks(clock_timestamp());
+
+        WITH parsed AS MATERIALIZED (
+            SELECT broker.uuidv7(v_ticks + n) AS id, n, e -> 'content' AS content,
+                   coalesce(e ->> 'sender', p_sender) AS sender, e ->> 'key' AS key,
+                   CASE WHEN json_typeof(e -> 'attributes') = 'object' THEN e -> 'attributes' END AS attributes
+              FROM json_array_elements(p_messages) WITH ORDINALITY x (e, n)
+        ), topic AS (
+            -- read again in the statement that writes, after the lock: it may have been deleted meanwhile
+            SELECT t.id, t.max_receives, t.broadcast FROM topics t WHERE t.id = v_topic_id AND t.deleted_at IS NULL
+        ), stored AS (
+            INSERT INTO messages (id, topic_id, content, sender, key, attributes, created_at)
+            SELECT p.id, t.id, p.content, p.sender, p.key, p.attributes, statement_timestamp() FROM parsed p, topic t
+        ), queued AS (
+            INSERT INTO queue (message_id, topic_id, ready_at, max_receives, bytes)
+            SELECT p.id, t.id, statement_timestamp(), t.max_receives,
+                   400 + octet_length(to_json(concat(p.content, p.attributes, to_json(p.sender), to_json(p.key)))::text)
+              FROM parsed p, topic t
+        )
+        SELECT array_agg(p.id ORDER BY p.n), t.broadcast = 'auto' INTO ids, auto FROM parsed p, topic t GROUP BY t.broadcast;
+        EXIT WHEN ids IS NOT NULL OR json_array_length(p_messages) = 0;
+    END LOOP;
+    RETURN NEXT;
+END
+$$;

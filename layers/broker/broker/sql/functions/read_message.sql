@@ -1,0 +1,25 @@
+-- One message of a topic and its fate: waiting (ready_at ahead: delayed), leased, dead, broadcast (with its seq) or
+-- consumed. No row when the topic has no such message. Raises BR404 for the topic.
+CREATE OR REPLACE FUNCTION broker.read_message(p_topic text, p_id uuid)
+RETURNS TABLE (id uuid, content json, sender text, key text, attributes json, created_at timestamptz, fate text,
+               ready_at timestamptz, leased_at timestamptz, receives integer, died_at timestamptz, reason text, seq bigint)
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = broker, pg_temp SET jit = off AS $$
+DECLARE
+    v_topic topics := find_topic(p_topic);
+BEGIN
+    RETURN QUERY
+    SELECT m.id, m.content, m.sender, m.key, m.attributes, m.created_at,
+           CASE WHEN q.died_at IS NOT NULL THEN 'dead'
+                WHEN q.leased_at IS NOT NULL AND q.ready_at > statement_timestamp() THEN 'leased'
+                WHEN q.message_id IS NOT NULL THEN 'waiting'
+                WHEN l.seq IS NOT NULL THEN 'broadcast'
+                ELSE 'consumed' END,
+           q.ready_at, q.leased_at, q.receives, q.died_at, q.reason, l.seq
+      FROM messages m
+      LEFT JOIN queue q ON q.message_id = m.id
+      LEFT JOIN LATERAL (
+          SELECT e.seq FROM log_spans s JOIN log e ON e.topic_id = s.topic_id AND e.seq BETWEEN s.first_seq AND s.last_seq
+           WHERE s.topic_id = v_topic.id AND p_id BETWEEN s.first_id AND s.last_id AND e.message_id = p_id LIMIT 1) l ON true
+     WHERE m.id = p_id AND m.topic_id = v_topic.id;
+END
+$$;

@@ -1,0 +1,9 @@
+-- Remove a token; false when there is none.
+CREATE OR REPLACE FUNCTION broker.revoke_token(p_id uuid)
+RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = broker, pg_temp AS $$
+BEGIN
+    DELETE FROM tokens t WHERE t.id = p_id;
+    RETURN FOUND;
+END
+$$;

@@ -1,0 +1,56 @@
+-- End leases. p_receipts is {"ack", "release", "extend", "reject"}, each a list of receipts or of {"receipt"} with
+-- "delay_seconds" (release), "lease_seconds" (extend, needed) or "reason" (reject). gone: the message left, or this lease
+-- was settled before, so a retried settle is safe; stale: another consumer has the message by now. Neither is touched.
+-- Raises BR404, and BR400 with the faults as JSON in its detail when a receipt is of another topic or stands there twice.
+CREATE OR REPLACE FUNCTION broker.settle(p_topic text, p_receipts json)
+RETURNS TABLE (acked integer, released integer, extended integer, rejected integer, gone text[], stale text[])
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = broker, pg_temp SET jit = off SET lock_timeout = '5s'
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
+AS $$
+DECLARE
+    v_topic  topics := find_topic(p_topic);
+    v_faults json;
+BEGIN
+    -- in one order, or two settles that share messages would deadlock; and apart, so that what follows sees what
+    -- whoever held them left
+    PERFORM FROM queue q
+      WHERE q.message_id = ANY (ARRAY(SELECT r.message_id FROM receipts(p_receipts) r))
+      ORDER BY q.message_id FOR UPDATE;
+
+    WITH settled AS MATERIALIZED (
+        SELECT r.*,
+               CASE WHEN q.message_id IS NULL THEN 'gone'
+                    WHEN q.topic_id <> v_topic.id THEN 'foreign'
+                    WHEN q.receives > r.fence THEN 'stale'
+                    WHEN q.receives < r.fence OR q.leased_at IS NULL THEN 'gone'
+                    ELSE r.verb END AS fate,
+               row_number() OVER (PARTITION BY r.receipt ORDER BY r.pointer) > 1 AS again
+          FROM receipts(p_receipts) r LEFT JOIN queue q ON q.message_id = r.message_id
+    ), removed AS (
+        DELETE FROM queue q USING settled s WHERE s.fate = 'ack' AND q.message_id = s.message_id
+    ), kept AS (
+        UPDATE queue q
+           SET ready_at = statement_timestamp() + make_interval(secs => s.seconds),
+               leased_at = CASE WHEN s.fate = 'extend' THEN q.leased_at END,
+               died_at = CASE WHEN s.fate = 'reject' OR s.fate = 'release' AND q.receives >= q.max_receives
+                              THEN statement_timestamp() END,
+               reason = CASE WHEN s.fate = 'reject' THEN coalesce(s.reason, 'rejected')
+                             WHEN s.fate = 'release' AND q.receives >= q.max_receives THEN 'out of receives' END
+          FROM settled s
+         WHERE s.fate IN ('release', 'extend', 'reject') AND q.message_id = s.message_id
+    )
+    SELECT count(*) FILTER (WHERE s.fate = 'ack'), count(*) FILTER (WHERE s.fate = 'release'),
+           count(*) FILTER (WHERE s.fate = 'extend'), count(*) FILTER (WHERE s.fate = 'reject'),
+           coalesce(array_agg(s.receipt) FILTER (WHERE s.fate = 'gone'), '{}'),
+           coalesce(array_agg(s.receipt) FILTER (WHERE s.fate = 'stale'), '{}'),
+           json_agg(json_build_object('pointer', s.pointer, 'detail', CASE WHEN s.again THEN 'stands there twice'
+                                                                           ELSE 'is of another topic' END))
+               FILTER (WHERE s.again OR s.fate = 'foreign')
+      INTO acked, released, extended, rejected, gone, stale, v_faults
+      FROM settled s;
+    IF v_faults IS NOT NULL THEN
+        RAISE EXCEPTION 'nothing was settled' USING ERRCODE = 'BR400', DETAIL = v_faults;
+    END IF;
+    RETURN NEXT;
+END
+$$;

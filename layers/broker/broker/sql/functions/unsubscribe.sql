@@ -1,0 +1,14 @@
+-- Remove the subscription p_id of a topic, or all with the url p_url. Returns how many there were. Raises BR404.
+CREATE OR REPLACE FUNCTION broker.unsubscribe(p_topic text, p_id uuid, p_url text)
+RETURNS integer
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = broker, pg_temp SET lock_timeout = '5s' AS $$
+DECLARE
+    v_topic   topics := find_topic(p_topic);
+    v_removed integer;
+BEGIN
+    PERFORM FROM topics t WHERE t.id = v_topic.id FOR NO KEY UPDATE;  -- no broadcast counts one that is going
+    DELETE FROM subscriptions s WHERE s.topic_id = v_topic.id AND (s.id = p_id OR s.url = p_url);
+    GET DIAGNOSTICS v_removed = ROW_COUNT;
+    RETURN v_removed;
+END
+$$;

@@ -1,0 +1,211 @@
+"""Subscriptions: the webhooks that a topic's broadcasts are pushed to, each reading the log at its own pace."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Literal
+from uuid import UUID
+
+import msgspec
+
+from broker import addresses, database, settings, signatures
+from broker.errors import Conflict, Fault, InvalidInput, NotFound
+
+Name = Annotated[str, msgspec.Meta(min_length=1, max_length=2048)]
+Headers = Annotated[
+    dict[
+        Annotated[str, msgspec.Meta(pattern=r"^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}$")],
+        Annotated[str, msgspec.Meta(pattern=r"^[ -~]{0,1024}$")],
+    ],
+    msgspec.Meta(max_length=20),
+]
+BatchSize = Annotated[int, msgspec.Meta(ge=1, le=1000)]
+
+# The broker's own, and those by which one request could be read as two.
+RESERVED_HEADER = re.compile(
+    r"host|content-length|content-type|transfer-encoding|connection|te|trailer|upgrade|expect|keep-alive|proxy-.*|webhook-.*",
+    re.IGNORECASE,
+)
+
+
+class Subscribe(msgspec.Struct, forbid_unknown_fields=True):
+    """The request to be told of broadcasts. `name` defaults to the url, `batch_size` to 100 messages a request."""
+
+    url: str
+    name: Name | None = None
+    headers: Headers | None = None
+    batch_size: BatchSize | None = None
+
+
+class Change(msgspec.Struct, forbid_unknown_fields=True):
+    """The settings of a subscription to change. `disabled` false tries again one that the broker has given up."""
+
+    url: str | msgspec.UnsetType = msgspec.UNSET
+    name: Name | msgspec.UnsetType = msgspec.UNSET
+    headers: Headers | msgspec.UnsetType = msgspec.UNSET
+    batch_size: BatchSize | msgspec.UnsetType = msgspec.UNSET
+    paused: bool | msgspec.UnsetType = msgspec.UNSET
+    disabled: Literal[False] | msgspec.UnsetType = msgspec.UNSET
+
+
+@dataclass(frozen=True, slots=True)
+class Subscription:
+    """A reader of a topic's log. `behind` counts what is broadcast and not delivered; `due_at` is its next try."""
+
+    id: UUID
+    topic: str
+    name: str
+    url: str
+    headers: msgspec.Raw
+    batch_size: int
+    cursor: int
+    behind: int
+    failures: int
+    due_at: datetime | None
+    paused_at: datetime | None
+    disabled_at: datetime | None
+    disabled_reason: str | None
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One try at sending a batch. `status` is None when no answer came, and `reason` says why."""
+
+    id: int
+    webhook_id: str
+    first_seq: int
+    last_seq: int
+    attempt: int
+    started_at: datetime
+    duration_ms: int
+    status: int | None
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Subscribed:
+    """The answer to a subscriber. `secret`, which signs what is pushed, is shown once, when it was `created`."""
+
+    id: UUID
+    broadcast: str
+    secret: str | None
+    created: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Subscribed:
+    id: UUID
+    created: bool
+    conflict: bool
+    broadcast: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Changed:
+    changed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Removed:
+    removed: int
+
+
+def subscribe(topic: str, wish: Subscribe) -> Subscribed:
+    """Register a webhook for the coming broadcasts of `topic`, which is created when missing. Safe to repeat.
+
+    Raises InvalidInput for a url that may not be a webhook; Conflict when the name stands with other settings.
+    """
+    _check(wish.url, wish.headers)
+    secret = signatures.new_secret()
+    [found] = database.call(
+        "SELECT id, created, conflict, broadcast FROM broker.subscribe(%(topic)s, %(name)s::text, %(url)s, %(secret)s,"
+        " %(headers)s::json, %(batch_size)s::integer)",
+        {
+            "topic": topic,
+            "name": wish.name,
+            "url": wish.url,
+            "secret": secret,
+            "headers": None if wish.headers is None else msgspec.json.encode(wish.headers).decode(),
+            "batch_size": wish.batch_size,
+        },
+        _Subscribed,
+    )
+    if found.conflict:
+        raise Conflict(f"the subscription {found.id} has this name and other settings; give another name, or change it")
+    return Subscribed(found.id, found.broadcast, secret if found.created else None, found.created)
+
+
+def listed(topic: str, after: UUID | None, limit: int) -> list[Subscription]:
+    """List a topic's subscriptions in the order in which they were made. Raises NotFound for the topic."""
+    return _list(topic, None, after, limit)
+
+
+def read(topic: str, subscription_id: UUID) -> Subscription:
+    """Read one subscription. Raises NotFound."""
+    if found := _list(topic, subscription_id, None, 1):
+        return found[0]
+    raise _not_found()
+
+
+def change(topic: str, subscription_id: UUID, wish: Change) -> None:
+    """Change the settings given. Resumed or enabled, it is due at once. Raises NotFound, InvalidInput, Conflict."""
+    _check(None if wish.url is msgspec.UNSET else wish.url, None if wish.headers is msgspec.UNSET else wish.headers)
+    [result] = database.call(
+        "SELECT broker.change_subscription(%(topic)s, %(id)s, %(changes)s::jsonb) AS changed",
+        {"topic": topic, "id": subscription_id, "changes": msgspec.json.encode(wish).decode()},
+        _Changed,
+    )
+    if not result.changed:
+        raise _not_found()
+
+
+def unsubscribe(topic: str, subscription_id: UUID | None = None, url: str | None = None) -> int:
+    """Remove a subscription by its id, or all with a url; returns how many. Raises NotFound when there was none."""
+    [result] = database.call(
+        "SELECT broker.unsubscribe(%(topic)s, %(id)s::uuid, %(url)s::text) AS removed",
+        {"topic": topic, "id": subscription_id, "url": url},
+        _Removed,
+    )
+    if not result.removed:
+        raise _not_found()
+    return result.removed
+
+
+def attempts(topic: str, subscription_id: UUID, after: int | None, limit: int) -> list[Attempt]:
+    """List what was sent to a subscription, the newest first, older than the attempt `after`. Raises NotFound."""
+    return database.call(
+        "SELECT id, webhook_id, first_seq, last_seq, attempt, started_at, duration_ms, status, reason"
+        " FROM broker.list_attempts(%(topic)s, %(id)s, %(after)s::bigint, %(limit)s)",
+        {"topic": topic, "id": subscription_id, "after": after, "limit": limit},
+        Attempt,
+    )
+
+
+def _check(url: str | None, headers: Mapping[str, str] | None) -> None:
+    faults = [
+        Fault("the broker sets this header itself", f"/headers/{name}")
+        for name in headers or {}
+        if RESERVED_HEADER.fullmatch(name)
+    ]
+    allow_private = settings.current().allow_private_webhooks
+    if url is not None and (fault := addresses.fault(url, allow_private=allow_private)):
+        faults.append(Fault(fault, "/url"))
+    if faults:
+        raise InvalidInput("the subscription is not valid", faults=faults)
+
+
+def _list(topic: str, subscription_id: UUID | None, after: UUID | None, limit: int) -> list[Subscription]:
+    return database.call(
+        "SELECT id, topic, name, url, headers, batch_size, cursor, behind, failures, due_at, paused_at, disabled_at,"
+        " disabled_reason, created_at, updated_at"
+        " FROM broker.list_subscriptions(%(topic)s, %(id)s::uuid, %(after)s::uuid, %(limit)s)",
+        {"topic": topic, "id": subscription_id, "after": after, "limit": limit},
+        Subscription,
+    )
+
+
+def _not_found() -> NotFound:
+    return NotFound("the topic has no such subscription")

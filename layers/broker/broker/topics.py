@@ -1,0 +1,137 @@
+"""Topics: their settings, and what is in them."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Literal
+
+import msgspec
+
+from broker import database
+
+LeaseSeconds = Annotated[int, msgspec.Meta(ge=1, le=86400)]
+MaxReceives = Annotated[int, msgspec.Meta(ge=1, le=1000)]
+
+
+class Put(msgspec.Struct, forbid_unknown_fields=True):
+    """All settings of a topic: those left out take their defaults. `max_receives` null: no end."""
+
+    broadcast: Literal["manual"] = "manual"
+    lease_seconds: LeaseSeconds = 30
+    max_receives: MaxReceives | None = 10
+
+
+class Patch(msgspec.Struct, forbid_unknown_fields=True):
+    """The settings of a topic to change."""
+
+    broadcast: Literal["manual"] | msgspec.UnsetType = msgspec.UNSET
+    lease_seconds: LeaseSeconds | msgspec.UnsetType = msgspec.UNSET
+    max_receives: MaxReceives | msgspec.UnsetType | None = msgspec.UNSET
+
+
+@dataclass(frozen=True, slots=True)
+class ListedTopic:
+    """A topic and its settings."""
+
+    name: str
+    broadcast: str
+    lease_seconds: int
+    max_receives: int | None
+    last_seq: int
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """How many messages wait. Up to 10,000 `waiting` is exact; beyond it `estimate` is the planner's guess."""
+
+    waiting: int
+    exact: bool
+    estimate: int
+
+
+@dataclass(frozen=True, slots=True)
+class Topic(ListedTopic):
+    """A topic with what waits in it (since when, oldest first) and how far its subscriptions are behind at most."""
+
+    queue: Count
+    oldest_ready_at: datetime | None
+    subscriptions: int
+    behind: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Read(ListedTopic):
+    waiting: int
+    exact: bool
+    estimate: int
+    oldest_ready_at: datetime | None
+    subscriptions: int
+    behind: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Put:
+    created: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Done:
+    done: object
+
+
+def listed(patterns: list[str], after: str | None, limit: int) -> list[ListedTopic]:
+    """List the topics that the patterns cover, in the order of their names."""
+    return database.call(
+        "SELECT name, broadcast, lease_seconds, max_receives, last_seq, created_at, updated_at"
+        " FROM broker.list_topics(%(patterns)s::text[], %(after)s::text, %(limit)s)",
+        {"patterns": patterns, "after": after, "limit": limit},
+        ListedTopic,
+    )
+
+
+def read(topic: str) -> Topic:
+    """Read a topic with its counts. Raises NotFound."""
+    [row] = database.call(
+        "SELECT name, broadcast, lease_seconds, max_receives, last_seq, created_at, updated_at,"
+        " waiting, exact, estimate, oldest_ready_at, subscriptions, behind FROM broker.read_topic(%(topic)s)",
+        {"topic": topic},
+        _Read,
+    )
+    return Topic(
+        name=row.name,
+        broadcast=row.broadcast,
+        lease_seconds=row.lease_seconds,
+        max_receives=row.max_receives,
+        last_seq=row.last_seq,
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+        queue=Count(row.waiting, row.exact, row.estimate),
+        oldest_ready_at=row.oldest_ready_at,
+        subscriptions=row.subscriptions,
+        behind=row.behind,
+    )
+
+
+def put(topic: str, wish: Put) -> bool:
+    """Create a topic with these settings or give them to the one there is; returns whether it was created."""
+    [result] = database.call(
+        "SELECT broker.put_topic(%(topic)s, %(broadcast)s, %(lease_seconds)s, %(max_receives)s::integer) AS created",
+        {"topic": topic, **msgspec.structs.asdict(wish)},
+        _Put,
+    )
+    return result.created
+
+
+def change(topic: str, wish: Patch) -> None:
+    """Change the settings that are given. Messages keep the `max_receives` they came with. Raises NotFound."""
+    database.call(
+        "SELECT broker.change_topic(%(topic)s, %(changes)s::jsonb) AS done",
+        {"topic": topic, "changes": msgspec.json.encode(wish).decode()},
+        _Done,
+    )
+
+
+def delete(topic: str, *, force: bool) -> None:
+    """Delete a topic; its name is free at once. Raises NotFound, or Conflict while it is used, unless `force`."""
+    database.call("SELECT broker.delete_topic(%(topic)s, %(force)s) AS done", {"topic": topic, "force": force}, _Done)
