@@ -45,7 +45,7 @@ _IPV6_UNICAST = IPv6Network("2000::/3")
 _PRINTABLE_ASCII = re.compile(r"[!-~]*")
 _NAME = re.compile(r"[A-Za-z0-9._-]+")
 _LOOPBACK_NAME = re.compile(r"(^|\.)localhost\.?$")  # by RFC 6761, never looked up
-_FIRST_UNPRIVILEGED_PORT = 1024
+_FREE_PORTS = range(1024, 65536)
 
 
 def fault(url: str, *, allow_private: bool) -> str | None:
@@ -68,8 +68,7 @@ def fault(url: str, *, allow_private: bool) -> str | None:
         "the url has a fragment": "#" in url,
         "the url has no host": not host,
         "the url's host is malformed": not address and not _NAME.fullmatch(host),
-        "the url's port is neither 80, 443 nor from 1024 on": port not in {None, 80, 443}
-        and port < _FIRST_UNPRIVILEGED_PORT,
+        "the url's port is neither 80, 443 nor from 1024 on": port not in {None, 80, 443} and port not in _FREE_PORTS,
         "the url's host is not a public address": not public and not allow_private,
     }
     return next((sentence for sentence, found in faults.items() if found), None)

@@ -59,7 +59,7 @@ class Call:
         if kind.lower() != "bearer" or not token:
             raise Unauthorized
         self._token = tokens.authorize(token.strip())
-        topic = self._event.get("pathParameters", {}).get("topic")
+        topic = (self._event.get("pathParameters") or {}).get("topic")
         self._token.demand(scope, topic)
         if topic is not None:
             self.topic = self.path("topic", Topic)

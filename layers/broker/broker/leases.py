@@ -136,6 +136,11 @@ def ack(topic: str, receipt: str) -> None:
         raise StaleReceipt
 
 
+def forget() -> None:
+    """Forget the floors: the next claims look from the beginning."""
+    _floors.clear()
+
+
 def _claim(topic: str, wish: Consume) -> list[LeasedMessage]:
     oldest: list[datetime] = []
 

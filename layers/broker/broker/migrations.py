@@ -1,6 +1,5 @@
 """Bring the schema up to date: numbered migrations forward, then every verb again, then rights."""
 
-import hashlib
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
@@ -91,5 +90,5 @@ def _store_admin(connection: psycopg.Connection[Any], token: str) -> None:
         "INSERT INTO tokens (id, name, hash, scopes, topics)"
         " VALUES (broker.uuidv7(broker.ticks(clock_timestamp())), 'admin', %(hash)s, %(scopes)s, '{*}')"
         " ON CONFLICT (name) DO UPDATE SET hash = excluded.hash, scopes = excluded.scopes, topics = excluded.topics",
-        {"hash": hashlib.sha256(token.encode()).digest(), "scopes": list(tokens.SCOPES)},
+        {"hash": tokens.digest(token), "scopes": list(tokens.SCOPES)},
     )

@@ -92,9 +92,14 @@ def covers(pattern: str, topic: str) -> bool:
     return pattern == topic
 
 
+def digest(token: str) -> bytes:
+    """The SHA-256 of a token: what is stored of it, and looked up."""
+    return hashlib.sha256(token.encode(errors="replace")).digest()
+
+
 def authorize(token: str) -> Token:
     """Find the token's rights, looked up by SHA-256 and remembered for 60 s. Raises Unauthorized when unknown."""
-    key = hashlib.sha256(token.encode(errors="replace")).digest()
+    key = digest(token)
     until, known = _known.get(key, (0.0, None))
     if until < time.monotonic():
         found = database.call(
@@ -132,7 +137,7 @@ def mint(wish: Mint, minter: Token) -> MintedToken:
         "SELECT id, created_at FROM broker.mint_token(%(name)s, %(hash)s, %(scopes)s::text[], %(topics)s::text[])",
         {
             "name": wish.name,
-            "hash": hashlib.sha256(token.encode()).digest(),
+            "hash": digest(token),
             "scopes": wish.scopes,
             "topics": wish.topics,
         },

@@ -1,0 +1,144 @@
+"""One PostgreSQL a run, one database a worker cloned from a migrated template, and rows deleted between tests."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+from broker import database, leases, migrations, settings, tokens
+from local import postgres
+from tests.client import ADMIN_TOKEN, Client
+from tests.topic import Topic
+
+LOGIN, PASSWORD = "broker_functions", "a test's password"  # noqa: S105
+QUICK = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_connections": "300"}
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):
+        config.stash[SERVER] = folder, server = _start_server()
+        config.add_cleanup(lambda: _stop_server(folder, server))
+        _use(server.url)
+        migrations.migrate()
+        database.owner.close()
+        _name_template(server.url)
+        config.stash[URL] = server.url
+    else:
+        config.stash[URL] = config.workerinput["database_url"]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    node.workerinput["database_url"] = node.config.stash[URL]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def database_url(pytestconfig: pytest.Config, worker_id: str) -> Iterator[str]:
+    """The owner's url of this worker's database, which the environment names too."""
+    name = f"broker_{worker_id}"
+    admin = _url(pytestconfig.stash[URL], dbname="postgres")
+    with psycopg.connect(admin, autocommit=True) as connection:
+        connection.execute(sql.SQL("CREATE DATABASE {} TEMPLATE broker_template").format(sql.Identifier(name)))
+    url = _url(admin, dbname=name)
+    _use(url)
+    yield url
+    database.owner.close()
+    database.functions.close()
+
+
+@pytest.fixture
+def owner(database_url: str) -> Iterator[psycopg.Connection[Any]]:
+    """A connection of the schema's owner, in autocommit, to arrange and to look."""
+    with psycopg.connect(database_url, autocommit=True, options="-c search_path=broker") as connection:
+        yield connection
+
+
+@pytest.fixture
+def session(database_url: str) -> Iterator[Any]:
+    """Make further sessions of the functions' login: `session()`; each is closed at the end."""
+    opened: list[psycopg.Connection[Any]] = []
+
+    def open_session(*, autocommit: bool = True) -> psycopg.Connection[Any]:
+        opened.append(psycopg.connect(_login_url(database_url), autocommit=autocommit))
+        return opened[-1]
+
+    yield open_session
+    for connection in opened:
+        connection.close()
+
+
+@pytest.fixture
+def client() -> Client:
+    """Requests to the functions' handlers, in this process, as API Gateway makes them; with the admin token."""
+    return Client()
+
+
+@pytest.fixture
+def orders(owner: psycopg.Connection[Any]) -> Topic:
+    """A topic, by the operations that the functions call."""
+    return Topic("orders", owner)
+
+
+@pytest.fixture(autouse=True)
+def _clean(database_url: str) -> Iterator[None]:
+    yield
+    tokens.forget()
+    leases.forget()
+    with psycopg.connect(database_url, autocommit=True, options="-c search_path=broker") as connection:
+        tables = [name for (name,) in connection.execute(TABLES)]
+        connection.execute(";".join(f"DELETE FROM {table}" for table in tables).encode())
+        connection.execute("INSERT INTO topics (name) VALUES ('default')")
+        connection.execute(
+            "INSERT INTO tokens (id, name, hash, scopes, topics) VALUES (gen_random_uuid(), 'admin', %s, %s, '{*}')",
+            [tokens.digest(ADMIN_TOKEN), list(tokens.SCOPES)],
+        )
+
+
+SERVER = pytest.StashKey[tuple[Path, postgres.Server]]()
+URL = pytest.StashKey[str]()
+TABLES = """SELECT relname FROM pg_class WHERE relnamespace = 'broker'::regnamespace AND relkind IN ('r', 'p')
+            AND NOT relispartition AND relname NOT IN ('migrations', 'ring')"""
+
+
+def _start_server() -> tuple[Path, postgres.Server]:
+    folder = Path(tempfile.mkdtemp(prefix="broker-tests-"))
+    folder.chmod(0o755)
+    return folder, postgres.start(folder, settings=QUICK)
+
+
+def _stop_server(folder: Path, server: postgres.Server) -> None:
+    server.stop()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _name_template(url: str) -> None:
+    with psycopg.connect(_url(url, dbname="postgres"), autocommit=True) as connection:
+        connection.execute("ALTER DATABASE broker RENAME TO broker_template")
+
+
+def _use(url: str) -> None:
+    """Let the environment name this database, as template.yaml does."""
+    os.environ |= {
+        "DATABASE_URL": _login_url(url),
+        "OWNER_DATABASE_URL": url,
+        "BROKER_ADMIN_TOKEN": ADMIN_TOKEN,
+        "ALLOW_PRIVATE_WEBHOOKS": "true",
+        "POWERTOOLS_SERVICE_NAME": "broker",
+        "POWERTOOLS_METRICS_NAMESPACE": "Broker",
+    }
+    settings.current.cache_clear()
+
+
+def _url(url: str, **changes: str) -> str:
+    return make_conninfo(**{**conninfo_to_dict(url), **changes})  # type: ignore[arg-type]
+
+
+def _login_url(url: str) -> str:
+    return _url(url, user=LOGIN, password=PASSWORD)
