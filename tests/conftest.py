@@ -12,9 +12,10 @@ import pytest
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from broker import database, leases, migrations, settings, tokens
+from broker import database, deadlines, leases, migrations, settings, tokens
 from local import postgres
 from tests.client import ADMIN_TOKEN, Client
+from tests.endpoints import Endpoint
 from tests.topic import Topic
 
 LOGIN, PASSWORD = "broker_functions", "a test's password"  # noqa: S105
@@ -75,6 +76,34 @@ def session(database_url: str) -> Iterator[Any]:
 
 
 @pytest.fixture
+def new_database(database_url: str) -> Iterator[Any]:
+    """Make empty databases: `new_database()`, which returns the owner's url.
+
+    The environment names the last one, with a login of the functions that only it knows, until the end of the test.
+    """
+    made: list[str] = []
+    admin = _url(database_url, dbname="postgres")
+
+    def make() -> str:
+        made.append(f"{conninfo_to_dict(database_url)['dbname']}_{len(made)}")
+        _run(admin, f"CREATE DATABASE {made[-1]}")
+        _use(url := _url(admin, dbname=made[-1]), login=f"{made[-1]}_functions")
+        return url
+
+    yield make
+    _use(database_url)
+    for name in made:
+        _run(admin, f"DROP DATABASE {name} WITH (FORCE)")
+        _run(admin, f"DROP ROLE IF EXISTS {name}_functions")
+
+
+@pytest.fixture
+def endpoint() -> Iterator[Endpoint]:
+    with Endpoint() as endpoint:
+        yield endpoint
+
+
+@pytest.fixture
 def client() -> Client:
     """Requests to the functions' handlers, in this process, as API Gateway makes them; with the admin token."""
     return Client()
@@ -86,11 +115,18 @@ def orders(owner: psycopg.Connection[Any]) -> Topic:
     return Topic("orders", owner)
 
 
+@pytest.fixture
+def invoices(owner: psycopg.Connection[Any]) -> Topic:
+    """Another topic."""
+    return Topic("invoices", owner)
+
+
 @pytest.fixture(autouse=True)
 def _clean(database_url: str) -> Iterator[None]:
     yield
     tokens.forget()
     leases.forget()
+    deadlines.begin(float("inf"))
     with psycopg.connect(database_url, autocommit=True, options="-c search_path=broker") as connection:
         tables = [name for (name,) in connection.execute(TABLES)]
         connection.execute(";".join(f"DELETE FROM {table}" for table in tables).encode())
@@ -123,10 +159,15 @@ def _name_template(url: str) -> None:
         connection.execute("ALTER DATABASE broker RENAME TO broker_template")
 
 
-def _use(url: str) -> None:
+def _run(url: str, statement: str) -> None:
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(statement.encode())
+
+
+def _use(url: str, login: str = LOGIN) -> None:
     """Let the environment name this database, as template.yaml does."""
     os.environ |= {
-        "DATABASE_URL": _login_url(url),
+        "DATABASE_URL": _login_url(url, login),
         "OWNER_DATABASE_URL": url,
         "BROKER_ADMIN_TOKEN": ADMIN_TOKEN,
         "ALLOW_PRIVATE_WEBHOOKS": "true",
@@ -134,11 +175,13 @@ def _use(url: str) -> None:
         "POWERTOOLS_METRICS_NAMESPACE": "Broker",
     }
     settings.current.cache_clear()
+    database.owner.close()
+    database.functions.close()
 
 
 def _url(url: str, **changes: str) -> str:
     return make_conninfo(**{**conninfo_to_dict(url), **changes})  # type: ignore[arg-type]
 
 
-def _login_url(url: str) -> str:
-    return _url(url, user=LOGIN, password=PASSWORD)
+def _login_url(url: str, login: str = LOGIN) -> str:
+    return _url(url, user=login, password=PASSWORD)

@@ -1,5 +1,6 @@
 """Broadcast: move what is ready in a topic's queue to its log, where the subscriptions read."""
 
+import time
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -30,10 +31,10 @@ def broadcast(topic: str) -> Broadcast:
     What is left after that is told as `remaining`, and goes with the next broadcast. Without a subscription nothing is
     moved. Raises NotFound.
     """
-    ends = deadlines.left() - MOVE_SECONDS
+    until = time.monotonic() + min(MOVE_SECONDS, deadlines.left())
     moved = _move(topic, None)
     messages, first_seq = moved.messages, moved.first_seq
-    while moved.remaining and moved.subscriptions and deadlines.left() > ends:
+    while moved.remaining and moved.subscriptions and time.monotonic() < until:
         moved = _move(topic, moved.until)
         if not moved.messages:
             break  # what remains is being settled by somebody else

@@ -74,7 +74,7 @@ def run(topic: str | None = None) -> int:
                     sender.post(_request(job), job)
             if not len(sender):
                 return sent
-            answers = sender.answers(timedelta(seconds=max(0.0, deadlines.left())))
+            answers = sender.answers(timedelta(seconds=max(0.0, min(SEND_SECONDS, deadlines.left()))))
             if not answers:
                 return sent
             record([outcome(job, answer) for job, answer in answers])

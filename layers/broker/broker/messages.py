@@ -108,7 +108,7 @@ def publication(body: bytes) -> Publication:
     faults = [
         Fault(f"the message is over {MAX_BYTES} octets", f"/messages/{nth}" if shape.messages else "")
         for nth, message in enumerate(messages)
-        if len(bytes(message.content)) + len(msgspec.json.encode(message.attributes)) > MAX_BYTES
+        if _octets(message) > MAX_BYTES
     ]
     if faults:
         raise TooLarge(faults=faults)
@@ -158,6 +158,11 @@ def read(topic: str, message_id: UUID) -> TracedMessage:
     if not found:
         raise NotFound("the topic has no such message")
     return found[0]
+
+
+def _octets(message: Message) -> int:
+    attributes = b"" if message.attributes is None else msgspec.json.encode(message.attributes)
+    return len(bytes(message.content)) + len(attributes)
 
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

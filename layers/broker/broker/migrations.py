@@ -27,7 +27,8 @@ def migrate() -> Migrated:
     with database.owner.transaction() as connection:
         connection.execute("SELECT pg_advisory_xact_lock(hashtext('broker.migrations'))")
         connection.execute("SET LOCAL check_function_bodies = off")
-        connection.execute("SET LOCAL lock_timeout = '5s'")
+        connection.execute("SET LOCAL statement_timeout = 0")  # a large table takes what it takes
+        connection.execute("SET LOCAL lock_timeout = '5s'")  # but never holds up those who use it
         connection.execute("SET LOCAL client_min_messages = warning")
         applied = _apply_migrations(connection)
         _apply_functions(connection)

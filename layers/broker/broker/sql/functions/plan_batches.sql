@@ -42,7 +42,7 @@ BEGIN
                                -- by hand: the json functions would put spaces everywhere
                                concat('{"id":"', m.id, '","seq":', e.seq, ',"content":', m.content,
                                       ',"sender":', to_json(m.sender), ',"key":', coalesce(to_json(m.key), 'null'),
-                                      ',"attributes":', coalesce(m.attributes, '{}'),
+                                      ',"attributes":', coalesce(m.attributes, 'null'),
                                       ',"created_at":"', rfc3339(m.created_at), '"}'), ',' ORDER BY e.seq) AS messages
                       FROM log e JOIN messages m ON m.id = e.message_id
                      WHERE e.topic_id = l.topic_id AND e.seq BETWEEN l.first_seq AND l.last_seq) batch;

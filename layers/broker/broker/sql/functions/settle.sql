@@ -1,5 +1,5 @@
 -- End leases. p_receipts is {"ack", "release", "extend", "reject"}, each a list of receipts or of {"receipt"} with
--- "delay_seconds" (release), "lease_seconds" (extend, needed) or "reason" (reject). gone: the message left, or this lease
+-- "delay_seconds" (release), "lease_seconds" (extend, by default the topic's) or "reason" (reject). gone: the message left, or this lease
 -- was settled before, so a retried settle is safe; stale: another consumer has the message by now. Neither is touched.
 -- Raises BR404, and BR400 with the faults as JSON in its detail when a receipt is of another topic or stands there twice.
 CREATE OR REPLACE FUNCTION broker.settle(p_topic text, p_receipts json)
@@ -30,7 +30,8 @@ BEGIN
         DELETE FROM queue q USING settled s WHERE s.fate = 'ack' AND q.message_id = s.message_id
     ), kept AS (
         UPDATE queue q
-           SET ready_at = statement_timestamp() + make_interval(secs => s.seconds),
+           SET ready_at = statement_timestamp() + make_interval(
+                   secs => coalesce(s.seconds, CASE WHEN s.fate = 'extend' THEN v_topic.lease_seconds ELSE 0 END)),
                leased_at = CASE WHEN s.fate = 'extend' THEN q.leased_at END,
                died_at = CASE WHEN s.fate = 'reject' OR s.fate = 'release' AND q.receives >= q.max_receives
                               THEN statement_timestamp() END,

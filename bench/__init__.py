@@ -1,0 +1,6 @@
+"""Benchmarks: see docs/benchmarks.md."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "layers" / "broker"))

@@ -1,0 +1,230 @@
+"""`python -m bench.plans`: how the statements inside the verbs are planned, at 1,000 and at 1,000,000 rows.
+
+Each verb is called often enough to leave custom plans behind, and auto_explain tells how its last call ran: how long and
+how many pages, and what would grow with the tables (sequential scans, large sorts, rows read and thrown away). `--full`
+prints the plans too; a verb's name runs that verb only.
+"""
+
+import json
+import re
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+
+from bench import servers
+
+SIZES = (1_000, 1_000_000)
+CALLS = 8  # PL/pgSQL thinks of a generic plan after five
+SUBSCRIPTIONS = 10_000
+TOPICS = 5_000
+
+# Rows that a statement may sort or throw away without a remark.
+SMALL = 2_000
+
+EXPLAIN = """
+    LOAD 'auto_explain';
+    SET auto_explain.log_min_duration = 0;
+    SET auto_explain.log_nested_statements = on;
+    SET auto_explain.log_analyze = on;
+    SET auto_explain.log_buffers = on;
+    SET auto_explain.log_timing = off;
+    SET auto_explain.log_format = json;
+    SET auto_explain.log_level = notice;
+    SET search_path = broker
+"""
+
+CALLED: Mapping[str, str] = {
+    "publish_batch (1)": """SELECT * FROM broker.publish_batch('orders', '[{"content": {"id": 1}}]', 'bench')""",
+    "publish_batch (1,000)": """SELECT * FROM broker.publish_batch('orders',
+        (SELECT json_agg(json_build_object('content', n)) FROM generate_series(1, 1000) n), 'bench')""",
+    "consume (10)": "SELECT * FROM broker.consume('orders', 10)",
+    "consume (10, with floor)": "SELECT * FROM broker.consume('orders', 10, p_floor => now() - interval '1 hour')",
+    "consume (10, auto_ack)": "SELECT * FROM broker.consume('orders', 10, p_auto_ack => true)",
+    "consume (1,000)": "SELECT * FROM broker.consume('orders', 1000)",
+    "settle (10 acks)": """SELECT * FROM broker.settle('orders', json_build_object('ack',
+        (SELECT json_agg(c.receipt) FROM broker.consume('orders', 10) c)))""",
+    "settle (each way)": """SELECT * FROM broker.settle('orders', (SELECT json_build_object(
+            'ack', json_agg(c.receipt) FILTER (WHERE n % 4 = 0), 'release', json_agg(c.receipt) FILTER (WHERE n % 4 = 1),
+            'extend', json_agg(json_build_object('receipt', c.receipt, 'lease_seconds', 60)) FILTER (WHERE n % 4 = 2),
+            'reject', json_agg(c.receipt) FILTER (WHERE n % 4 = 3))
+        FROM broker.consume('orders', 100) WITH ORDINALITY c (id, receipt, x1, x2, x3, x4, x5, x6, x7, x8, n)))""",
+    "broadcast (100)": "SELECT * FROM broker.broadcast('orders', NULL, 100)",
+    "broadcast (10,000)": "SELECT * FROM broker.broadcast('orders', NULL, 10000)",
+    "broadcast (nothing ready)": "SELECT * FROM broker.broadcast('quiet')",
+    "plan_batches (100 of a topic)": "SELECT * FROM broker.plan_batches('news', 100, 60)",
+    "plan_batches (100 of all)": "SELECT * FROM broker.plan_batches(NULL, 100, 60)",
+    "next_due": "SELECT broker.next_due()",
+    "read_topic": "SELECT * FROM broker.read_topic('orders')",
+    "read_message (waiting)": "SELECT * FROM broker.read_message('orders', (SELECT max(message_id::text)::uuid FROM queue))",
+    "read_message (broadcast)": """SELECT * FROM broker.read_message('news',
+        (SELECT m.id FROM messages m JOIN topics t ON t.id = m.topic_id WHERE t.name = 'news'))""",
+    "browse_messages (100)": "SELECT * FROM broker.browse_messages('orders', NULL, NULL, 100)",
+    "browse_messages (100, from the middle)": """SELECT * FROM broker.browse_messages('orders',
+        (SELECT ready_at FROM middle), (SELECT id FROM middle), 100)""",
+    "list_topics": "SELECT * FROM broker.list_topics('{*}', 'other-4', 100)",
+    "list_topics (one pattern of few)": "SELECT * FROM broker.list_topics('{other-4999}', NULL, 100)",
+    "list_subscriptions": "SELECT * FROM broker.list_subscriptions('news', NULL, NULL, 100)",
+}
+
+
+@dataclass(frozen=True)
+class Statement:
+    """A statement as it ran."""
+
+    query: str
+    milliseconds: float
+    plan: Mapping[str, Any]
+
+    @property
+    def pages(self) -> int:
+        """Pages touched; what a WITH writes without being read is told by the call only."""
+        return int(self.plan["Shared Hit Blocks"] + self.plan["Shared Read Blocks"])
+
+    def faults(self) -> Iterator[str]:
+        """What grows with the tables."""
+        for node in _nodes(self.plan):
+            kind, where = node["Node Type"], node.get("Relation Name") or node.get("Index Name") or ""
+            loops = node["Actual Loops"]
+            removed = sum(node.get(f"Rows Removed by {what}", 0) for what in ("Filter", "Join Filter")) * loops
+            came = sum(
+                child["Actual Rows"] * child["Actual Loops"]
+                for child in node.get("Plans", [])
+                if child["Parent Relationship"] == "Outer"
+            )
+            if kind == "Seq Scan" and node["Actual Rows"] * loops + removed > SMALL:
+                yield f"Seq Scan on {where}: {node['Actual Rows'] * loops + removed:,.0f} rows"
+            elif kind in {"Sort", "Incremental Sort"} and came > SMALL:
+                yield f"{kind} of {came:,.0f} rows"
+            elif removed > SMALL:
+                yield f"{kind} {where} threw away {removed:,.0f} rows"
+
+
+@dataclass(frozen=True)
+class Call:
+    """A verb's call: the whole of it, and the statements inside."""
+
+    whole: Statement
+    inside: list[Statement]
+
+
+def main(arguments: list[str]) -> None:
+    full = "--full" in arguments
+    wanted = [argument for argument in arguments if argument != "--full"]
+    with servers.server() as server:
+        small, large = ({**_run_all(server, size, wanted)} for size in SIZES)
+    print(f"\n{'at ' + f'{SIZES[0]:,}':>20} {'at ' + f'{SIZES[1]:,}':>20}\n{'ms':>9} {'pages':>10} {'ms':>9} {'pages':>10}")
+    for verb, call in large.items():
+        before = small[verb].whole
+        grew = "  GREW" if call.whole.pages > 2 * before.pages + 20 else ""
+        print(f"{before.milliseconds:9.2f} {before.pages:10,} {call.whole.milliseconds:9.2f} {call.whole.pages:10,}  {verb}{grew}")
+        for statement in call.inside:
+            faults = list(statement.faults())
+            if faults or full:
+                print(f"{'':42}  {statement.pages:,} pages: {statement.query[:90]}")
+            for fault in faults:
+                print(f"{'':42}  ! {fault}")
+            if full:
+                print("\n".join(f"{'':44}{line}" for line in _lines(statement.plan)))
+
+
+def _run_all(server: servers.Server, size: int, wanted: list[str]) -> dict[str, Call]:
+    ran = {}
+    with servers.migrated(server, "broker_bench_plans") as made, servers.connect(made.owner_url) as owner:
+        print(f"PostgreSQL {owner.info.server_version // 10000}: filling {size:,} rows", flush=True)
+        _fill(owner, size)
+        for verb, call in CALLED.items():
+            if not wanted or any(verb.startswith(each) for each in wanted):
+                print(f"  {verb}", flush=True)
+                try:
+                    ran[verb] = _run(made.owner_url, call)
+                except psycopg.Error as error:
+                    print(f"    ! {error.diag.message_primary}", flush=True)
+    return ran
+
+
+def _fill(owner: psycopg.Connection[Any], size: int) -> None:
+    """Let `orders` have messages that wait, `news` a log, and many subscriptions be behind or have all."""
+    owner.execute("SELECT broker.ensure_partitions(now() + interval '36 days')")
+    owner.execute("INSERT INTO broker.topics (name) SELECT 'other-' || n FROM generate_series(1, %s) n", [TOPICS])
+    owner.execute("INSERT INTO broker.topics (name) VALUES ('news'), ('idle'), ('quiet')")
+    servers.fill(owner, "orders", size, 200, days=30)
+    owner.execute(
+        """INSERT INTO broker.log (topic_id, seq, message_id, bytes)
+           SELECT t.id, row_number() OVER (ORDER BY m.id), m.id, 600
+             FROM broker.topics t, broker.messages m WHERE t.name = 'news'"""
+    )
+    owner.execute(
+        """UPDATE broker.messages m SET topic_id = t.id FROM broker.topics t, broker.log l
+            WHERE t.name = 'news' AND l.message_id = m.id AND l.seq = %s * 9 / 10""",
+        [size],
+    )
+    owner.execute(
+        """INSERT INTO broker.log_spans
+           SELECT topic_id, min(seq), max(seq), min(message_id::text)::uuid, max(message_id::text)::uuid, now()
+             FROM broker.log GROUP BY topic_id, (seq - 1) / 1000"""
+    )
+    owner.execute("UPDATE broker.topics SET last_seq = %s WHERE name IN ('news', 'idle')", [size])
+    owner.execute(
+        """INSERT INTO broker.subscriptions (id, topic_id, name, url, secrets, cursor)
+           SELECT gen_random_uuid(), t.id, n, 'http://127.0.0.1/', '{whsec_}',
+                  CASE t.name WHEN 'news' THEN t.last_seq * mod(n, 10) / 11 ELSE t.last_seq END
+             FROM broker.topics t, generate_series(1, %s) n
+            WHERE t.name IN ('news', 'idle') OR t.name IN ('orders', 'quiet') AND n <= 10""",
+        [SUBSCRIPTIONS],
+    )
+    owner.execute(
+        """CREATE VIEW broker.middle AS
+           SELECT q.message_id AS id, q.ready_at FROM broker.queue q JOIN broker.topics t ON t.id = q.topic_id
+            WHERE t.name = 'orders' AND q.died_at IS NULL ORDER BY q.ready_at OFFSET 500 LIMIT 1"""
+    )
+    owner.execute("VACUUM (ANALYZE)")
+
+
+def _run(url: str, text: str) -> Call:
+    """Call a verb in a session of its own, each time taking back what it did, and tell of the last call."""
+    said: list[str] = []
+    with servers.connect(url) as connection:
+        connection.add_notice_handler(lambda notice: said.append(notice.message_primary or ""))
+        connection.execute(EXPLAIN)
+        connection.autocommit = False
+        for _ in range(CALLS):
+            said.clear()
+            connection.execute(text.encode(), prepare=True)
+            connection.rollback()
+        connection.autocommit = True
+        connection.execute("SET auto_explain.log_min_duration = -1")
+        connection.execute("VACUUM")
+    *inside, whole = [_statement(text) for text in said if text.startswith("duration")]
+    return Call(whole, inside)
+
+
+def _statement(said: str) -> Statement:
+    duration, _, document = said.partition(" ms  plan:\n")
+    explained = json.loads(document)
+    query = re.sub(r"\s+", " ", re.sub(r"--.*", "", explained["Query Text"])).strip()
+    return Statement(query, float(duration.removeprefix("duration: ")), explained["Plan"])
+
+
+def _nodes(plan: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    yield plan
+    for child in plan.get("Plans", []):
+        yield from _nodes(child)
+
+
+def _lines(plan: Mapping[str, Any], depth: int = 0) -> Iterator[str]:
+    """Write a plan as text: a line a node, with what it found and how it looked."""
+    name = " ".join(filter(None, [plan.get("Subplan Name"), plan["Node Type"], plan.get("Relation Name"), plan.get("Index Name")]))
+    pages = plan.get("Shared Hit Blocks", 0) + plan.get("Shared Read Blocks", 0)
+    yield f"{'  ' * depth}{name} (rows={plan.get('Actual Rows', 0):g} of {plan['Plan Rows']:g}, loops={plan.get('Actual Loops', 1):g}, pages={pages:,})"
+    for key in ("Index Cond", "Recheck Cond", "Filter", "Join Filter", "Sort Key", "Rows Removed by Filter"):
+        if plan.get(key):
+            yield f"{'  ' * depth}    {key}: {plan[key]}"
+    for child in plan.get("Plans", []):
+        yield from _lines(child, depth + 1)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

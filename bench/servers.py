@@ -1,0 +1,123 @@
+"""PostgreSQL as it is in production, for the bench alone: fsync on, migrated, and the functions' login."""
+
+import contextlib
+import os
+import secrets
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+from broker import database, leases, migrations, settings, tokens
+from local import postgres
+
+LOGIN = "broker_bench"
+ADMIN_TOKEN = "brk_" + "a" * 43
+
+
+@dataclass(frozen=True)
+class Server:
+    """A server on which the bench makes and drops its databases."""
+
+    url: str  # of a login that may create databases and roles
+    password: str  # of the functions' login
+
+
+@dataclass(frozen=True)
+class Database:
+    """A migrated database: its owner's url, and that of the functions' login."""
+
+    owner_url: str
+    url: str
+
+
+@contextlib.contextmanager
+def server() -> Iterator[Server]:
+    """Start a PostgreSQL in a temporary folder, or use the one of `BENCH_DATABASE_URL`."""
+    password = secrets.token_urlsafe(16)
+    if url := os.environ.get("BENCH_DATABASE_URL"):
+        yield Server(url, password)
+        with connect(url) as connection:
+            connection.execute(sql.SQL("DROP ROLE IF EXISTS {}").format(sql.Identifier(LOGIN)))
+        return
+    with tempfile.TemporaryDirectory(prefix="broker-bench-", ignore_cleanup_errors=True) as folder:
+        Path(folder).chmod(0o755)  # PostgreSQL may run as another user
+        with postgres.start(Path(folder)) as started:
+            yield Server(started.url, password)
+
+
+@contextlib.contextmanager
+def migrated(on: Server, name: str) -> Iterator[Database]:
+    """Make a database with the broker's schema, use it, and drop it at the end."""
+    identifier = sql.Identifier(name)
+    with connect(on.url) as connection:
+        connection.execute(sql.SQL("DROP DATABASE IF EXISTS {}").format(identifier))
+        connection.execute(sql.SQL("CREATE DATABASE {}").format(identifier))
+    owner_url = _changed(on.url, dbname=name)
+    made = Database(owner_url, _changed(owner_url, user=LOGIN, password=on.password))
+    use(made)
+    migrations.migrate()
+    database.owner.close()
+    try:
+        yield made
+    finally:
+        database.functions.close()
+        with connect(on.url) as connection:
+            connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(identifier))
+
+
+def use(made: Database) -> None:
+    """Let the package work on this database from now on, as a function whose environment names it."""
+    os.environ |= {
+        "DATABASE_URL": made.url,
+        "OWNER_DATABASE_URL": made.owner_url,
+        "BROKER_ADMIN_TOKEN": ADMIN_TOKEN,
+        "ALLOW_PRIVATE_WEBHOOKS": "true",
+        "POWERTOOLS_SERVICE_NAME": "broker",
+        "POWERTOOLS_METRICS_NAMESPACE": "Broker",
+    }
+    database.functions.close()
+    settings.current.cache_clear()
+    tokens.forget()
+    leases.forget()
+
+
+def connect(url: str) -> psycopg.Connection[Any]:
+    """Open a connection in autocommit, such as the package keeps."""
+    return psycopg.connect(url, autocommit=True, prepare_threshold=2, options="-c TimeZone=UTC")
+
+
+def fill(connection: psycopg.Connection[Any], topic: str, messages: int, size: int, *, days: float = 0.001) -> None:
+    """Let `messages` of `size` octets wait in a topic, then bring statistics and visibility up to date.
+
+    Their ids are spread over the coming `days`, for which partitions stand.
+    """
+    connection.execute("INSERT INTO broker.topics (name) VALUES (%s) ON CONFLICT DO NOTHING", [topic])
+    connection.execute(
+        """
+        WITH made AS (
+            SELECT broker.uuidv7(broker.ticks(statement_timestamp()) + n * %(step)s::bigint) AS id, n FROM generate_series(1, %(messages)s) n
+        ), topic AS (
+            SELECT id, max_receives FROM broker.topics WHERE name = %(topic)s
+        ), stored AS (
+            INSERT INTO broker.messages (id, topic_id, content, sender, created_at)
+            SELECT m.id, t.id, to_json(repeat('x', %(size)s - 2)), 'bench', statement_timestamp() FROM made m, topic t
+        )
+        INSERT INTO broker.queue (message_id, topic_id, ready_at, max_receives, bytes)
+        SELECT m.id, t.id, statement_timestamp() - interval '10 minutes' + n * interval '1 microsecond',
+               t.max_receives, %(size)s + 400
+          FROM made m, topic t
+        """,
+        {"topic": topic, "messages": messages, "size": size, "step": days * 86400 * 4096000 / messages},
+    )
+    connection.execute("VACUUM (ANALYZE) broker.messages, broker.queue")
+
+
+def _changed(url: str, **changes: str) -> str:
+    values: dict[str, Any] = {**conninfo_to_dict(url), **changes}
+    return make_conninfo(**values)

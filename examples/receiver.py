@@ -1,0 +1,42 @@
+"""Receive webhooks and print them: python3 examples/receiver.py 7001 [whsec_…]
+
+With the subscription's secret, what is not signed with it is refused (https://www.standardwebhooks.com).
+"""
+
+import base64
+import hmac
+import json
+import sys
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+
+class Receiver(BaseHTTPRequestHandler):
+    """Answers 204 to what it takes, 401 to what it does not trust."""
+
+    secret = ""
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        if self.secret and not self.signed(body):
+            self.send_response(401)
+        else:
+            for message in json.loads(body)["messages"]:
+                print(message["seq"], message["id"], json.dumps(message["content"]), flush=True)
+            self.send_response(204)
+        self.end_headers()
+
+    def signed(self, body: bytes) -> bool:
+        signed = f"{self.headers['webhook-id']}.{self.headers['webhook-timestamp']}.".encode() + body
+        key = base64.b64decode(self.secret.removeprefix("whsec_"))
+        expected = b"v1," + base64.b64encode(hmac.digest(key, signed, "sha256"))
+        given = self.headers["webhook-signature"].encode().split()
+        return any(hmac.compare_digest(expected, signature) for signature in given)
+
+    def log_message(self, *_: object) -> None:
+        """Print messages, not requests."""
+
+
+if __name__ == "__main__":
+    port, Receiver.secret = int(sys.argv[1]), sys.argv[2] if len(sys.argv) > 2 else ""
+    print(f"receiving on http://127.0.0.1:{port}/", flush=True)
+    ThreadingHTTPServer(("127.0.0.1", port), Receiver).serve_forever()

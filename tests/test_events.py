@@ -1,0 +1,124 @@
+"""events/: one for each trigger of each function, as AWS sends it. `sam local invoke` takes them too."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from local import payloads
+from tests import contract
+from tests.client import ADMIN_TOKEN, ROOT, Client, Context, Response, app, template
+from tests.endpoints import Endpoint
+
+EVENTS = {file.stem: file for file in (ROOT / "events").iterdir()}
+
+# In an order in which each finds what it speaks of: the event, the status of its answer, and the answer's example.
+STORY = [
+    ("manage-root", 200, "root"),
+    ("manage-health", 200, "alive"),
+    ("manage-contract", 200, None),
+    ("manage-put-topic", 201, "put"),
+    ("publish", 201, "one"),
+    ("manage-list-topics", 200, None),
+    ("manage-read-topic", 200, None),
+    ("manage-browse-messages", 200, None),
+    ("manage-read-message", 200, "waiting"),
+    ("consume", 200, "two"),
+    ("consume-settle", 200, "settled"),
+    ("consume-ack", 204, None),
+    ("subscribe", 201, "new"),
+    ("subscribe-list", 200, "listed"),
+    ("subscribe-read", 200, "read"),
+    ("subscribe-change", 200, "changed"),
+    ("broadcast", 202, "moved"),
+    ("manage-list-attempts", 200, "listed"),
+    ("subscribe-unsubscribe", 204, None),
+    ("subscribe", 201, "new"),
+    ("subscribe-unsubscribe-url", 204, None),
+    ("manage-patch-topic", 200, "changed"),
+    ("manage-delete-topic", 204, None),
+    ("manage-list-tokens", 200, "listed"),
+    ("manage-mint-token", 201, "minted"),
+    ("manage-read-token", 200, "read"),
+    ("manage-revoke-token", 204, None),
+]
+HTTP = sorted({name for name, _, _ in STORY})
+
+
+def read(name: str) -> Any:
+    return json.loads(EVENTS[name].read_text())
+
+
+def test_every_function_and_trigger_has_its_event() -> None:
+    expected = set()
+    for resource in template()["Resources"].values():
+        if resource["Type"] == "AWS::Serverless::Function":
+            folder = Path(resource["Properties"]["CodeUri"]).name
+            triggers = [re.sub(r"(?<!^)(?=[A-Z])", "-", name).lower() for name in resource["Properties"].get("Events", {})]
+            expected |= {folder if trigger == folder else f"{folder}-{trigger}" for trigger in triggers or [folder]}
+    assert expected == EVENTS.keys()
+
+
+def test_each_event_is_answered(client: Client) -> None:
+    with Endpoint() as endpoint:
+        story = contract.Story(client, {"https://shop.example.com": endpoint.url})
+        for name, status, example in STORY:
+            event = json.loads(story.real(EVENTS[name].read_text()))
+            answer = app(name.partition("-")[0]).handler(event, Context())
+            response = Response(answer["statusCode"], answer["headers"], answer.get("body", ""))
+            story.answered(contract.by_route(event["routeKey"]), response, status, example)
+            if name == "publish":  # the examples speak of three messages
+                story.tell("publish", 201, "many")
+
+
+@pytest.mark.parametrize("name", HTTP)
+def test_an_event_is_a_request_of_its_route(name: str) -> None:
+    event = read(name)
+    operation = contract.by_route(event["routeKey"])
+    assert event["rawPath"] == operation.path.format_map(event.get("pathParameters", {}))
+    assert event["headers"].get("authorization") in {None, f"Bearer {ADMIN_TOKEN}"}
+    if "requestBody" in operation.wish:
+        examples = operation.wish["requestBody"]["content"]["application/json"]["examples"].values()
+        assert json.loads(event["body"]) in [example["value"] for example in examples]
+
+
+@pytest.mark.parametrize("name", HTTP)
+def test_an_event_has_the_shape_that_the_gateway_gives(name: str) -> None:
+    event = read(name)
+    http = event["requestContext"]["http"]
+    scope = {
+        "method": http["method"],
+        "raw_path": event["rawPath"].encode(),
+        "query_string": event["rawQueryString"].encode(),
+        "headers": [(header.encode(), value.encode()) for header, value in event["headers"].items()],
+        "http_version": "1.1",
+        "client": (http["sourceIp"], 0),
+        "server": ("127.0.0.1", 443),
+        "scheme": "https",
+    }
+    given = json.loads(
+        payloads.event(
+            scope,
+            event.get("body", "").encode(),
+            route=event["routeKey"],
+            path_parameters=event.get("pathParameters", {}),
+            request_id=payloads.request_id(),
+        )
+    )
+    assert _same_on_every_gateway(given) == _same_on_every_gateway(event)
+
+
+def test_the_daily_event_lets_maintain_work() -> None:
+    assert app("maintain").handler(read("maintain-daily"), Context()).keys() == {"partitions", "cleared", "sent"}
+
+
+def test_dispatch_and_migrate_need_nothing_said() -> None:
+    assert app("dispatch").handler(read("dispatch"), Context()) == {"next_due_at": None}
+    assert app("migrate").handler(read("migrate"), Context())["applied"] == []
+
+
+def _same_on_every_gateway(event: Any) -> Any:
+    context = {**event["requestContext"], "accountId": "", "apiId": "", "requestId": "", "time": "", "timeEpoch": 0}
+    return {**event, "requestContext": context, "headers": sorted(event["headers"])}

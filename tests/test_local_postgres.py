@@ -1,0 +1,142 @@
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from local import postgres
+from tests.local_support import runs, until
+
+NOTHING_SYNCED = {"fsync": "off"}
+STARTER = """
+import sys
+from pathlib import Path
+from local import postgres
+
+server = postgres.start(Path(sys.argv[1]))
+print(server.url, server.process.pid, flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A folder whose cluster is made already, and which no server runs on."""
+    folder = tmp_path_factory.mktemp("postgres")
+    postgres.start(folder, settings=NOTHING_SYNCED).stop()
+    return folder
+
+
+def ask(url, statement):
+    with psycopg.connect(url, autocommit=True) as connection:
+        return connection.execute(statement).fetchall()
+
+
+def tell(url, statement):
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(statement)
+
+
+def test_the_server_has_a_database_for_the_broker(folder):
+    with postgres.start(folder, settings=NOTHING_SYNCED) as server:
+        assert ask(
+            server.url,
+            "SELECT current_database(), current_user, current_setting('server_encoding'), current_setting('timezone')",
+        ) == [("broker", "postgres", "UTF8", "UTC")]
+        assert ask(server.url, "SHOW max_connections") == [("200",)]
+        assert ask(server.url, "SHOW fsync") == [("off",)]
+
+
+def test_the_password_is_for_its_owner_only_and_is_asked_for(folder):
+    with postgres.start(folder, settings=NOTHING_SYNCED) as server:
+        assert stat.S_IMODE((folder / "postgres.password").stat().st_mode) == 0o600
+        with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
+            psycopg.connect(f"postgresql://postgres:guess@127.0.0.1:{server.port}/broker")
+
+
+def test_a_second_start_finds_the_data_and_keeps_the_port(folder):
+    with postgres.start(folder, settings=NOTHING_SYNCED) as first:
+        tell(first.url, "CREATE TABLE kept AS SELECT 1 AS number")
+    with postgres.start(folder, settings=NOTHING_SYNCED) as second:
+        assert second.url == first.url
+        assert ask(second.url, "SELECT number FROM kept") == [(1,)]
+
+
+def test_stopping_leaves_no_process(folder):
+    server = postgres.start(folder, settings=NOTHING_SYNCED)
+    backends = [pid for (pid,) in ask(server.url, "SELECT pid FROM pg_stat_activity")]
+    server.stop()
+    assert not any(map(runs, [server.process.pid, *backends]))
+
+
+def test_two_servers_do_not_share_a_folder(folder):
+    with (
+        postgres.start(folder, settings=NOTHING_SYNCED),
+        pytest.raises(postgres.PostgresError, match="another process"),
+    ):
+        postgres.start(folder)
+
+
+def test_a_server_that_outlived_its_runner_gives_way(folder):
+    first = postgres.start(folder, settings=NOTHING_SYNCED)
+    first.lock.close()
+    with postgres.start(folder, settings=NOTHING_SYNCED) as second:
+        assert first.process.wait() == 0
+        assert ask(second.url, "SELECT 1") == [(1,)]
+
+
+def test_the_pid_file_of_a_zombie_is_no_hindrance(folder):
+    dead = postgres.start(folder, settings=NOTHING_SYNCED)
+    dead.process.kill()
+    dead.lock.close()
+    with postgres.start(folder, settings=NOTHING_SYNCED) as server:
+        assert ask(server.url, "SELECT 1") == [(1,)]
+    dead.process.wait()
+
+
+def test_a_server_that_cannot_start_says_what_postgresql_said(folder):
+    with pytest.raises(postgres.PostgresError, match="no_such_setting"):
+        postgres.start(folder, settings={"no_such_setting": "1"})
+    postgres.start(folder, settings=NOTHING_SYNCED).stop()
+
+
+def test_a_setup_that_was_interrupted_is_done_again(tmp_path):
+    (tmp_path / "data.new").mkdir()
+    (tmp_path / "data.new" / "PG_VERSION").write_text("half")
+    said = []
+    with postgres.start(tmp_path, settings=NOTHING_SYNCED, say=said.append) as server:
+        assert ask(server.url, "SELECT 1") == [(1,)]
+    assert said == ["creating the database cluster"]
+
+
+@pytest.mark.slow
+def test_what_was_committed_survives_a_kill_of_everything(tmp_path):
+    starter, url, pid = start_in_a_process(tmp_path)
+    tell(url, "CREATE TABLE kept AS SELECT 1 AS number")
+    subprocess.run(["kill", "-9", str(starter.pid), str(pid)], check=True)
+    starter.communicate()
+    with postgres.start(tmp_path) as server:
+        assert ask(server.url, "SELECT number FROM kept") == [(1,)]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux can tie a process to its parent")
+def test_the_server_ends_with_the_process_that_started_it(tmp_path):
+    starter, _, pid = start_in_a_process(tmp_path)
+    starter.kill()
+    starter.communicate()
+    until(lambda: not runs(pid))
+
+
+def start_in_a_process(folder):
+    starter = subprocess.Popen(
+        [sys.executable, "-c", STARTER, str(folder)],
+        cwd=Path(postgres.__file__).parents[1],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    url, pid = starter.stdout.readline().split()
+    return starter, url, int(pid)
