@@ -43,6 +43,7 @@ CALLED: Mapping[str, str] = {
     "consume (10)": "SELECT * FROM broker.consume('orders', 10)",
     "consume (10, with floor)": "SELECT * FROM broker.consume('orders', 10, p_floor => now() - interval '1 hour')",
     "consume (10, auto_ack)": "SELECT * FROM broker.consume('orders', 10, p_auto_ack => true)",
+    "consume (nothing ready)": "SELECT * FROM broker.consume('quiet', 10)",
     "consume (1,000)": "SELECT * FROM broker.consume('orders', 1000)",
     "settle (10 acks)": """SELECT * FROM broker.settle('orders', json_build_object('ack',
         (SELECT json_agg(c.receipt) FROM broker.consume('orders', 10) c)))""",
@@ -56,11 +57,14 @@ CALLED: Mapping[str, str] = {
     "broadcast (nothing ready)": "SELECT * FROM broker.broadcast('quiet')",
     "plan_batches (100 of a topic)": "SELECT * FROM broker.plan_batches('news', 100, 60)",
     "plan_batches (100 of all)": "SELECT * FROM broker.plan_batches(NULL, 100, 60)",
+    "plan_batches (nothing due)": "SELECT * FROM broker.plan_batches('idle', 100, 60)",
+    "record_attempts (100)": """SELECT broker.record_attempts((SELECT json_agg(json_build_object('subscription_id', id,
+        'fence', 0, 'first_seq', cursor + 1, 'last_seq', cursor + 1, 'webhook_id', 'w', 'attempt', 1, 'started_at', now(),
+        'duration_ms', 1, 'verdict', 'delivered')) FROM (SELECT id, cursor FROM subscriptions LIMIT 100) s))""",
     "next_due": "SELECT broker.next_due()",
     "read_topic": "SELECT * FROM broker.read_topic('orders')",
-    "read_message (waiting)": "SELECT * FROM broker.read_message('orders', (SELECT max(message_id::text)::uuid FROM queue))",
-    "read_message (broadcast)": """SELECT * FROM broker.read_message('news',
-        (SELECT m.id FROM messages m JOIN topics t ON t.id = m.topic_id WHERE t.name = 'news'))""",
+    "read_message (waiting)": "SELECT * FROM broker.read_message('orders', (SELECT id FROM middle))",
+    "read_message (broadcast)": "SELECT * FROM broker.read_message('news', (SELECT id FROM sent))",
     "browse_messages (100)": "SELECT * FROM broker.browse_messages('orders', NULL, NULL, 100)",
     "browse_messages (100, from the middle)": """SELECT * FROM broker.browse_messages('orders',
         (SELECT ready_at FROM middle), (SELECT id FROM middle), 100)""",
@@ -99,7 +103,11 @@ class Statement:
             elif kind in {"Sort", "Incremental Sort"} and came > SMALL:
                 yield f"{kind} of {came:,.0f} rows"
             elif removed > SMALL:
-                yield f"{kind} {where} threw away {removed:,.0f} rows"
+                yield f"{kind} {where} threw away {removed:,.0f} rows".replace("  ", " ")
+
+    def replanned(self) -> bool:
+        """Whether the plan was made for this call: a lasting one has parameters where the query has variables."""
+        return bool(re.search(r"\b[pv]_\w+", self.query)) and not re.search(r"\$\d", json.dumps(self.plan))
 
 
 @dataclass(frozen=True)
@@ -121,7 +129,7 @@ def main(arguments: list[str]) -> None:
         grew = "  GREW" if call.whole.pages > 2 * before.pages + 20 else ""
         print(f"{before.milliseconds:9.2f} {before.pages:10,} {call.whole.milliseconds:9.2f} {call.whole.pages:10,}  {verb}{grew}")
         for statement in call.inside:
-            faults = list(statement.faults())
+            faults = [*statement.faults(), *(["planned at each call"] if statement.replanned() else [])]
             if faults or full:
                 print(f"{'':42}  {statement.pages:,} pages: {statement.query[:90]}")
             for fault in faults:
@@ -176,9 +184,10 @@ def _fill(owner: psycopg.Connection[Any], size: int) -> None:
         [SUBSCRIPTIONS],
     )
     owner.execute(
-        """CREATE VIEW broker.middle AS
-           SELECT q.message_id AS id, q.ready_at FROM broker.queue q JOIN broker.topics t ON t.id = q.topic_id
-            WHERE t.name = 'orders' AND q.died_at IS NULL ORDER BY q.ready_at OFFSET 500 LIMIT 1"""
+        """CREATE TABLE broker.middle AS
+           SELECT q.message_id AS id, q.ready_at FROM broker.queue q ORDER BY q.ready_at OFFSET 500 LIMIT 1;
+           CREATE TABLE broker.sent AS
+           SELECT m.id FROM broker.messages m JOIN broker.topics t ON t.id = m.topic_id WHERE t.name = 'news'"""
     )
     owner.execute("VACUUM (ANALYZE)")
 

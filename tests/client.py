@@ -14,6 +14,8 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 import yaml
 
+from tests import contract
+
 ROOT = Path(__file__).parents[1]
 ADMIN_TOKEN = "brk_" + "a" * 43
 
@@ -81,6 +83,8 @@ def routes() -> Mapping[str, str]:
 
 
 class Client:
+    """Makes requests with a token. Each answer is held against openapi.yaml."""
+
     def __init__(self, token: str | None = ADMIN_TOKEN) -> None:
         self.token = token
 
@@ -100,12 +104,20 @@ class Client:
         return self.request("DELETE", target, **options)
 
     def request(
-        self, method: str, target: str, content: Any = None, *, headers: Mapping[str, str] | None = None, seconds: float = 28
+        self,
+        method: str,
+        target: str,
+        content: Any = None,
+        *,
+        headers: Mapping[str, str] | None = None,
+        seconds: float = 28,
     ) -> Response:
         """`content` is sent as it is when it is str or bytes, else as JSON. `seconds` is the function's time."""
         event = self.event(method, target, content, headers=headers)
         answer = app(routes()[event["routeKey"]]).handler(event, Context(seconds))
-        return Response(answer["statusCode"], answer["headers"], answer.get("body", ""))
+        response = Response(answer["statusCode"], answer["headers"], answer.get("body", ""))
+        contract.by_route(event["routeKey"]).check(response)
+        return response
 
     def event(
         self, method: str, target: str, content: Any = None, *, headers: Mapping[str, str] | None = None

@@ -4,6 +4,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from broker import database, deadlines, leases, migrations, settings, tokens
 from local import postgres
 from tests.client import ADMIN_TOKEN, Client
 from tests.endpoints import Endpoint
+from tests.local_support import until
 from tests.topic import Topic
 
 LOGIN, PASSWORD = "broker_functions", "a test's password"  # noqa: S105
@@ -76,6 +78,26 @@ def session(database_url: str) -> Iterator[Any]:
 
 
 @pytest.fixture
+def background(owner: psycopg.Connection[Any]) -> Iterator[Any]:
+    """Run a statement that has to wait: `background(session, statement)` returns once it waits for a lock."""
+    with ThreadPoolExecutor() as pool:
+
+        def start(connection: psycopg.Connection[Any], statement: str, *values: object) -> Future[list[Any]]:
+            running = pool.submit(lambda: connection.execute(statement.encode(), values).fetchall())
+
+            def waits() -> bool:
+                blockers = "SELECT cardinality(pg_blocking_pids(%s)) > 0"
+                [row] = owner.execute(blockers, [connection.info.backend_pid]).fetchall()
+                return bool(row[0]) or running.done()
+
+            until(waits)
+            assert not running.done(), "it did not wait"
+            return running
+
+        yield start
+
+
+@pytest.fixture
 def new_database(database_url: str) -> Iterator[Any]:
     """Make empty databases: `new_database()`, which returns the owner's url.
 
@@ -94,7 +116,8 @@ def new_database(database_url: str) -> Iterator[Any]:
     _use(database_url)
     for name in made:
         _run(admin, f"DROP DATABASE {name} WITH (FORCE)")
-        _run(admin, f"DROP ROLE IF EXISTS {name}_functions")
+        for role in ("functions", "owner"):
+            _run(admin, f"DROP ROLE IF EXISTS {name}_{role}")
 
 
 @pytest.fixture

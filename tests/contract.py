@@ -1,16 +1,21 @@
 """openapi.yaml in a test's hands: its operations, its schemas, and what its examples stand for."""
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
 import jsonschema
 import yaml
 
-from tests.client import ROOT, Client, Response
+if TYPE_CHECKING:
+    from tests.client import Client, Response
+
+ROOT = Path(__file__).parents[1]
 
 # What differs from one run to the next: an example's stands for whatever the run has instead.
 GIVEN = re.compile(
@@ -57,7 +62,7 @@ class Operation:
     def request_example(self, name: str) -> Any:
         return self.wish["requestBody"]["content"]["application/json"]["examples"][name]["value"]
 
-    def check(self, response: Response) -> None:
+    def check(self, response: "Response") -> None:
         """Hold that the contract knows this answer: its status, type, headers and body."""
         assert str(response.status) in self.wish["responses"], f"{self.route} answers {response.status}"
         answer = self.answer(response.status)
@@ -83,32 +88,40 @@ def operations() -> Mapping[str, Operation]:
     return found
 
 
+@cache
 def by_route(route: str) -> Operation:
     return next(operation for operation in operations().values() if operation.route == route)
 
 
 def validate(value: Any, schema: Any) -> None:
     """Hold a value against a schema of the document."""
-    whole = {**schema, "components": document()["components"]}
-    jsonschema.Draft202012Validator(whole, format_checker=jsonschema.FormatChecker()).validate(value)
+    _validator(json.dumps(schema)).validate(value)
+
+
+@cache
+def _validator(schema: str) -> jsonschema.Draft202012Validator:
+    whole = {**json.loads(schema), "components": document()["components"]}
+    return jsonschema.Draft202012Validator(whole, format_checker=jsonschema.FormatChecker())
 
 
 class Story:
     """Runs the contract's examples one after the other. An id that an answer gave stands for the example's after it."""
 
-    def __init__(self, client: Client, known: Mapping[str, str]) -> None:
+    def __init__(self, client: "Client", known: Mapping[str, str]) -> None:
         self._client = client
         self._known = dict(known)  # what an example says, and what this run has instead
         self.told: set[str] = set()
 
-    def tell(self, operation_id: str, status: int, example: str | None = None, query: Mapping[str, str] | None = None) -> None:
+    def tell(
+        self, operation_id: str, status: int, example: str | None = None, query: Mapping[str, str] | None = None
+    ) -> None:
         """Send an operation's example, and hold the answer against the example of the answer."""
         operation = operations()[operation_id]
         target, content = self._target(operation, query or {}), self._content(operation, example)
         self.told.add(operation_id)
         self.answered(operation, self._client.request(operation.method, target, content), status, example)
 
-    def answered(self, operation: Operation, response: Response, status: int, example: str | None) -> None:
+    def answered(self, operation: Operation, response: "Response", status: int, example: str | None) -> None:
         """Hold an answer against the example of that name; None: the operation has none."""
         assert response.status == status, response.text
         operation.check(response)
@@ -170,5 +183,9 @@ def _general(value: Any) -> Any:
     if isinstance(value, str):
         return re.sub(r"https?://[^/ ]+", "<host>", GIVEN.sub("<given>", value))
     if isinstance(value, dict):
-        return {name: "<given>" if name == "duration_ms" else _general(each) for name, each in value.items()}
+        return {name: "<given>" if _is_given(name, each) else _general(each) for name, each in value.items()}
     return [_general(each) for each in value] if isinstance(value, list) else value
+
+
+def _is_given(name: str, value: Any) -> bool:
+    return name == "duration_ms" or (name == "id" and isinstance(value, int))  # an attempt's

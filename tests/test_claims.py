@@ -12,7 +12,8 @@ SMALL = 1000  # octets: room for two short messages
 def claim(session, *, max_bytes=5_500_000, maximum=10, floor=None):
     """The contents that a claim through the SQL door is given."""
     found = session.execute(
-        "SELECT content FROM broker.consume('orders', %s, p_floor => %s, p_max_bytes => %s)", [maximum, floor, max_bytes]
+        "SELECT content FROM broker.consume('orders', %s, p_floor => %s, p_max_bytes => %s)",
+        [maximum, floor, max_bytes],
     )
     return [content for (content,) in found]
 
@@ -47,7 +48,9 @@ def test_a_large_message_behind_a_small_one_waits_for_the_next_claim(orders, ses
 
 def test_the_buried_take_no_room(orders, owner, session):
     orders.publish("a", "b", "c", "d")
-    owner.execute("UPDATE queue SET receives = 10 WHERE message_id IN (SELECT id FROM messages WHERE content::text IN ('\"a\"', '\"c\"'))")
+    owner.execute(
+        "UPDATE queue SET receives = 10 WHERE message_id IN (SELECT id FROM messages WHERE content::text IN ('\"a\"', '\"c\"'))"
+    )
     assert claim(session(), max_bytes=SMALL, maximum=2) == ["b", "d"]
 
 
@@ -82,7 +85,10 @@ def test_the_floor_lies_a_minute_below_the_oldest_message(orders, owner):
     grow_old(owner, '"a"', hours=1)
     [first] = orders.consume(1)
     _, floor = leases._floors["orders"]
-    assert floor == owner.execute("SELECT created_at - interval '61 min' FROM messages WHERE id = %s", [first.id]).fetchone()[0]
+    assert (
+        floor
+        == owner.execute("SELECT created_at - interval '61 min' FROM messages WHERE id = %s", [first.id]).fetchone()[0]
+    )
 
 
 def test_a_floor_is_kept_while_it_is_used(orders):

@@ -36,10 +36,10 @@ def _read_by(*folders: str) -> set[str]:
 
 def _variables() -> dict[str, Any]:
     """What the template puts into its functions' environments."""
-    sections = [template()["Globals"]["Function"], *(each["Properties"] for each in template()["Resources"].values() if "Properties" in each)]
+    resources = [each.get("Properties", {}) for each in template()["Resources"].values()]
     return {
         name: value
-        for section in sections
+        for section in [template()["Globals"]["Function"], *resources]
         for name, value in section.get("Environment", {}).get("Variables", {}).items()
     }
 
@@ -50,7 +50,8 @@ def test_the_settings_of_the_functions_are_documented() -> None:
 
 
 def test_only_settings_reads_the_environment() -> None:
-    readers = {file.name for file in (ROOT / "layers").rglob("*.py") if "environ" in file.read_text().split('"""', 2)[-1]}
+    files = [*(ROOT / "layers").rglob("*.py"), *(ROOT / "functions").rglob("*.py")]
+    readers = {file.name for file in files if re.search(r"os\.(environ|getenv)", file.read_text())}
     assert readers == {"settings.py"}
 
 
@@ -80,8 +81,8 @@ def test_the_functions_take_the_same_defaults(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_the_settings_of_the_runner_are_documented(monkeypatch: pytest.MonkeyPatch) -> None:
-    lambdas = {"LAMBDA_TASK_ROOT", "_HANDLER"}
-    assert {name for name in _read_by("local") - lambdas if not name.startswith("AWS_")} == RUNNER.keys()
+    of_lambda = {"LAMBDA_TASK_ROOT", "_HANDLER", *(name for name in _read_by("local") if name.startswith("AWS_"))}
+    assert _read_by("local") - of_lambda - {"PATH"} == RUNNER.keys()
     for name in RUNNER:
         monkeypatch.delenv(name, raising=False)
     wish = runner.read(Path("/here"))

@@ -56,7 +56,9 @@ def test_every_function_and_trigger_has_its_event() -> None:
     for resource in template()["Resources"].values():
         if resource["Type"] == "AWS::Serverless::Function":
             folder = Path(resource["Properties"]["CodeUri"]).name
-            triggers = [re.sub(r"(?<!^)(?=[A-Z])", "-", name).lower() for name in resource["Properties"].get("Events", {})]
+            triggers = [
+                re.sub(r"(?<!^)(?=[A-Z])", "-", name).lower() for name in resource["Properties"].get("Events", {})
+            ]
             expected |= {folder if trigger == folder else f"{folder}-{trigger}" for trigger in triggers or [folder]}
     assert expected == EVENTS.keys()
 

@@ -157,6 +157,8 @@ def test_a_buried_head_does_not_hide_what_waits_behind_it(orders):
 
 def test_a_claim_fills_up_behind_the_buried(orders, owner):
     orders.publish(*range(9))
-    owner.execute("UPDATE queue SET receives = 10 WHERE message_id IN (SELECT id FROM messages WHERE content::text::int % 2 = 0)")
+    owner.execute(
+        "UPDATE queue SET receives = 10 WHERE message_id IN (SELECT id FROM messages WHERE content::text::int % 2 = 0)"
+    )
     assert orders.contents(orders.consume(4)) == [1, 3, 5, 7]
     assert sum(row["died_at"] is not None for row in orders.rows().values()) == 4

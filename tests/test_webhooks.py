@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from broker.webhooks import MAX_BODY, MAX_HEADERS, Request, Sender
+from broker.transfers import MAX_BODY, MAX_HEADERS, Request
+from broker.webhooks import Sender
 from tests import endpoints
 from tests.endpoints import Authority, Endpoint
 

@@ -20,14 +20,14 @@ class TopicPage(msgspec.Struct, forbid_unknown_fields=True):
     """The query of a list of topics."""
 
     limit: Limit = 100
-    after: str | None = None
+    after: messages.Topic | None = None
 
 
 class AttemptPage(msgspec.Struct, forbid_unknown_fields=True):
     """The query of a list of attempts."""
 
     limit: Limit = 100
-    after: int | None = None
+    after: Annotated[int, msgspec.Meta(ge=1, le=2**63 - 1)] | None = None
 
 
 class TokenPage(msgspec.Struct, forbid_unknown_fields=True):

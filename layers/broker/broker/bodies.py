@@ -1,8 +1,11 @@
 """Read what a caller sent: raw JSON into a type, or every fault in it with a pointer."""
 
+import json
 import re
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Any, NamedTuple, TypeVar, get_args, get_origin
+from itertools import islice
+from types import UnionType
+from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 
 import msgspec
 
@@ -12,6 +15,8 @@ T = TypeVar("T")
 
 MAX_DEPTH = 200
 MAX_FAULTS = 100
+LONG_NUMBER = 20  # digits
+NO_BOUNDS = (msgspec.Meta(),)
 
 _PATH = re.compile(r" - at `(?:key in )?\$(?P<path>[^`]*)`$")
 _STEP = re.compile(r"\.(?P<name>[^.\[]+)|\[(?P<index>\d+)\]")
@@ -34,23 +39,35 @@ def decode(body: bytes, kind: type[T]) -> T:
     try:
         return msgspec.json.decode(body, type=kind)
     except msgspec.ValidationError as error:
-        value = msgspec.json.decode(body)
-        faults = [fault for fault, _ in zip(_faults(value, kind, ""), range(MAX_FAULTS), strict=False)]
-        raise InvalidInput("the body is not valid", faults=faults or [_fault(error, "")]) from None
+        first = error
     except (msgspec.DecodeError, RecursionError) as error:
-        raise InvalidInput("the body is not JSON", faults=[Fault(str(error), pointer="")]) from None
+        raise _no_json(error) from None
+    try:
+        value = json.loads(body, parse_int=_whole)
+    except ValueError as error:  # behind the first fault
+        raise _no_json(error) from None
+    faults = list(islice(_faults(value, kind, ""), MAX_FAULTS))
+    raise InvalidInput("the body is not valid", faults=faults or [_fault(first, "")])
 
 
 def parameters(values: Mapping[str, str], kind: type[T]) -> T:
     """Convert a query's parameters, which are all text. Raises InvalidInput that names each faulty one."""
     try:
-        return msgspec.convert(dict(values), kind, strict=False)
+        converted = msgspec.convert(dict(values), kind, strict=False)
+        faults = [Fault("it holds NUL", parameter=name) for name, value in values.items() if "\0" in value]
     except msgspec.ValidationError:
         faults = [
             Fault(fault.detail, parameter=(fault.pointer or "").removeprefix("/"))
             for fault in _faults(dict(values), kind, "", strict=False)
         ]
-        raise InvalidInput("the query is not valid", faults=faults) from None
+    if faults:
+        raise InvalidInput("the query is not valid", faults=faults)
+    return converted
+
+
+def escape(name: str) -> str:
+    """Write a name as a step of a pointer."""
+    return name.replace("~", "~0").replace("/", "~1")
 
 
 def _raw_fault(body: bytes) -> str | None:
@@ -76,24 +93,52 @@ def _depth(body: bytes) -> int:
     return deepest
 
 
+def _no_json(error: Exception) -> InvalidInput:
+    return InvalidInput("the body is not JSON", faults=[Fault(str(error), pointer="")])
+
+
+def _whole(digits: str) -> int | float:
+    """A whole number; as a float when it is so long that Python would refuse it."""
+    return int(digits) if len(digits) < LONG_NUMBER else float(digits)
+
+
 def _faults(value: Any, kind: Any, pointer: str, *, strict: bool = True) -> Iterator[Fault]:
     """Look at each part by itself, for msgspec stops at the first fault."""
-    items = _items(kind)
+    kind, bounds = _meant(kind, value)
+    origin, parts = get_origin(kind) or kind, get_args(kind)
     if isinstance(kind, type) and issubclass(kind, msgspec.Struct) and isinstance(value, dict):
         fields = {field.encode_name: field for field in msgspec.structs.fields(kind)}
         yield from (
-            Fault("there is no such field", f"{pointer}/{_escape(name)}") for name in value if name not in fields
+            Fault("there is no such field", f"{pointer}/{escape(name)}") for name in value if name not in fields
         )
         for name, field in fields.items():
             if name in value:
                 yield from _faults(value[name], field.type, f"{pointer}/{name}", strict=strict)
             elif field.required:
                 yield Fault("this field is needed", f"{pointer}/{name}")
-    elif items and isinstance(value, list) and not _misfit(value, items.bare, strict=strict):
+    elif origin is list and not _misfit(value, Annotated[list[Any], *bounds], strict=strict):
         for nth, each in enumerate(value):
-            yield from _faults(each, items.kind, f"{pointer}/{nth}", strict=strict)
-    elif kind is not msgspec.Raw and (error := _misfit(value, kind, strict=strict)):
+            yield from _faults(each, parts[0], f"{pointer}/{nth}", strict=strict)
+    elif origin is dict and not _misfit(value, Annotated[dict[Any, Any], *bounds], strict=strict):
+        for name, each in value.items():
+            yield from _faults(name, parts[0], f"{pointer}/{escape(name)}", strict=strict)
+            yield from _faults(each, parts[1], f"{pointer}/{escape(name)}", strict=strict)
+    elif kind is not msgspec.Raw and (error := _misfit(value, Annotated[kind, *bounds], strict=strict)):
         yield _fault(error, pointer)
+
+
+def _meant(kind: Any, value: Any) -> tuple[Any, tuple[Any, ...]]:
+    """Of a union the part that an object or a list is meant for; and, apart from it, its bounds."""
+    if hasattr(kind, "__metadata__"):
+        return get_args(kind)[0], kind.__metadata__
+    if get_origin(kind) in (Union, UnionType) and isinstance(value, dict | list):
+        outsides = (list,) if isinstance(value, list) else (dict, msgspec.Struct)
+        for part in get_args(kind):
+            plain, bounds = _meant(part, value)
+            outside = get_origin(plain) or plain
+            if isinstance(outside, type) and issubclass(outside, outsides):
+                return plain, bounds
+    return kind, NO_BOUNDS
 
 
 def _misfit(value: Any, kind: Any, *, strict: bool) -> msgspec.ValidationError | None:
@@ -104,27 +149,9 @@ def _misfit(value: Any, kind: Any, *, strict: bool) -> msgspec.ValidationError |
     return None
 
 
-class _Items(NamedTuple):
-    kind: Any  # of each item
-    bare: Any  # the list with its bounds, whatever its items
-
-
-def _items(kind: Any) -> _Items | None:
-    """Take the type of a list apart; None when it is of no list."""
-    bounds = getattr(kind, "__metadata__", ())
-    plain = get_args(kind)[0] if bounds else kind
-    if get_origin(plain) is not list:
-        return None
-    return _Items(get_args(plain)[0], Annotated[list[Any], *bounds] if bounds else list[Any])
-
-
 def _fault(error: msgspec.ValidationError, pointer: str) -> Fault:
     text = str(error)
     if match := _PATH.search(text):
         text = text[: match.start()]
-        pointer += "".join(f"/{_escape(step['name'] or step['index'])}" for step in _STEP.finditer(match["path"]))
+        pointer += "".join(f"/{escape(step['name'] or step['index'])}" for step in _STEP.finditer(match["path"]))
     return Fault(text, pointer)
-
-
-def _escape(name: str) -> str:
-    return name.replace("~", "~0").replace("/", "~1")

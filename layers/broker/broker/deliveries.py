@@ -9,7 +9,7 @@ from uuid import UUID
 
 import msgspec
 
-from broker import database, deadlines, retries, settings, signatures, webhooks
+from broker import database, deadlines, retries, settings, signatures, transfers, webhooks
 
 SEND_SECONDS = 17  # a webhook has 15; what is started must also be recorded
 LEASE_SECONDS = 60  # a batch that nobody recorded by then is planned again
@@ -93,7 +93,7 @@ def plan(topic: str | None, limit: int) -> list[Job]:
     )
 
 
-def outcome(job: Job, answer: webhooks.Answer) -> Outcome:
+def outcome(job: Job, answer: transfers.Answer) -> Outcome:
     """Judge an answer: 2xx is delivered, 410 disables, all else waits for its next try or, after the last, disables."""
     wait = retries.delay(job.attempt)
     delivered = answer.status is not None and HTTPStatus.OK <= answer.status < HTTPStatus.MULTIPLE_CHOICES
@@ -131,8 +131,8 @@ def next_due() -> datetime | None:
     return due.due_at
 
 
-def _request(job: Job) -> webhooks.Request:
+def _request(job: Job) -> transfers.Request:
     body = job.body.encode()
     own = msgspec.json.decode(job.headers, type=dict[str, str])
     signed = signatures.sign(job.secrets, job.webhook_id, datetime.now(UTC), body)
-    return webhooks.Request(job.url, {**own, "content-type": "application/json", **signed}, body)
+    return transfers.Request(job.url, {**own, "content-type": "application/json", **signed}, body)

@@ -9,7 +9,7 @@ from uuid import UUID
 import msgspec
 
 from broker import database, deadlines
-from broker.errors import InvalidInput, StaleReceipt
+from broker.errors import Fault, InvalidInput, StaleReceipt
 
 MAX_RECEIPTS = 1000
 SPARE_SECONDS = 3  # a long poll ends this long before the request's time is over
@@ -20,7 +20,7 @@ FLOOR_MARGIN = timedelta(seconds=60)  # for messages of transactions that commit
 MAX_FLOORS = 1000
 _floors: dict[str, tuple[float, datetime]] = {}
 
-Receipt = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\.[1-9][0-9]{0,8}$")]
+Receipt = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\.[1-9][0-9]{0,8}\Z")]
 LeaseSeconds = Annotated[int, msgspec.Meta(ge=1, le=86400)]
 DelaySeconds = Annotated[int, msgspec.Meta(ge=0, le=31_536_000)]
 
@@ -121,7 +121,7 @@ def settle(topic: str, wish: Settle) -> Settled:
     stands there twice, or when there are over 1,000.
     """
     if len(wish.ack) + len(wish.release) + len(wish.extend) + len(wish.reject) > MAX_RECEIPTS:
-        raise InvalidInput(f"there are over {MAX_RECEIPTS} receipts")
+        raise InvalidInput(faults=[Fault(f"there are over {MAX_RECEIPTS} receipts", pointer="")])
     [settled] = database.call(
         "SELECT acked, released, extended, rejected, gone, stale FROM broker.settle(%(topic)s, %(receipts)s::json)",
         {"topic": topic, "receipts": msgspec.json.encode(wish).decode()},
@@ -132,7 +132,12 @@ def settle(topic: str, wish: Settle) -> Settled:
 
 def ack(topic: str, receipt: str) -> None:
     """Settle one message as done; also when it was before. Raises StaleReceipt when another consumer has it by now."""
-    if settle(topic, msgspec.convert({"ack": [receipt]}, Settle)).stale:
+    try:
+        settled = settle(topic, Settle(ack=[receipt]))
+    except InvalidInput as error:  # which points into a settle's body
+        faults = [Fault(fault.detail, parameter="receipt") for fault in error.faults]
+        raise InvalidInput(error.detail, faults=faults) from None
+    if settled.stale:
         raise StaleReceipt
 
 

@@ -13,8 +13,9 @@ from broker.errors import Fault, NotFound, TooLarge
 MAX_BYTES = 256 * 1024  # of content and attributes, octets as sent
 MAX_BATCH = 1000
 
-Topic = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9._-]{1,128}$")]
+Topic = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9._-]{1,128}\Z")]
 Label = Annotated[str, msgspec.Meta(min_length=1, max_length=256)]
+Place = Annotated[str, msgspec.Meta(pattern=r"^[0-9]{1,17}\.[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")]
 
 
 class Message(msgspec.Struct, forbid_unknown_fields=True):
@@ -40,7 +41,9 @@ class Browse(msgspec.Struct, forbid_unknown_fields=True):
     """The query of a list of messages."""
 
     limit: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 100
-    after: Annotated[str, msgspec.Meta(pattern=r"^\d{1,18}\.[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")] | None = None
+    after: Annotated[str, msgspec.Meta(pattern=r"^[0-9]{1,17}\.[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")] | None = (
+        None
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,13 +26,13 @@ def maintain() -> Maintained:
     partitions = _count("SELECT broker.ensure_partitions(statement_timestamp() + interval '2 days') AS count")
     cleared = 0
     while deadlines.left() > SPARE_SECONDS:
-        rows = _count(f"SELECT broker.clear_deleted_topics({CLEARED_AT_ONCE}) AS count")
+        rows = _count("SELECT broker.clear_deleted_topics(%(limit)s) AS count", limit=CLEARED_AT_ONCE)
         if not rows:
             break
         cleared += rows
     return Maintained(partitions, cleared)
 
 
-def _count(statement: str) -> int:
-    [result] = database.owner.call(statement, {}, _Count)
+def _count(statement: str, **values: int) -> int:
+    [result] = database.owner.call(statement, values, _Count)
     return result.count

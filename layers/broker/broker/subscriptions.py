@@ -9,14 +9,14 @@ from uuid import UUID
 
 import msgspec
 
-from broker import addresses, database, settings, signatures
+from broker import addresses, bodies, database, settings, signatures
 from broker.errors import Conflict, Fault, InvalidInput, NotFound
 
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=2048)]
 Headers = Annotated[
     dict[
-        Annotated[str, msgspec.Meta(pattern=r"^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}$")],
-        Annotated[str, msgspec.Meta(pattern=r"^[ -~]{0,1024}$")],
+        Annotated[str, msgspec.Meta(pattern=r"^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}\Z")],
+        Annotated[str, msgspec.Meta(pattern=r"^[ -~]{0,1024}\Z")],
     ],
     msgspec.Meta(max_length=20),
 ]
@@ -186,7 +186,7 @@ def attempts(topic: str, subscription_id: UUID, after: int | None, limit: int) -
 
 def _check(url: str | None, headers: Mapping[str, str] | None) -> None:
     faults = [
-        Fault("the broker sets this header itself", f"/headers/{name}")
+        Fault("the broker sets this header itself", f"/headers/{bodies.escape(name)}")
         for name in headers or {}
         if RESERVED_HEADER.fullmatch(name)
     ]

@@ -17,7 +17,7 @@ Scope = Literal["publish", "consume", "subscribe", "broadcast", "browse", "manag
 SCOPES: tuple[Scope, ...] = ("publish", "consume", "subscribe", "broadcast", "browse", "manage", "tokens")
 
 # A topic's name, or the beginning of names and a star.
-Pattern = Annotated[str, msgspec.Meta(pattern=r"^([A-Za-z0-9._-]{1,128}|[A-Za-z0-9._-]{0,127}\*)$")]
+Pattern = Annotated[str, msgspec.Meta(pattern=r"^([A-Za-z0-9._-]{1,128}|[A-Za-z0-9._-]{0,127}\*)\Z")]
 
 CACHE_SECONDS = 60  # a revoked token is refused everywhere after this long
 CACHE_SIZE = 1000
@@ -27,7 +27,7 @@ _known: dict[bytes, tuple[float, "Token | None"]] = {}
 class Mint(msgspec.Struct, forbid_unknown_fields=True):
     """The request for a token."""
 
-    name: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9._-]{1,128}$")]
+    name: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9._-]{1,128}\Z")]
     scopes: Annotated[list[Scope], msgspec.Meta(min_length=1, max_length=len(SCOPES))]
     topics: Annotated[list[Pattern], msgspec.Meta(min_length=1, max_length=100)] = msgspec.field(
         default_factory=lambda: ["*"]

@@ -15,6 +15,7 @@ BEGIN
          WHERE t.deleted_at IS NULL AND (p_topic IS NULL OR t.name = p_topic)
            AND s.paused_at IS NULL AND s.disabled_at IS NULL
            AND s.due_at <= statement_timestamp() AND s.cursor < t.last_seq
+           AND coalesce(s.batch_last_seq, 0) <= t.last_seq  -- its planner saw more of the log than this snapshot does
          ORDER BY s.due_at LIMIT p_limit
            FOR NO KEY UPDATE OF s SKIP LOCKED
     ), bounded AS MATERIALIZED (

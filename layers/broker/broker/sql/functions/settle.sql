@@ -1,7 +1,8 @@
 -- End leases. p_receipts is {"ack", "release", "extend", "reject"}, each a list of receipts or of {"receipt"} with
--- "delay_seconds" (release), "lease_seconds" (extend, by default the topic's) or "reason" (reject). gone: the message left, or this lease
--- was settled before, so a retried settle is safe; stale: another consumer has the message by now. Neither is touched.
--- Raises BR404, and BR400 with the faults as JSON in its detail when a receipt is of another topic or stands there twice.
+-- "delay_seconds" (release), "lease_seconds" (extend, by default the topic's) or "reason" (reject). gone: the message
+-- left, or this lease was settled before, so a retried settle is safe; stale: another consumer has the message by now.
+-- Neither is touched. Raises BR404, and BR400 with the faults as JSON in its detail when a receipt is of another topic
+-- or stands there twice.
 CREATE OR REPLACE FUNCTION broker.settle(p_topic text, p_receipts json)
 RETURNS TABLE (acked integer, released integer, extended integer, rejected integer, gone text[], stale text[])
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = broker, pg_temp SET jit = off SET lock_timeout = '5s'

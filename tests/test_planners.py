@@ -1,0 +1,172 @@
+"""Planning: who may send a batch, for how long, and whose outcome counts."""
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from broker import deliveries, subscriptions, topics, transfers
+
+PLAN = "SELECT subscription_id, fence, first_seq, last_seq FROM broker.plan_batches(NULL, %s, 60)"
+
+
+@pytest.fixture
+def subscribed(orders):
+    """A subscription that is owed one message."""
+    subscribed = orders.subscribe("http://127.0.0.1:8000/")
+    orders.publish("a")
+    orders.broadcast()
+    return subscribed
+
+
+def outcome(job, status=200):
+    return deliveries.outcome(job, transfers.Answer(status, None, {}, b"", datetime.now(UTC), timedelta(seconds=1)))
+
+
+def test_a_planned_batch_is_planned_by_nobody_else(subscribed):
+    [job] = deliveries.plan(None, 10)
+    assert (job.subscription_id, job.fence, job.first_seq, job.last_seq, job.attempt) == (subscribed.id, 1, 1, 1, 1)
+    assert deliveries.plan(None, 10) == []
+
+
+def test_a_batch_whose_planner_died_is_planned_again(orders, subscribed):
+    [lost] = deliveries.plan(None, 10)
+    orders.publish("b")
+    orders.broadcast()
+    orders.end_waits()
+
+    [job] = deliveries.plan(None, 10)
+
+    assert job.fence == lost.fence + 1
+    assert (job.webhook_id, job.body, job.attempt) == (lost.webhook_id, lost.body, lost.attempt)
+
+
+@pytest.mark.parametrize("status", [200, 503, 410])
+def test_an_outcome_of_a_lease_that_was_taken_over_changes_nothing(orders, owner, subscribed, status):
+    [lost] = deliveries.plan(None, 10)
+    orders.end_waits()
+    [job] = deliveries.plan(None, 10)
+    before = owner.execute("SELECT s.* FROM subscriptions s").fetchall()
+
+    deliveries.record([outcome(lost, status)])
+
+    assert owner.execute("SELECT s.* FROM subscriptions s").fetchall() == before
+    assert len(subscriptions.attempts("orders", subscribed.id, None, 10)) == 1
+    deliveries.record([outcome(job)])
+    assert orders.subscription(subscribed).cursor == 1
+
+
+def test_an_outcome_recorded_twice_changes_nothing_the_second_time(orders, subscribed):
+    [job] = deliveries.plan(None, 10)
+    orders.publish("b")
+    orders.broadcast()
+    deliveries.record([outcome(job)])
+    [following] = deliveries.plan(None, 10)
+    deliveries.record([outcome(job)])
+    assert orders.subscription(subscribed).cursor == 1
+    deliveries.record([outcome(following)])
+    assert orders.subscription(subscribed).cursor == 2
+
+
+def test_outcomes_of_many_subscriptions_are_recorded_at_once(orders, subscribed):
+    other = orders.subscribe("http://127.0.0.1:8000/other")
+    orders.publish("b")
+    orders.broadcast()
+    jobs = deliveries.plan(None, 10)
+    deliveries.record([outcome(job, 200 if job.subscription_id == other.id else 503) for job in jobs])
+    assert (orders.subscription(subscribed).failures, orders.subscription(other).cursor) == (1, 2)
+
+
+def test_an_outcome_counts_though_the_subscription_was_paused_meanwhile(orders, subscribed):
+    [job] = deliveries.plan(None, 10)
+    orders.change(subscribed, paused=True)
+    deliveries.record([outcome(job)])
+    assert orders.subscription(subscribed).cursor == 1
+    assert orders.subscription(subscribed).paused_at is not None
+
+
+def test_an_outcome_of_who_has_unsubscribed_is_forgotten(orders, owner, subscribed):
+    [job] = deliveries.plan(None, 10)
+    subscriptions.unsubscribe("orders", subscribed.id)
+    deliveries.record([outcome(job)])
+    assert owner.execute("SELECT FROM attempts").fetchall() == []
+
+
+def test_a_plan_takes_the_longest_due_first_and_no_more_than_asked(orders, owner):
+    ids = [orders.subscribe(f"http://127.0.0.1:8000/{n}").id for n in range(4)]
+    orders.publish("a")
+    orders.broadcast()
+    owner.execute("UPDATE subscriptions SET due_at = now() - interval '1 hour' WHERE id = %s", [ids[2]])
+    [first] = deliveries.plan(None, 1)
+    assert first.subscription_id == ids[2]
+    assert {job.subscription_id for job in deliveries.plan(None, 10)} == {*ids} - {ids[2]}
+    assert deliveries.plan(None, 0) == []
+
+
+def test_a_planner_does_not_wait_for_another(orders, session, subscribed):
+    orders.subscribe("http://127.0.0.1:8000/other")
+    orders.publish("b")
+    orders.broadcast()
+    one, other = session(autocommit=False), session()
+    [(first, *_)] = one.execute(PLAN, [1]).fetchall()
+    [(second, *_)] = other.execute(PLAN, [10]).fetchall()
+    assert first != second
+    one.rollback()
+    [(again, *_)] = other.execute(PLAN, [10]).fetchall()
+    assert again == first
+
+
+def test_planners_never_plan_the_same(orders, session):
+    ids = {orders.subscribe(f"http://127.0.0.1:8000/{n}").id for n in range(60)}
+    orders.publish("a")
+    orders.broadcast()
+
+    def plan(connection):
+        return [row[0] for _ in range(5) for row in connection.execute(PLAN, [4]).fetchall()]
+
+    with ThreadPoolExecutor() as pool:
+        planned = [each for found in pool.map(plan, [session() for _ in range(4)]) for each in found]
+    assert len(planned) == 60
+    assert set(planned) == ids
+
+
+def test_nothing_is_due_when_nothing_is_owed(orders):
+    assert deliveries.next_due() is None
+    orders.subscribe("http://127.0.0.1:8000/")
+    assert deliveries.next_due() is None
+
+
+def test_what_is_owed_is_due_at_once(owner, subscribed):
+    assert deliveries.next_due() <= owner.execute("SELECT now()").fetchone()[0]
+
+
+def test_what_waits_is_due_when_its_wait_is_over(orders, subscribed):
+    [job] = deliveries.plan(None, 10)
+    deliveries.record([outcome(job, 503)])
+    assert deliveries.next_due() == orders.subscription(subscribed).due_at
+
+
+def test_the_earliest_of_all_topics_is_the_next(orders, invoices, subscribed):
+    [job] = deliveries.plan(None, 10)
+    deliveries.record([outcome(job, 503)])
+    other = invoices.subscribe("http://127.0.0.1:8000/")
+    invoices.publish("a")
+    invoices.broadcast()
+    assert deliveries.next_due() == invoices.subscription(other).due_at
+
+
+@pytest.mark.parametrize("reason", ["paused", "disabled", "delivered", "deleted"])
+def test_who_is_not_sent_to_is_not_due(orders, subscribed, reason):
+    [job] = deliveries.plan(None, 10)
+    match reason:
+        case "paused":
+            orders.change(subscribed, paused=True)
+        case "disabled":
+            deliveries.record([outcome(job, 410)])
+        case "delivered":
+            deliveries.record([outcome(job)])
+        case "deleted":
+            topics.delete("orders", force=True)
+    orders.end_waits()
+    assert deliveries.next_due() is None
+    assert deliveries.plan(None, 10) == []

@@ -1,0 +1,152 @@
+"""The SQL door: the verbs in a program's own transaction, which they commit and roll back with."""
+
+import psycopg
+import pytest
+
+from broker import topics
+
+RECEIPTS = "json_build_object(%s::text, json_build_array(%s::text))"
+CONSUME = "SELECT receipt, content, lease_expires_at FROM broker.consume('orders')"
+
+
+@pytest.fixture
+def shop(session):
+    """A program's session, in a transaction of its own."""
+    return session(autocommit=False)
+
+
+def publish(connection, content, topic="orders"):
+    return connection.execute("SELECT broker.publish(%s, %s)", [topic, content]).fetchone()[0]
+
+
+def consume(connection):
+    return [content for _, content, _ in connection.execute(CONSUME)]
+
+
+def test_a_message_appears_with_the_commit(orders, shop):
+    topics.put("orders", topics.Put())
+    message_id = publish(shop, '"a"')
+    assert orders.consume() == []
+    shop.commit()
+    assert [message.id for message in orders.consume()] == [message_id]
+
+
+def test_a_message_and_its_topic_go_with_the_rollback(shop, owner):
+    publish(shop, '"a"')
+    shop.rollback()
+    assert owner.execute("SELECT FROM messages").fetchall() == []
+    assert owner.execute("SELECT FROM topics WHERE name = 'orders'").fetchall() == []
+
+
+def test_a_settle_commits_with_the_work(orders, shop):
+    orders.publish("a")
+    [leased] = orders.consume()
+    settle = f"SELECT acked, gone, stale FROM broker.settle('orders', {RECEIPTS})"
+    assert shop.execute(settle, ["ack", leased.receipt]).fetchall() == [(1, [], [])]
+    shop.rollback()
+    assert len(orders.rows()) == 1
+
+    shop.execute(settle, ["ack", leased.receipt])
+    shop.commit()
+
+    assert orders.rows() == {}
+
+
+def test_a_lease_that_was_rolled_back_never_was(orders, shop):
+    orders.publish("a")
+    assert consume(shop) == ["a"]
+    shop.rollback()
+    [leased] = orders.consume()
+    assert leased.receives == 1
+
+
+def test_a_broadcast_that_was_rolled_back_uses_no_number(orders, shop):
+    orders.subscribe("http://127.0.0.1:8000/")
+    orders.publish("a")
+    shop.execute("SELECT FROM broker.broadcast('orders')")
+    shop.rollback()
+    assert orders.broadcast().first_seq == 1
+
+
+def test_the_sender_is_the_session_unless_it_is_named(orders, session):
+    program = session()
+    publish(program, "1")
+    program.execute("SELECT broker.publish('orders', '2', 'the shop')")
+    assert [message.sender for message in orders.consume()] == [program.info.user, "the shop"]
+
+
+def test_arguments_may_be_named(orders, session):
+    session().execute("""SELECT broker.publish('orders', '{"id": 1}', p_key => 'k', p_attributes => '{"a":  "b"}')""")
+    [leased] = orders.consume()
+    assert (bytes(leased.content), leased.key, bytes(leased.attributes)) == (b'{"id": 1}', "k", b'{"a":  "b"}')
+
+
+@pytest.mark.parametrize("content", ['{ "z" : 1,\t"a":2 , "z": 3 }', "1e131071", "null", '"\\u00e9 \\/"', '"é 😀"'])
+def test_content_comes_back_octet_by_octet(orders, session, content):
+    publish(session(), content)
+    [leased] = orders.consume()
+    assert bytes(leased.content).decode() == content
+
+
+def test_messages_of_one_statement_are_in_its_order(orders, session):
+    session().execute("SELECT broker.publish('orders', to_json(n)) FROM generate_series(1, 500) n")
+    assert orders.contents(orders.consume(1000)) == list(range(1, 501))
+
+
+@pytest.mark.parametrize(
+    ("statement", "code"),
+    [
+        ("SELECT broker.publish('orders', NULL)", "BR400"),
+        ("SELECT broker.publish('no name', '1')", "BR400"),
+        ("SELECT broker.publish(NULL, '1')", "BR400"),
+        ("SELECT broker.consume('unknown')", "BR404"),
+        ("SELECT broker.settle('unknown', '{}')", "BR404"),
+        ("SELECT broker.broadcast('unknown')", "BR404"),
+    ],
+)
+def test_a_verb_that_refuses_says_so_with_a_code_of_its_own(session, statement, code):
+    with pytest.raises(psycopg.DatabaseError) as refused:
+        session().execute(statement)
+    assert refused.value.sqlstate == code
+
+
+def test_a_message_published_late_in_a_long_transaction_is_ready_since_then(orders, shop):
+    [began] = shop.execute("SELECT now()").fetchone()
+    message_id = publish(shop, '"a"')
+    shop.commit()
+    assert orders.rows()[message_id]["ready_at"] > began
+
+
+def test_an_old_transaction_is_given_what_was_published_since(orders, shop):
+    [began] = shop.execute("SELECT now()").fetchone()
+    orders.publish("a")
+
+    [(_, content, expires_at)] = shop.execute(CONSUME).fetchall()
+
+    assert content == "a"
+    assert (expires_at - began).total_seconds() > 30
+
+
+def test_an_old_transaction_settles_from_its_statement_on(orders, shop):
+    orders.publish("a")
+    [leased] = orders.consume()
+    [began] = shop.execute("SELECT now()").fetchone()
+    shop.execute(f"SELECT FROM broker.settle('orders', {RECEIPTS})", ["release", leased.receipt])
+    shop.commit()
+    assert orders.rows()[leased.id]["ready_at"] > began
+
+
+def test_an_old_transaction_broadcasts_what_was_published_since(orders, shop):
+    orders.subscribe("http://127.0.0.1:8000/")
+    shop.execute("SELECT now()")
+    orders.publish("a")
+    assert shop.execute("SELECT messages FROM broker.broadcast('orders')").fetchone() == (1,)
+
+
+def test_tables_of_the_caller_are_not_taken_for_the_brokers(orders, session):
+    orders.publish("a")
+    program = session()
+    program.execute("CREATE TEMPORARY TABLE queue (message_id uuid)")
+    program.execute("CREATE TEMPORARY TABLE topics (id integer, name text, deleted_at timestamptz)")
+    program.execute("SET search_path = pg_temp, broker")
+    assert consume(program) == ["a"]

@@ -1,0 +1,156 @@
+"""Tokens: who is known, for how long that is remembered, and what a token may hand on."""
+
+import uuid
+
+import pytest
+
+from broker import database, tokens
+from broker.errors import Conflict, DatabaseAway, Forbidden, InvalidInput, NotFound, Unauthorized
+from tests.client import ADMIN_TOKEN
+
+ALL = tokens.Token(uuid.uuid4(), "all", list(tokens.SCOPES), ["*"])
+
+
+def mint(name="shop", scopes=("publish",), topics=("*",), minter=ALL):
+    return tokens.mint(tokens.Mint(name=name, scopes=list(scopes), topics=list(topics)), minter)
+
+
+def let_a_minute_pass():
+    """Let what is remembered be just too old."""
+    tokens._known.update({key: (until - tokens.CACHE_SECONDS, known) for key, (until, known) in tokens._known.items()})
+
+
+def test_the_admin_token_may_do_everything():
+    admin = tokens.authorize(ADMIN_TOKEN)
+    assert (admin.name, admin.scopes, admin.topics) == ("admin", list(tokens.SCOPES), ["*"])
+
+
+def test_a_minted_token_has_what_was_asked_for():
+    minted = mint(scopes=["publish", "consume"], topics=["orders", "invoices.*"])
+    assert minted.token.startswith("brk_")
+    assert len(minted.token) == len("brk_") + 43
+    token = tokens.authorize(minted.token)
+    assert (token.id, token.name) == (minted.id, "shop")
+    assert (token.scopes, token.topics) == (["publish", "consume"], ["orders", "invoices.*"])
+
+
+def test_only_the_sha_256_of_a_token_is_stored(owner):
+    minted = mint()
+    rows = owner.execute("SELECT t::text FROM tokens t").fetchall()
+    assert minted.token not in str(rows)
+    assert tokens.digest(minted.token).hex() in str(rows)
+
+
+@pytest.mark.parametrize("token", ["", "brk_unknown", "\ud800", "é" * 10_000])
+def test_an_unknown_token_is_refused(token):
+    with pytest.raises(Unauthorized):
+        tokens.authorize(token)
+
+
+def test_what_is_known_is_not_asked_again_for_a_minute(owner):
+    minted = mint()
+    tokens.authorize(minted.token)
+    owner.execute("DELETE FROM tokens WHERE id = %s", [minted.id])
+    assert tokens.authorize(minted.token).name == "shop"
+
+    let_a_minute_pass()
+
+    with pytest.raises(Unauthorized):
+        tokens.authorize(minted.token)
+
+
+def test_a_refusal_is_remembered_too(owner):
+    with pytest.raises(Unauthorized):
+        tokens.authorize("later")
+    owner.execute(
+        "INSERT INTO tokens (id, name, hash, scopes, topics) VALUES (gen_random_uuid(), 'later', %s, '{publish}', '{*}')",
+        [tokens.digest("later")],
+    )
+    with pytest.raises(Unauthorized):
+        tokens.authorize("later")
+
+    let_a_minute_pass()
+
+    assert tokens.authorize("later").name == "later"
+
+
+def test_nothing_is_remembered_while_the_database_is_away(database_url, monkeypatch):
+    there = database.functions._url
+    database.functions.close()
+    monkeypatch.setattr(database.functions, "_url", lambda: "postgresql://127.0.0.1:1/nowhere")
+    with pytest.raises(DatabaseAway):
+        tokens.authorize(ADMIN_TOKEN)
+    monkeypatch.setattr(database.functions, "_url", there)
+    assert tokens.authorize(ADMIN_TOKEN).name == "admin"
+
+
+def test_the_tokens_remembered_are_bounded():
+    for n in range(tokens.CACHE_SIZE + 10):
+        with pytest.raises(Unauthorized):
+            tokens.authorize(f"guess {n}")
+    assert len(tokens._known) <= tokens.CACHE_SIZE
+
+
+@pytest.mark.parametrize(
+    ("pattern", "topic", "covered"),
+    [
+        ("orders", "orders", True),
+        ("orders", "orders.eu", False),
+        ("orders.*", "orders.eu", True),
+        ("orders.*", "orders.", True),
+        ("orders.*", "orders", False),
+        ("*", "anything", True),
+        ("orders.*", "orders.eu.*", True),
+        ("orders.eu.*", "orders.*", False),
+        ("orders.*", "*", False),
+        ("orders", "orders*", False),
+    ],
+)
+def test_a_pattern_covers_a_name_or_the_beginning_of_names(pattern, topic, covered):
+    assert tokens.covers(pattern, topic) is covered
+
+
+def test_a_token_is_held_to_its_scopes_and_topics():
+    token = tokens.Token(uuid.uuid4(), "shop", ["publish"], ["orders", "invoices.*"])
+    token.demand("publish", "orders")
+    token.demand("publish", "invoices.eu")
+    token.demand("publish", None)
+    with pytest.raises(Forbidden, match="lacks the scope consume"):
+        token.demand("consume", "orders")
+    with pytest.raises(Forbidden, match="does not cover this topic"):
+        token.demand("publish", "orders.eu")
+
+
+def test_a_token_mints_no_more_than_it_has():
+    minter = tokens.Token(uuid.uuid4(), "lead", ["tokens", "publish"], ["orders.*"])
+    assert mint(topics=["orders.eu", "orders.us.*", "orders.*"], minter=minter)
+    with pytest.raises(InvalidInput) as refused:
+        mint(name="more", scopes=["publish", "consume"], topics=["orders.eu", "orders", "*"], minter=minter)
+    assert [fault.pointer for fault in refused.value.faults] == ["/scopes/1", "/topics/1", "/topics/2"]
+    assert {token.name for token in tokens.listed(None, 9)} == {"admin", "shop"}
+
+
+def test_a_name_is_given_once():
+    first = mint()
+    with pytest.raises(Conflict):
+        mint(scopes=["consume"])
+    assert tokens.read(first.id).scopes == ["publish"]
+
+
+def test_tokens_are_listed_in_the_order_of_their_making(owner):
+    owner.execute("DELETE FROM tokens")
+    made = [mint(name=f"token-{n}").id for n in range(4)]
+    assert [token.id for token in tokens.listed(None, 9)] == made
+    assert [token.id for token in tokens.listed(made[0], 2)] == made[1:3]
+
+
+def test_a_revoked_token_is_refused_here_at_once():
+    minted = mint()
+    tokens.authorize(minted.token)
+    tokens.revoke(minted.id)
+    with pytest.raises(Unauthorized):
+        tokens.authorize(minted.token)
+    with pytest.raises(NotFound):
+        tokens.read(minted.id)
+    with pytest.raises(NotFound):
+        tokens.revoke(minted.id)

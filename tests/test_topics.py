@@ -1,0 +1,205 @@
+"""Topics: their settings, what they count, and how they go."""
+
+import pytest
+
+from broker import leases, messages, retention, subscriptions, topics
+from broker.errors import Conflict, NotFound
+from broker.topics import Count
+
+URL = "http://127.0.0.1:8000/"
+LEFT = ("queue", "log", "log_spans", "subscriptions", "attempts")
+
+
+def settings(topic):
+    found = topics.read(topic)
+    return found.broadcast, found.lease_seconds, found.max_receives
+
+
+def left(owner):
+    """How many rows each table holds, the topics that live apart."""
+    return {table: owner.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in LEFT}
+
+
+def test_default_exists_from_the_beginning():
+    assert settings("default") == ("manual", 30, 10)
+
+
+def test_put_creates_a_topic_or_gives_it_these_settings():
+    assert topics.put("orders", topics.Put(lease_seconds=60, max_receives=None))
+    assert settings("orders") == ("manual", 60, None)
+    assert not topics.put("orders", topics.Put(max_receives=3))
+    assert settings("orders") == ("manual", 30, 3)
+
+
+def test_put_keeps_what_waits(orders):
+    orders.publish("a")
+    topics.put("orders", topics.Put())
+    assert topics.read("orders").queue.waiting == 1
+
+
+def test_patch_changes_what_is_given_and_no_more():
+    topics.put("orders", topics.Put(lease_seconds=60, max_receives=3))
+    before = topics.read("orders")
+    topics.change("orders", topics.Patch(lease_seconds=90))
+    assert settings("orders") == ("manual", 90, 3)
+    topics.change("orders", topics.Patch(max_receives=None))
+    assert settings("orders") == ("manual", 90, None)
+    topics.change("orders", topics.Patch())
+    assert settings("orders") == ("manual", 90, None)
+    assert topics.read("orders").created_at == before.created_at
+    assert topics.read("orders").updated_at > before.updated_at
+
+
+@pytest.mark.parametrize(
+    "operation",
+    [
+        topics.read,
+        lambda topic: topics.change(topic, topics.Patch(lease_seconds=1)),
+        lambda topic: topics.delete(topic, force=True),
+    ],
+)
+def test_an_unknown_topic_is_not_found(operation):
+    with pytest.raises(NotFound, match='no topic "orders"'):
+        operation("orders")
+
+
+def test_a_topic_counts_what_waits_leased_and_delayed_too(orders):
+    orders.publish(*range(5))
+    _, delayed, dead, done, _ = orders.consume()
+    orders.settle(
+        ack=[done.receipt], reject=[dead.receipt], release=[{"receipt": delayed.receipt, "delay_seconds": 60}]
+    )
+    assert topics.read("orders").queue == Count(3, exact=True, estimate=3)
+
+
+def test_a_topic_says_since_when_its_oldest_message_is_ready(orders):
+    orders.publish("a")
+    orders.publish("b")
+    assert topics.read("orders").oldest_ready_at == messages.read("orders", next(iter(orders.rows()))).ready_at
+    orders.consume()
+    assert topics.read("orders").oldest_ready_at is None
+
+
+def test_counts_are_exact_up_to_ten_thousand_and_estimated_beyond(orders, invoices, owner):
+    invoices.fill(10)
+    orders.fill(10_000)
+    assert topics.read("orders").queue == Count(10_000, exact=True, estimate=10_000)
+
+    orders.fill(10_000)
+    owner.execute("ANALYZE queue")
+
+    queue = topics.read("orders").queue
+    assert (queue.waiting, queue.exact) == (10_000, False)
+    assert 15_000 < queue.estimate < 25_000
+    assert topics.read("invoices").queue == Count(10, exact=True, estimate=10)
+
+
+def test_a_topic_counts_its_subscriptions_and_how_far_they_are_behind(orders):
+    orders.subscribe(URL)
+    orders.publish("a", "b")
+    orders.broadcast()
+    orders.subscribe(URL + "late")
+    orders.publish("c")
+    orders.broadcast()
+    topic = topics.read("orders")
+    assert (topic.last_seq, topic.subscriptions, topic.behind) == (3, 2, 3)
+
+
+def test_topics_are_listed_by_name_as_far_as_the_patterns_reach():
+    for name in ("orders.eu", "orders.us", "invoices", "Orders"):
+        topics.put(name, topics.Put())
+
+    def names(patterns, after=None, limit=100):
+        return [topic.name for topic in topics.listed(patterns, after, limit)]
+
+    assert names(["*"]) == sorted(["Orders", "default", "invoices", "orders.eu", "orders.us"])
+    assert names(["orders.*", "invoices"]) == ["invoices", "orders.eu", "orders.us"]
+    assert names(["orders*"], after="orders.eu") == ["orders.us"]
+    assert names(["*"], limit=1) == ["Orders"]
+    assert names(["order"]) == []
+    assert names(["orders.e_", "orders%*"]) == []
+
+
+def test_a_topic_in_which_messages_wait_is_not_deleted(orders):
+    orders.publish("a")
+    orders.consume()
+    with pytest.raises(Conflict, match=r'messages wait in the topic "orders"; force=true'):
+        topics.delete("orders", force=False)
+    assert len(orders.rows()) == 1
+
+
+def test_a_topic_with_subscriptions_is_not_deleted(orders):
+    orders.subscribe(URL)
+    with pytest.raises(Conflict, match=r'the topic "orders" has subscriptions; force=true'):
+        topics.delete("orders", force=False)
+
+
+def test_an_unused_topic_is_deleted_though_dead_messages_are_in_it(orders):
+    orders.publish("a")
+    [leased] = orders.consume()
+    orders.settle(reject=[leased.receipt])
+    topics.delete("orders", force=False)
+    with pytest.raises(NotFound):
+        topics.read("orders")
+
+
+def test_a_forced_deletion_frees_the_name_at_once(orders):
+    subscribed = orders.subscribe(URL)
+    [message_id] = orders.publish("a")
+    orders.broadcast()
+    orders.publish("b")
+
+    topics.delete("orders", force=True)
+
+    assert [topic.name for topic in topics.listed(["*"], None, 9)] == ["default"]
+    assert orders.publish("c")
+    assert orders.contents(orders.consume()) == ["c"]
+    assert topics.read("orders").last_seq == 0
+    assert subscriptions.listed("orders", None, 9) == []
+    with pytest.raises(NotFound):
+        messages.read("orders", message_id)
+    with pytest.raises(NotFound):
+        orders.subscription(subscribed)
+
+
+def test_receipts_of_a_deleted_topic_fit_nothing_of_its_name(orders):
+    orders.publish("a")
+    [leased] = orders.consume()
+    topics.delete("orders", force=True)
+    with pytest.raises(NotFound):
+        leases.ack("orders", leased.receipt)
+
+
+def test_what_a_deleted_topic_left_is_cleared_in_bounded_steps(orders, invoices, owner):
+    for topic in (orders, invoices):
+        subscribed = topic.subscribe(URL)
+        topic.publish(*range(5))
+        topic.broadcast()
+        topic.publish(*range(5))
+        owner.execute(
+            "INSERT INTO attempts (subscription_id, webhook_id, first_seq, last_seq, attempt, started_at, duration_ms)"
+            " SELECT %s, 'id', 1, 1, n, now(), 1 FROM generate_series(1, 5) n",
+            [subscribed.id],
+        )
+    one_topic = {"queue": 5, "log": 5, "log_spans": 1, "subscriptions": 1, "attempts": 5}
+    assert left(owner) == {table: 2 * rows for table, rows in one_topic.items()}
+    topics.delete("orders", force=True)
+
+    steps = []
+    while cleared := owner.execute("SELECT broker.clear_deleted_topics(2)").fetchone()[0]:
+        steps.append(cleared)
+
+    assert sum(steps) == sum(one_topic.values())
+    assert max(steps) == 2
+    assert left(owner) == one_topic
+    assert owner.execute("SELECT FROM topics WHERE deleted_at IS NOT NULL").fetchall() == []
+    assert topics.read("invoices").queue.waiting == 5
+
+
+def test_maintain_clears_what_deleted_topics_left(orders, invoices, owner):
+    for topic in (orders, invoices):
+        topic.publish(*range(5))
+        topics.delete(topic.name, force=True)
+    assert retention.maintain().cleared == 10
+    assert retention.maintain().cleared == 0
+    assert left(owner)["queue"] == 0
