@@ -33,7 +33,7 @@ def test_ids_are_in_the_order_in_which_the_messages_were_given(client: Client) -
     ids = client.post(MESSAGES, {"messages": [{"content": n} for n in range(1000)]}).json["ids"]
     assert ids == sorted(ids)
     answer = client.post(CONSUME, {"max": 1000}).json["messages"]
-    assert [(each["id"], each["content"]) for each in answer] == [(id, n) for n, id in enumerate(ids)]
+    assert [(each["id"], each["content"]) for each in answer] == list(zip(ids, range(1000), strict=True))
 
 
 def test_the_sender_is_the_tokens_name_unless_the_message_names_one(client: Client) -> None:
@@ -111,6 +111,7 @@ def test_an_answer_fits_lambda_and_the_rest_stays_unleased(client: Client, order
     assert size_on_lambda(client.get(f"{MESSAGES}?limit=1000")) < LAMBDA_LIMIT
 
 
+@pytest.mark.slow
 def test_many_small_messages_fit_lambda(client: Client) -> None:
     message = {"content": None, "sender": '"' * 256, "key": "\x01" * 256, "attributes": {'"': '"' * 900}}
     for _ in range(2):
@@ -125,7 +126,6 @@ def test_many_small_messages_fit_lambda(client: Client) -> None:
 def test_the_largest_message_always_fits(client: Client, name: str) -> None:
     letter = {"quotes": '\\"', "ideographs": "漢"}[name]
     content = '"' + letter * ((256 * 1024 - 2) // len(letter.encode())) + '"'
-    content += " " * 0
     assert client.post(MESSAGES, f'{{"content": {content}}}').status == 201
     response = client.post(CONSUME)
     assert len(response.json["messages"]) == 1
@@ -134,8 +134,8 @@ def test_the_largest_message_always_fits(client: Client, name: str) -> None:
 
 def test_exactly_256_kib_is_taken(client: Client) -> None:
     assert client.post(MESSAGES, {"content": "x" * (256 * 1024 - 2)}).status == 201
-    assert client.post(MESSAGES, {"content": "x" * (256 * 1024 - 12), "attributes": {"a": "b"}}).status == 413
-    assert client.post(MESSAGES, {"content": "x" * (256 * 1024 - 11), "attributes": {}}).status == 201
+    assert client.post(MESSAGES, {"content": "x" * (256 * 1024 - 10), "attributes": {"a": "b"}}).status == 413
+    assert client.post(MESSAGES, {"content": "x" * (256 * 1024 - 4), "attributes": {}}).status == 201
 
 
 def test_exactly_4_mib_are_taken(client: Client) -> None:
@@ -161,7 +161,7 @@ def test_every_list_gives_each_item_once(client: Client, owner: psycopg.Connecti
         client.put(f"/topics/{name}")
         client.post("/tokens", {"name": name, "scopes": ["publish"]})
     ids = client.post("/topics/t0/messages", {"messages": [{"content": n} for n in range(6)]}).json["ids"]
-    urls = [f"http://127.0.0.1:9/{n}" for n in range(6)]
+    urls = [f"http://127.0.0.1:8009/{n}" for n in range(6)]
     made = [client.post("/topics/t0/subscriptions", {"url": url}).json["id"] for url in urls]
     owner.execute(
         "INSERT INTO attempts (subscription_id, webhook_id, first_seq, last_seq, attempt, started_at, duration_ms)"
@@ -177,14 +177,10 @@ def test_every_list_gives_each_item_once(client: Client, owner: psycopg.Connecti
     assert [each["attempt"] for each in attempts] == [6, 5, 4, 3, 2, 1]
 
 
-def test_a_list_that_ends_with_a_full_page_says_so(client: Client) -> None:
-    assert client.get("/topics?limit=1").json["next"] is None
-
-
 def test_a_page_of_large_items_fits_lambda(client: Client) -> None:
     headers = {f"x-{n}": '"' * 1024 for n in range(20)}
     for n in range(140):
-        client.post("/topics/t/subscriptions", {"url": f"http://127.0.0.1:9/{n}", "headers": headers})
+        client.post("/topics/t/subscriptions", {"url": f"http://127.0.0.1:8009/{n}", "headers": headers})
     assert size_on_lambda(client.get("/topics/t/subscriptions?limit=1000")) < LAMBDA_LIMIT
     assert len({each["id"] for each in walk(client, "/topics/t/subscriptions", 1000)}) == 140
 

@@ -42,8 +42,10 @@ def consumed(client: Client) -> list[bytes]:
 
 
 @UNHURRIED
-@given(JSON, st.booleans(), st.sampled_from([None, 2]))
-def test_any_json_comes_back_octet_for_octet(client: Client, value: Any, ascii_only: bool, indent: int | None) -> None:
+@given(value=JSON, ascii_only=st.booleans(), indent=st.sampled_from([None, 2]))
+def test_any_json_comes_back_octet_for_octet(
+    client: Client, *, value: Any, ascii_only: bool, indent: int | None
+) -> None:
     content = written(value, ascii_only=ascii_only, indent=indent)
     assert client.post(MESSAGES, b'{"content": ' + content + b"}").status == 201
     assert consumed(client) == [content]

@@ -21,6 +21,7 @@ from broker.messages import Topic
 T = TypeVar("T")
 
 MAX_REQUEST = 4 * 1024 * 1024  # octets
+MAX_ANSWER = 5_500_000  # octets of a list, as escaped inside Lambda's own JSON
 SPARE_SECONDS = 2  # of the function's time, for the answer
 
 _encode = msgspec.json.Encoder().encode
@@ -128,6 +129,8 @@ class Application:
                 call.authorize(scope)
             answer = function(call)
         except BrokerError as error:
+            if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+                telemetry.failure(error.__cause__ or error, key, context.aws_request_id)
             answer = _problem(error, context.aws_request_id)
         except Exception as error:  # noqa: BLE001  the last line: a trace may hold content, so its text is not logged
             telemetry.failure(error, key, context.aws_request_id)
@@ -149,8 +152,22 @@ def no_content() -> Answer:
 
 
 def page(items: list[Any], limit: int, key: str) -> Answer:
-    """Answer with a part of a list and `next`, the `key` of its last item to go on after: None when this was all."""
-    return ok({"items": items, "next": getattr(items[-1], key) if len(items) == limit else None})
+    """Answer with a part of a list and `next`, the `key` of its last item to go on after: None when this was all.
+
+    Items that Lambda could not carry are left for the next page.
+    """
+    fitting = _fitting(items)
+    ends = len(fitting) == len(items) < limit
+    return ok({"items": fitting, "next": None if ends else getattr(fitting[-1], key)})
+
+
+def _fitting(items: list[Any]) -> list[Any]:
+    room = MAX_ANSWER
+    for nth, item in enumerate(items):
+        room -= len(_encode(_encode(item).decode()))
+        if room < 0 and nth > 0:
+            return items[:nth]
+    return items
 
 
 def _problem(error: BrokerError, request_id: str) -> Answer:
@@ -164,7 +181,7 @@ def _problem(error: BrokerError, request_id: str) -> Answer:
     if error.faults:
         problem["errors"] = [
             {name: value for name in ("pointer", "parameter", "detail") if (value := getattr(fault, name)) is not None}
-            for fault in error.faults
+            for fault in error.faults[: bodies.MAX_FAULTS]
         ]
     return Answer(error.status, problem, {**error.headers, "Content-Type": "application/problem+json"})
 

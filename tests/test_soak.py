@@ -1,0 +1,81 @@
+"""All at once: whatever the order of things, each message has exactly one fate."""
+
+import json
+import random
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
+
+import pytest
+
+from broker import topics
+
+PUBLISHERS, BATCHES, BATCH = 4, 400, 10
+CONSUMERS = 8
+
+PUBLISH = "SELECT ids FROM broker.publish_batch('orders', %s::json, 'a publisher')"
+CONSUME = "SELECT id, receipt FROM broker.consume('orders', 7, %s, %s)"
+SETTLE = "SELECT gone, stale FROM broker.settle('orders', %s::json)"
+BROADCAST = "SELECT messages FROM broker.broadcast('orders', NULL, 20)"
+
+
+def publish(connection):
+    document = json.dumps([{"content": n} for n in range(BATCH)])
+    return [each for _ in range(BATCHES) for each in connection.execute(PUBLISH, [document]).fetchone()[0]]
+
+
+def consume(connection, seed, published, waiting):
+    """Take until nothing is left, and give what was acked. Every third lease has ended before it is settled."""
+    chance = random.Random(seed)
+    acked = []
+    while not published.is_set() or waiting():
+        auto_ack = chance.random() < 0.1
+        leased = connection.execute(CONSUME, [chance.choice([0, 30, 30]), auto_ack]).fetchall()
+        if auto_ack:
+            acked += [message_id for message_id, _ in leased]
+            continue
+        give_back = chance.random() < 0.3
+        wish = {"release" if give_back else "ack": [receipt for _, receipt in leased]}
+        gone, stale = connection.execute(SETTLE, [json.dumps(wish)]).fetchone()
+        if not give_back:
+            acked += [message_id for message_id, receipt in leased if receipt not in {*gone, *stale}]
+    return acked
+
+
+def broadcast(connection, published):
+    moved = 0
+    while not published.is_set():
+        moved += connection.execute(BROADCAST).fetchone()[0]
+    return moved
+
+
+@pytest.mark.slow
+def test_each_message_is_acked_once_or_broadcast_once(orders, owner, session):
+    topics.put("orders", topics.Put(max_receives=None))
+    orders.subscribe("http://127.0.0.1:8000/")
+    published = Event()
+    looking = [session() for _ in range(CONSUMERS)]
+
+    def waiting_for(connection):
+        return lambda: connection.execute("SELECT waiting FROM broker.read_topic('orders')").fetchone()[0]
+
+    with ThreadPoolExecutor(max_workers=32) as pool:
+        consuming = [
+            pool.submit(consume, connection, seed, published, waiting_for(connection))
+            for seed, connection in enumerate(looking)
+        ]
+        broadcasting = [pool.submit(broadcast, session(), published) for _ in range(2)]
+        publishing = [pool.submit(publish, session()) for _ in range(PUBLISHERS)]
+        try:
+            ids = [message_id for publisher in publishing for message_id in publisher.result()]
+        finally:
+            published.set()
+        acked = [message_id for consumer in consuming for message_id in consumer.result()]
+        moved = sum(broadcaster.result() for broadcaster in broadcasting)
+
+    log = owner.execute("SELECT seq, message_id FROM log ORDER BY seq").fetchall()
+    assert len(ids) == PUBLISHERS * BATCHES * BATCH
+    assert [seq for seq, _ in log] == list(range(1, moved + 1))
+    assert Counter(acked) + Counter(message_id for _, message_id in log) == Counter(ids)
+    assert orders.rows() == {}
+    assert moved and acked
