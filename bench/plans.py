@@ -123,11 +123,15 @@ def main(arguments: list[str]) -> None:
     wanted = [argument for argument in arguments if argument != "--full"]
     with servers.server() as server:
         small, large = ({**_run_all(server, size, wanted)} for size in SIZES)
-    print(f"\n{'at ' + f'{SIZES[0]:,}':>20} {'at ' + f'{SIZES[1]:,}':>20}\n{'ms':>9} {'pages':>10} {'ms':>9} {'pages':>10}")
+    print(
+        f"\n{'at ' + f'{SIZES[0]:,}':>20} {'at ' + f'{SIZES[1]:,}':>20}\n{'ms':>9} {'pages':>10} {'ms':>9} {'pages':>10}"
+    )
     for verb, call in large.items():
         before = small[verb].whole
         grew = "  GREW" if call.whole.pages > 2 * before.pages + 20 else ""
-        print(f"{before.milliseconds:9.2f} {before.pages:10,} {call.whole.milliseconds:9.2f} {call.whole.pages:10,}  {verb}{grew}")
+        print(
+            f"{before.milliseconds:9.2f} {before.pages:10,} {call.whole.milliseconds:9.2f} {call.whole.pages:10,}  {verb}{grew}"
+        )
         for statement in call.inside:
             faults = [*statement.faults(), *(["planned at each call"] if statement.replanned() else [])]
             if faults or full:
@@ -225,7 +229,9 @@ def _nodes(plan: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
 
 def _lines(plan: Mapping[str, Any], depth: int = 0) -> Iterator[str]:
     """Write a plan as text: a line a node, with what it found and how it looked."""
-    name = " ".join(filter(None, [plan.get("Subplan Name"), plan["Node Type"], plan.get("Relation Name"), plan.get("Index Name")]))
+    name = " ".join(
+        filter(None, [plan.get("Subplan Name"), plan["Node Type"], plan.get("Relation Name"), plan.get("Index Name")])
+    )
     pages = plan.get("Shared Hit Blocks", 0) + plan.get("Shared Read Blocks", 0)
     yield f"{'  ' * depth}{name} (rows={plan.get('Actual Rows', 0):g} of {plan['Plan Rows']:g}, loops={plan.get('Actual Loops', 1):g}, pages={pages:,})"
     for key in ("Index Cond", "Recheck Cond", "Filter", "Join Filter", "Sort Key", "Rows Removed by Filter"):

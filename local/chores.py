@@ -6,12 +6,14 @@ import sys
 import uuid
 from datetime import UTC, datetime
 
+from local.postgres import PostgresError, Server
 from local.process import FunctionError
 from local.template import Function, Schedule
 from local.workers import Invoke, NoWorker
 
 FIRST_PAUSE_SECONDS = 5.0
 LONGEST_PAUSE_SECONDS = 60.0
+WATCH_SECONDS = 0.2
 
 
 async def run_on_schedule(schedule: Schedule, invoke: Invoke) -> None:
@@ -22,6 +24,18 @@ async def run_on_schedule(schedule: Schedule, invoke: Invoke) -> None:
             await invoke(schedule.function, scheduled_event(schedule))
         except (FunctionError, NoWorker) as error:
             print(f"{schedule.name} failed: {error}", file=sys.stderr, flush=True)
+
+
+async def keep_running(server: Server) -> None:
+    """Restart PostgreSQL whenever it has died, for ever. Requests are answered 503 meanwhile."""
+    while True:
+        await asyncio.sleep(WATCH_SECONDS)
+        if server.process.poll() is not None:
+            print("PostgreSQL died; starting it again", file=sys.stderr, flush=True)
+            try:
+                server.restart()  # here, in the main thread: it is to end with this process
+            except PostgresError as error:
+                print(error, file=sys.stderr, flush=True)
 
 
 def scheduled_event(schedule: Schedule) -> bytes:

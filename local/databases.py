@@ -18,6 +18,7 @@ class Database:
     url: str  # the functions' login
     owner_url: str
     psql: str | None = None  # a line that opens it; who brings a database knows how
+    server: postgres.Server | None = None  # ours to keep running
 
 
 @contextlib.contextmanager
@@ -34,6 +35,7 @@ def database(settings: Settings) -> Iterator[Database]:
             url=f"postgresql://broker_functions:{password}@127.0.0.1:{server.port}/broker",
             owner_url=server.url,
             psql=f"PGPASSWORD=$(cat {secret}) {psql} -h 127.0.0.1 -p {server.port} -U postgres broker",
+            server=server,
         )
 
 

@@ -29,7 +29,7 @@ class PostgresError(Exception):
     """The embedded PostgreSQL cannot run; the message says why."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class Server:
     """A running PostgreSQL, which ends with `stop()` or with the process that started it."""
 
@@ -38,6 +38,11 @@ class Server:
     programs: Path  # the folder that also holds psql
     process: subprocess.Popen[bytes]
     lock: TextIO
+    run: Callable[[], subprocess.Popen[bytes]]
+
+    def restart(self) -> None:
+        """Run it again after it died by itself: it recovers all that was committed. Raises PostgresError."""
+        self.process = self.run()
 
     def stop(self) -> None:
         """Shut down with a checkpoint, so that the next start recovers nothing. Safe to repeat."""
@@ -77,16 +82,23 @@ def start(
             folder.chmod(folder.stat().st_mode | 0o011)  # to be passed through; what is secret in it is 0600
         password = kept(folder / "postgres.password", lambda: secrets.token_urlsafe(32))
         if (folder / "data").exists():
-            _end_stale(folder, password)
             _own(folder / "data", programs.owner)
         else:
             say("creating the database cluster")
             _create_cluster(folder, programs)
         port = _free_port(folder / "postgres.port")
-        process = _spawn(folder, programs, {"port": str(port), **(settings or {})})
-        server = Server(_url(password, port, "broker"), port, programs.folder, process, lock)
-        undo.callback(server.stop)
-        _await(folder, server, _url(password, port, "postgres"))
+
+        def run() -> subprocess.Popen[bytes]:
+            _end_stale(folder, password)
+            process = _spawn(folder, programs, {"port": str(port), **(settings or {})})
+            try:
+                _await(folder, process, _url(password, port, "postgres"))
+            except BaseException:
+                process.kill()
+                raise
+            return process
+
+        server = Server(_url(password, port, "broker"), port, programs.folder, run(), lock, run)
         undo.pop_all()
     return server
 
@@ -197,11 +209,11 @@ def _spawn(folder: Path, programs: Programs, settings: Mapping[str, str]) -> sub
         )
 
 
-def _await(folder: Path, server: Server, url: str) -> None:
+def _await(folder: Path, process: subprocess.Popen[bytes], url: str) -> None:
     """Return once the server answers and its database broker exists."""
     give_up = time.monotonic() + PATIENCE_SECONDS
     while True:
-        ended = server.process.poll() is not None
+        ended = process.poll() is not None
         try:
             connection = psycopg.connect(url, autocommit=True, connect_timeout=2)
         except psycopg.OperationalError as error:

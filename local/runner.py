@@ -16,12 +16,13 @@ from typing import BinaryIO
 import uvloop
 
 from local import settings, template
-from local.chores import Retries, run_on_schedule, scheduled_event
+from local.chores import Retries, keep_running, run_on_schedule, scheduled_event
 from local.databases import database
 from local.gateway import Gateway, Server
 from local.inprocess import InProcess
 from local.kept import kept
 from local.postgres import PostgresError
+from local.postgres import Server as PostgresServer
 from local.process import FunctionError
 from local.settings import Settings
 from local.template import Function, Template
@@ -63,7 +64,7 @@ def _run(wish: Settings, *, in_process: bool) -> None:
             broker = template.read(translating.result(), ROOT, parameters)
             ready = partial(_say_ready, wish, listener, token, storage.psql)
             with asyncio.Runner(loop_factory=uvloop.new_event_loop) as loop:
-                loop.run(_serve(wish, broker, listener, log, ready, in_process=in_process))
+                loop.run(_serve(wish, broker, storage.server, listener, log, ready, in_process=in_process))
 
 
 def _listener(wish: Settings) -> socket.socket:
@@ -89,6 +90,7 @@ def _log(file: Path) -> BinaryIO:
 async def _serve(
     wish: Settings,
     broker: Template,
+    postgres: PostgresServer | None,
     listener: socket.socket,
     log: BinaryIO,
     ready: Callable[[], None],
@@ -123,7 +125,11 @@ async def _serve(
         async with asyncio.TaskGroup() as tasks:
             chores = [
                 tasks.create_task(chore)
-                for chore in (retries.run(), *(run_on_schedule(schedule, pool) for schedule in broker.schedules))
+                for chore in (
+                    retries.run(),
+                    *(run_on_schedule(schedule, pool) for schedule in broker.schedules),
+                    *([keep_running(postgres)] if postgres else []),
+                )
             ]
             await server.serve(sockets=[listener])
             for chore in chores:

@@ -20,7 +20,7 @@ from tests.endpoints import Endpoint
 from tests.local_support import until
 from tests.topic import Topic
 
-LOGIN, PASSWORD = "broker_functions", "a test's password"  # noqa: S105
+LOGIN, PASSWORD = "broker_functions", "a test's password"
 QUICK = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_connections": "300"}
 
 

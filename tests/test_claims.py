@@ -21,7 +21,8 @@ def claim(session, *, max_bytes=5_500_000, maximum=10, floor=None):
 def grow_old(owner, content, **age):
     """Let a message be ready since long ago, as one is whose transaction committed late."""
     owner.execute(
-        "UPDATE queue SET ready_at = ready_at - %s WHERE message_id IN (SELECT id FROM messages WHERE content::text = %s)",
+        "UPDATE queue SET ready_at = ready_at - %s"
+        " WHERE message_id IN (SELECT id FROM messages WHERE content::text = %s)",
         [timedelta(**age), content],
     )
 
@@ -49,7 +50,8 @@ def test_a_large_message_behind_a_small_one_waits_for_the_next_claim(orders, ses
 def test_the_buried_take_no_room(orders, owner, session):
     orders.publish("a", "b", "c", "d")
     owner.execute(
-        "UPDATE queue SET receives = 10 WHERE message_id IN (SELECT id FROM messages WHERE content::text IN ('\"a\"', '\"c\"'))"
+        "UPDATE queue SET receives = 10"
+        " WHERE message_id IN (SELECT id FROM messages WHERE content::text IN ('\"a\"', '\"c\"'))"
     )
     assert claim(session(), max_bytes=SMALL, maximum=2) == ["b", "d"]
 

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 import psycopg
 import pytest
 
-from broker import topics
+from broker import subscriptions, topics
 
 URL = "http://127.0.0.1:8000/"
 CONSUME = "SELECT content FROM broker.consume('orders', %s)"
@@ -134,8 +134,6 @@ def test_who_subscribes_during_a_broadcast_sees_the_next(orders, first, second, 
 
 
 def topics_subscriptions(orders):
-    from broker import subscriptions
-
     return subscriptions.listed(orders.name, None, 10)
 
 

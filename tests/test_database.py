@@ -62,7 +62,7 @@ def test_each_call_commits_by_itself(owner):
 
 
 def test_a_session_has_its_limits():
-    limits = "statement_timeout idle_in_transaction_session_timeout idle_session_timeout TimeZone".split()
+    limits = ["statement_timeout", "idle_in_transaction_session_timeout", "idle_session_timeout", "TimeZone"]
     assert [ask("current_setting(%(name)s)", name=name) for name in limits] == ["10s", "10s", "1min", "UTC"]
 
 

@@ -33,7 +33,8 @@ def test_a_webhook_is_sent_what_was_published(orders, endpoint):
         f'{{"topic":"orders","subscription":"{subscribed.id}","messages":['
         f'{{"id":"{first}","seq":1,"content":{{ "n" : 1e2 }},"sender":"a\\"b","key":"k","attributes":{{"x":  "y"}},'
         f'"created_at":"{at}"}},'
-        f'{{"id":"{second}","seq":2,"content":"é","sender":"a token","key":null,"attributes":null,"created_at":"{at}"}}]}}'
+        f'{{"id":"{second}","seq":2,"content":"é","sender":"a token","key":null,"attributes":null,'
+        f'"created_at":"{at}"}}]}}'
     )
     assert request.headers["content-type"] == "application/json"
 

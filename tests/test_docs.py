@@ -22,6 +22,9 @@ await() { until (exec 3<>/dev/tcp/127.0.0.1/$1) 2>/dev/null; do sleep 0.05; done
 """
 
 
+DASH = "\N{EN DASH}"  # of a public route
+
+
 def blocks(text: str, language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
 
@@ -80,7 +83,7 @@ def test_each_piece_of_sql_can_be_pasted(page: str, owner: Any) -> None:
 
 def test_the_readme_lists_every_route_with_its_scope() -> None:
     listed = re.findall(r"^\| `(\w+ [^`?]+)(?:\?[^`]*)?` \| (\S+) \|", README, re.MULTILINE)
-    declared = {key: app(folder).app.routes[key][1] or "–" for key, folder in routes().items()}
+    declared = {key: app(folder).app.routes[key][1] or DASH for key, folder in routes().items()}
     assert dict(listed) == declared
     assert len(listed) == len(declared)
 

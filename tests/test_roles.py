@@ -9,7 +9,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from broker import database, migrations, roles, settings, topics
 
-PASSWORD = "a test's password"  # noqa: S105
+PASSWORD = "a test's password"
 VERBS = """SELECT proname FROM pg_proc WHERE pronamespace = 'broker'::regnamespace
             AND has_function_privilege(%s, oid, 'EXECUTE') ORDER BY 1"""
 TOUCHED = """SELECT relname FROM pg_class WHERE relnamespace = 'broker'::regnamespace AND relkind IN ('r', 'p', 'S')
@@ -60,7 +60,7 @@ def test_a_login_that_is_a_client_goes_through_the_sql_door(new_database):
     shop = f"{conninfo_to_dict(url)['dbname']}_owner"
     with psycopg.connect(url, autocommit=True) as superuser:
         superuser.execute(f"CREATE ROLE {shop} LOGIN PASSWORD 'shop' IN ROLE {roles.CLIENT}")
-    with psycopg.connect(make_conninfo(url, user=shop, password="shop"), autocommit=True) as client:  # noqa: S106
+    with psycopg.connect(make_conninfo(url, user=shop, password="shop"), autocommit=True) as client:
         client.execute("""SELECT broker.publish('orders', '"a"')""")
         [(receipt, sender)] = client.execute("SELECT receipt, sender FROM broker.consume('orders')").fetchall()
         settled = client.execute(

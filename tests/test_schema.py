@@ -1,4 +1,4 @@
-"""The schema: one function a verb, run with its owner's rights on a search path of its own, and nothing for everybody."""
+"""The schema: one function a verb, with its owner's rights on a search path of its own, and nothing for everybody."""
 
 import pytest
 

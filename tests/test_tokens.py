@@ -63,7 +63,8 @@ def test_a_refusal_is_remembered_too(owner):
     with pytest.raises(Unauthorized):
         tokens.authorize("later")
     owner.execute(
-        "INSERT INTO tokens (id, name, hash, scopes, topics) VALUES (gen_random_uuid(), 'later', %s, '{publish}', '{*}')",
+        "INSERT INTO tokens (id, name, hash, scopes, topics)"
+        " VALUES (gen_random_uuid(), 'later', %s, '{publish}', '{*}')",
         [tokens.digest("later")],
     )
     with pytest.raises(Unauthorized):
@@ -144,13 +145,25 @@ def test_tokens_are_listed_in_the_order_of_their_making(owner):
     assert [token.id for token in tokens.listed(made[0], 2)] == made[1:3]
 
 
+def test_a_token_revokes_none_that_may_do_more():
+    publisher, star = mint(), mint(name="star", topics=["*"])
+    lead = tokens.Token(uuid.uuid4(), "lead", ["tokens", "publish"], ["orders"])
+    with pytest.raises(Forbidden, match="has rights that the revoking one lacks"):
+        tokens.revoke(star.id, lead)
+    lead = tokens.Token(uuid.uuid4(), "lead", ["tokens"], ["*"])
+    with pytest.raises(Forbidden):
+        tokens.revoke(publisher.id, lead)
+    assert {token.name for token in tokens.listed(None, 9)} == {"admin", "shop", "star"}
+
+
 def test_a_revoked_token_is_refused_here_at_once():
     minted = mint()
+    admin = tokens.Token(uuid.uuid4(), "admin", list(tokens.SCOPES), ["*"])
     tokens.authorize(minted.token)
-    tokens.revoke(minted.id)
+    tokens.revoke(minted.id, admin)
     with pytest.raises(Unauthorized):
         tokens.authorize(minted.token)
     with pytest.raises(NotFound):
         tokens.read(minted.id)
     with pytest.raises(NotFound):
-        tokens.revoke(minted.id)
+        tokens.revoke(minted.id, admin)

@@ -62,8 +62,8 @@ class Topic:
     def log(self) -> list[tuple[int, Any]]:
         """What was broadcast: each seq with its content, in order."""
         return self._owner.execute(
-            "SELECT l.seq, m.content FROM log l JOIN topics t ON t.id = l.topic_id JOIN messages m ON m.id = l.message_id"
-            " WHERE t.name = %s ORDER BY l.seq",
+            "SELECT l.seq, m.content FROM log l JOIN topics t ON t.id = l.topic_id"
+            " JOIN messages m ON m.id = l.message_id WHERE t.name = %s ORDER BY l.seq",
             [self.name],
         ).fetchall()
 

@@ -132,5 +132,5 @@ def read_token(call: api.Call) -> api.Answer:
 
 @app.route("DELETE /tokens/{id}", scope="tokens")
 def revoke(call: api.Call) -> api.Answer:
-    tokens.revoke(call.id())
+    tokens.revoke(call.id(), call.token)
     return api.no_content()

@@ -1,5 +1,6 @@
 """What the functions tell of themselves: one line a request, metric and record in one, and a trace of each failure."""
 
+import logging
 import traceback
 from http import HTTPStatus
 
@@ -9,6 +10,7 @@ from aws_lambda_powertools.metrics import MetricUnit
 
 _logger = Logger(json_serializer=lambda value: msgspec.json.encode(value, enc_hook=str).decode())
 _metrics = Metrics()
+logging.raiseExceptions = False  # a line that cannot be written must not be followed by a trace with content in it
 
 
 def request(route: str, status: int, topic: str, messages: int, request_id: str, seconds: float) -> None:

@@ -160,8 +160,15 @@ def read(token_id: UUID) -> ListedToken:
     raise NotFound("there is no such token")
 
 
-def revoke(token_id: UUID) -> None:
-    """Remove a token; other processes may know it for up to 60 s more. Raises NotFound."""
+def revoke(token_id: UUID, revoker: Token) -> None:
+    """Remove a token; other processes may know it for up to 60 s more.
+
+    Raises NotFound, or Forbidden when the token has a right that the revoker lacks.
+    """
+    found = read(token_id)
+    uncovered = [pattern for pattern in found.topics if not any(covers(own, pattern) for own in revoker.topics)]
+    if uncovered or not set(found.scopes) <= set(revoker.scopes):
+        raise Forbidden("the token has rights that the revoking one lacks")
     [result] = database.call("SELECT broker.revoke_token(%(id)s) AS revoked", {"id": token_id}, _Revoked)
     forget()
     if not result.revoked:

@@ -10,8 +10,10 @@ DECLARE
     v_ticks    bigint;
 BEGIN
     LOOP
+        -- the lock is held to the commit, so that a topic is not deleted as empty under a message that is on its way
         SELECT t.id, r.ends_at INTO v_topic_id, v_ends_at
-          FROM topics t, ring r WHERE t.name = p_topic AND t.deleted_at IS NULL;
+          FROM topics t, ring r, LATERAL pg_advisory_xact_lock_shared(hashtext('broker.topics'), t.id)
+         WHERE t.name = p_topic AND t.deleted_at IS NULL;
         IF NOT FOUND THEN
             PERFORM ensure_topic(p_topic);
             CONTINUE;
@@ -19,8 +21,6 @@ BEGIN
         IF v_ends_at <= clock_timestamp() + interval '1 minute' THEN
             PERFORM ensure_partitions(clock_timestamp() + interval '1 minute');
         END IF;
-        -- held to the commit, so that a topic is not deleted as empty under a message that is on its way
-        PERFORM pg_advisory_xact_lock_shared(hashtext('broker.topics'), v_topic_id);
         v_ticks := ticks(clock_timestamp());
 
         WITH parsed AS MATERIALIZED (
