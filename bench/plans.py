@@ -1,8 +1,8 @@
 """`python -m bench.plans`: how the statements inside the verbs are planned, at 1,000 and at 1,000,000 rows.
 
-Each verb is called often enough to leave custom plans behind, and auto_explain tells how its last call ran: how long and
-how many pages, and what would grow with the tables (sequential scans, large sorts, rows read and thrown away). `--full`
-prints the plans too; a verb's name runs that verb only.
+Each verb is called often enough to leave custom plans behind, and auto_explain tells how its last call ran: how long
+and how many pages, and what would grow with the tables (sequential scans, large sorts, rows read and thrown away).
+`--full` prints the plans too; a verb's name runs that verb only.
 """
 
 import json
@@ -107,7 +107,8 @@ class Statement:
 
     def replanned(self) -> bool:
         """Whether the plan was made for this call: a lasting one has parameters where the query has variables."""
-        return bool(re.search(r"\b[pv]_\w+", self.query)) and not re.search(r"\$\d", json.dumps(self.plan))
+        compares = re.search(r"(?<!<)[=<>] ?[pv]_\w+", self.query)
+        return bool(compares) and not re.search(r"\$\d", json.dumps(self.plan))
 
 
 @dataclass(frozen=True)
@@ -211,7 +212,7 @@ def _run(url: str, text: str) -> Call:
         connection.execute("SET auto_explain.log_min_duration = -1")
         connection.execute("VACUUM")
     *inside, whole = [_statement(text) for text in said if text.startswith("duration")]
-    return Call(whole, inside)
+    return Call(whole, [statement for statement in inside if "Actual Rows" in statement.plan])  # not an EXPLAIN's
 
 
 def _statement(said: str) -> Statement:

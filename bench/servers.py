@@ -101,7 +101,8 @@ def fill(connection: psycopg.Connection[Any], topic: str, messages: int, size: i
     connection.execute(
         """
         WITH made AS (
-            SELECT broker.uuidv7(broker.ticks(statement_timestamp()) + n * %(step)s::bigint) AS id, n FROM generate_series(1, %(messages)s) n
+            SELECT broker.uuidv7(broker.ticks(statement_timestamp()) + n * %(step)s::bigint) AS id, n
+              FROM generate_series(1, %(messages)s) n
         ), topic AS (
             SELECT id, max_receives FROM broker.topics WHERE name = %(topic)s
         ), stored AS (

@@ -78,6 +78,18 @@ def session(database_url: str) -> Iterator[Any]:
 
 
 @pytest.fixture
+def first(session: Any) -> psycopg.Connection[Any]:
+    """A session in a transaction that is open until the test ends it."""
+    return session(autocommit=False)  # type: ignore[no-any-return]
+
+
+@pytest.fixture
+def second(session: Any) -> psycopg.Connection[Any]:
+    """Another session, in autocommit."""
+    return session()  # type: ignore[no-any-return]
+
+
+@pytest.fixture
 def background(owner: psycopg.Connection[Any]) -> Iterator[Any]:
     """Run a statement that has to wait: `background(session, statement)` returns once it waits for a lock."""
     with ThreadPoolExecutor() as pool:

@@ -1,5 +1,8 @@
 """Broadcasts: what moves to the log, in which order, and what stays."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from broker import deadlines, topics
@@ -146,6 +149,25 @@ def test_what_is_published_between_two_chunks_stays(told, session):
     assert (first, remaining, second, nothing_left) == (2, 1, 1, 0)
     assert same == until
     assert told.contents(told.consume()) == ["meanwhile"]
+
+
+def test_what_is_published_while_it_runs_is_in_none_of_its_chunks(told, owner, session):
+    told.fill(20_500)
+    ended = threading.Event()
+
+    def publish(connection):
+        while not ended.is_set():
+            connection.execute("SELECT broker.publish('orders', '0')")
+
+    with ThreadPoolExecutor() as pool:
+        publishing = pool.submit(publish, session())
+        told.broadcast()
+        ended.set()
+        publishing.result()
+
+    [began] = owner.execute("SELECT min(broadcast_at) FROM log_spans").fetchone()
+    late = "SELECT count(*) FROM log l JOIN messages m ON m.id = l.message_id WHERE m.created_at > %s"
+    assert owner.execute(late, [began]).fetchone() == (0,)
 
 
 def test_a_broadcast_that_runs_out_of_time_tells_what_remains(told):

@@ -2,33 +2,12 @@
 
 from concurrent.futures import ThreadPoolExecutor
 
-import psycopg
 import pytest
 
-from broker import subscriptions, topics
+from broker import subscriptions
+from tests.verbs import BROADCAST, CONSUME, PUBLISH, SETTLE, SUBSCRIBE, ask
 
 URL = "http://127.0.0.1:8000/"
-CONSUME = "SELECT content FROM broker.consume('orders', %s)"
-SETTLE = "SELECT acked, gone, stale FROM broker.settle('orders', %s::json)"
-BROADCAST = "SELECT messages, first_seq, last_seq, subscriptions FROM broker.broadcast('orders')"
-SUBSCRIBE = "SELECT id, created FROM broker.subscribe('orders', NULL, %s, 'whsec_', NULL, NULL)"
-DELETE = "SELECT broker.delete_topic('orders', false)"
-PUBLISH = "SELECT broker.publish('orders', '\"b\"')"
-
-
-@pytest.fixture
-def first(session):
-    """A session with a transaction that is open until it says so."""
-    return session(autocommit=False)
-
-
-@pytest.fixture
-def second(session):
-    return session()
-
-
-def ask(connection, statement, *values):
-    return connection.execute(statement, values).fetchall()
 
 
 def ack(receipt):
@@ -128,13 +107,9 @@ def test_who_subscribes_during_a_broadcast_sees_the_next(orders, first, second, 
     orders.publish("b")
     orders.broadcast()
     assert created
-    behind = {each.id: each.behind for each in topics_subscriptions(orders)}
+    behind = {each.id: each.behind for each in subscriptions.listed("orders", None, 10)}
     assert behind[late] == 1
     assert sorted(behind.values()) == [1, 2]
-
-
-def topics_subscriptions(orders):
-    return subscriptions.listed(orders.name, None, 10)
 
 
 @pytest.mark.parametrize(("ends", "moved"), [("commit", 1), ("rollback", 0)])
@@ -204,66 +179,6 @@ def test_a_publisher_waits_for_nobody_but_a_deletion(orders, first, second):
     ask(first, PUBLISH)
     second.execute("SET lock_timeout = '1s'")
     assert ask(second, PUBLISH)
-
-
-def test_a_deletion_sees_what_a_publisher_committed_meanwhile(orders, first, second, background):
-    topics.put("orders", topics.Put())
-    ask(first, PUBLISH)
-    deleting = background(second, DELETE)
-    first.commit()
-    with pytest.raises(psycopg.DatabaseError, match="messages wait") as refused:
-        deleting.result()
-    assert refused.value.sqlstate == "BR409"
-    assert len(orders.rows()) == 1
-
-
-def test_a_deletion_goes_on_when_the_publisher_took_it_back(orders, owner, first, second, background):
-    topics.put("orders", topics.Put())
-    ask(first, PUBLISH)
-    deleting = background(second, DELETE)
-    first.rollback()
-    deleting.result()
-    assert owner.execute("SELECT FROM topics WHERE name = 'orders' AND deleted_at IS NULL").fetchall() == []
-
-
-def test_what_is_published_during_a_deletion_begins_the_topic_anew(orders, owner, first, second, background):
-    topics.put("orders", topics.Put(lease_seconds=77))
-    ask(first, DELETE)
-    publishing = background(second, PUBLISH)
-    first.commit()
-    publishing.result()
-    assert topics.read("orders").lease_seconds == 30
-    assert orders.contents(orders.consume()) == ["b"]
-
-
-def test_what_is_published_during_a_deletion_that_fails_stays_in_the_topic(orders, first, second, background):
-    topics.put("orders", topics.Put(lease_seconds=77))
-    ask(first, DELETE)
-    publishing = background(second, PUBLISH)
-    first.rollback()
-    publishing.result()
-    assert topics.read("orders").lease_seconds == 77
-    assert len(orders.rows()) == 1
-
-
-def test_a_broadcast_of_a_topic_that_went_meanwhile_is_refused(first, second, background):
-    topics.put("orders", topics.Put())
-    ask(first, DELETE)
-    broadcasting = background(second, BROADCAST)
-    first.commit()
-    with pytest.raises(psycopg.DatabaseError, match="no topic"):
-        broadcasting.result()
-
-
-def test_who_subscribes_to_a_topic_that_went_meanwhile_begins_it_anew(orders, first, second, background):
-    topics.put("orders", topics.Put(lease_seconds=77))
-    ask(first, DELETE)
-    subscribing = background(second, SUBSCRIBE, URL)
-    first.commit()
-    [(_, created)] = subscribing.result()
-    assert created
-    assert topics.read("orders").lease_seconds == 30
-    assert topics.read("orders").subscriptions == 1
 
 
 def test_two_publishers_of_a_new_topic_share_it(orders, first, second, background):

@@ -2,7 +2,17 @@
 
 import pytest
 
-HELPERS = {"count_queue", "ensure_topic", "find_topic", "first_uuid", "receipts", "rfc3339", "ticks", "uuidv7"}
+HELPERS = {
+    "count_queue",
+    "ensure_topic",
+    "claim_idempotency_key",
+    "find_topic",
+    "first_uuid",
+    "receipts",
+    "rfc3339",
+    "ticks",
+    "uuidv7",
+}
 
 
 @pytest.fixture

@@ -10,8 +10,10 @@ handler = app.handler
 
 @app.route("POST /topics/{topic}/messages", scope="publish")
 def publish(call: api.Call) -> api.Answer:
-    publication = messages.publication(call.octets())
-    published = messages.publish(call.topic, publication, call.token.name)
-    call.count = len(published.ids)
+    body = call.octets()
+    publication = messages.publication(body)
+    idempotency = messages.idempotency(call.header("idempotency-key"), call.token.id, body)
+    published = messages.publish(call.topic, publication, call.token.name, idempotency)
+    call.count = 0 if published.replayed else len(published.ids)
     answer = {"ids": published.ids} if publication.many else {"id": published.ids[0]}
-    return api.ok(answer, HTTPStatus.CREATED)
+    return api.ok(answer, HTTPStatus.CREATED, {"Idempotency-Replayed": "true"} if published.replayed else {})

@@ -15,7 +15,7 @@ from uuid import UUID
 import msgspec
 
 from broker import bodies, deadlines, telemetry, tokens
-from broker.errors import BrokerError, Fault, InternalError, InvalidInput, TooLarge, Unauthorized
+from broker.errors import BrokerError, InternalError, TooLarge, Unauthorized
 from broker.messages import Topic
 
 T = TypeVar("T")
@@ -73,10 +73,7 @@ class Call:
 
     def path(self, name: str, kind: type[T]) -> T:
         """A parameter of the path. Raises InvalidInput."""
-        try:
-            return msgspec.convert(self._event["pathParameters"][name], kind)
-        except msgspec.ValidationError as error:
-            raise InvalidInput("the path is not valid", faults=[Fault(str(error), parameter=name)]) from None
+        return bodies.converted(name, self._event["pathParameters"][name], kind)
 
     def id(self) -> UUID:
         """The path's id. Raises InvalidInput."""

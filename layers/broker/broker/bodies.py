@@ -70,6 +70,14 @@ def escape(name: str) -> str:
     return name.replace("~", "~0").replace("/", "~1")
 
 
+def converted(name: str, value: str, kind: type[T]) -> T:
+    """Convert what a parameter or header says. Raises InvalidInput that names it."""
+    try:
+        return msgspec.convert(value, kind)
+    except msgspec.ValidationError as error:
+        raise InvalidInput(f"{name} is not valid", faults=[Fault(str(error), parameter=name)]) from None
+
+
 def _raw_fault(body: bytes) -> str | None:
     try:
         body.decode()

@@ -13,7 +13,7 @@ from psycopg.adapt import Loader
 from psycopg.rows import kwargs_row
 
 from broker import deadlines, settings
-from broker.errors import BrokerError, Conflict, DatabaseAway, Fault, InvalidInput, NotFound
+from broker.errors import BrokerError, Conflict, DatabaseAway, Fault, IdempotencyKeyReused, InvalidInput, NotFound
 
 Row = TypeVar("Row")
 
@@ -27,6 +27,7 @@ REFUSALS: Mapping[str, type[BrokerError]] = {
     "BR400": InvalidInput,
     "BR404": NotFound,
     "BR409": Conflict,
+    "BR422": IdempotencyKeyReused,
     "22P02": InvalidInput,  # invalid_text_representation: json that msgspec let by
     "22P05": InvalidInput,  # untranslatable_character
 }
@@ -52,8 +53,8 @@ class Database:
     def call(self, statement: str, values: Mapping[str, object], row: Callable[..., Row]) -> list[Row]:
         """Run one statement and return its rows, each made by `row` from its columns by name.
 
-        Raises InvalidInput, NotFound or Conflict when a verb refuses, DatabaseAway when there is no answer: whether the
-        statement took effect is then unknown.
+        Raises InvalidInput, NotFound, Conflict or IdempotencyKeyReused when a verb refuses; DatabaseAway when there is
+        no answer: whether the statement took effect is then unknown.
         """
         with _worded():
             connection = self._alive()

@@ -85,6 +85,12 @@ class TooLarge(BrokerError):
     status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
 
 
+class IdempotencyKeyReused(BrokerError):
+    """The idempotency key was used with another body."""
+
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
+
+
 class DatabaseAway(BrokerError):
     """The database does not answer; the request may be repeated."""
 

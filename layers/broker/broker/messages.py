@@ -1,6 +1,7 @@
 """Publish messages, and look at them without taking them."""
 
-from dataclasses import dataclass
+import hashlib
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
 from uuid import UUID
@@ -14,6 +15,7 @@ MAX_BYTES = 256 * 1024  # of content and attributes, octets as sent
 MAX_BATCH = 1000
 
 Topic = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9._-]{1,128}\Z")]
+Key = Annotated[str, msgspec.Meta(pattern=r"^[!-~]{1,256}\Z")]
 Label = Annotated[str, msgspec.Meta(min_length=1, max_length=256)]
 Place = Annotated[str, msgspec.Meta(pattern=r"^[0-9]{1,17}\.[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")]
 
@@ -55,11 +57,24 @@ class Publication:
 
 
 @dataclass(frozen=True, slots=True)
+class Idempotency:
+    """Under which key of which token a request publishes, and the SHA-256 of its body."""
+
+    key: str
+    token_id: UUID
+    fingerprint: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Published:
-    """The ids of stored messages, in the order given; `auto` when the topic broadcasts by itself."""
+    """The ids of stored messages, in the order given; `auto` when the topic broadcasts by itself.
+
+    `replayed` when they were stored by an earlier request with the same idempotency key.
+    """
 
     ids: list[UUID]
     auto: bool
+    replayed: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,13 +133,28 @@ def publication(body: bytes) -> Publication:
     return Publication(document, many=shape.messages is not msgspec.UNSET)
 
 
-def publish(topic: str, publication: Publication, sender: str) -> Published:
-    """Store the messages in the topic's queue, all or none, creating the topic. `sender` stands where none is named."""
-    [published] = database.call(
-        "SELECT ids, auto FROM broker.publish_batch(%(topic)s, %(messages)s::json, %(sender)s)",
-        {"topic": topic, "messages": publication.document, "sender": sender},
-        Published,
-    )
+def idempotency(key: str, token_id: UUID, body: bytes) -> Idempotency | None:
+    """Read an Idempotency-Key; None when it is empty. Raises InvalidInput."""
+    if not key:
+        return None
+    return Idempotency(bodies.converted("Idempotency-Key", key, Key), token_id, hashlib.sha256(body).digest())
+
+
+def publish(topic: str, publication: Publication, sender: str, idempotency: Idempotency | None = None) -> Published:
+    """Store the messages in the topic's queue, all or none, creating the topic. `sender` stands where none is named.
+
+    With `idempotency` it is safe to repeat for 24 hours: the first request's ids come back. Raises IdempotencyKeyReused
+    when its key stands for another body.
+    """
+    statement = "SELECT ids, auto, replayed FROM broker.publish_batch(%(topic)s, %(messages)s::json, %(sender)s)"
+    values: dict[str, object] = {"topic": topic, "messages": publication.document, "sender": sender}
+    if idempotency is not None:
+        statement = (
+            "SELECT ids, auto, replayed FROM broker.publish_batch("
+            "%(topic)s, %(messages)s::json, %(sender)s, %(key)s, %(token_id)s, %(fingerprint)s)"
+        )
+        values |= asdict(idempotency)
+    [published] = database.call(statement, values, Published)
     return published
 
 

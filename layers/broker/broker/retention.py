@@ -10,7 +10,7 @@ SPARE_SECONDS = 30
 
 @dataclass(frozen=True, slots=True)
 class Maintained:
-    """What was done: partitions made ahead, rows of deleted topics cleared."""
+    """What was done: partitions made ahead; rows cleared, of deleted topics and of old idempotency keys."""
 
     partitions: int
     cleared: int
@@ -22,14 +22,15 @@ class _Count:
 
 
 def maintain() -> Maintained:
-    """Make the partitions of the days ahead, and clear what deleted topics left. Safe to repeat and to break off."""
+    """Make the partitions of the days ahead, and clear what is not needed any more. Safe to repeat and to break off."""
     partitions = _count("SELECT broker.ensure_partitions(statement_timestamp() + interval '2 days') AS count")
     cleared = 0
-    while deadlines.left() > SPARE_SECONDS:
-        rows = _count("SELECT broker.clear_deleted_topics(%(limit)s) AS count", limit=CLEARED_AT_ONCE)
-        if not rows:
-            break
-        cleared += rows
+    for statement in (
+        "SELECT broker.clear_deleted_topics(%(limit)s) AS count",
+        "SELECT broker.clear_idempotency_keys(%(limit)s) AS count",
+    ):
+        while deadlines.left() > SPARE_SECONDS and (rows := _count(statement, limit=CLEARED_AT_ONCE)):
+            cleared += rows
     return Maintained(partitions, cleared)
 
 

@@ -1,14 +1,20 @@
 -- Store messages and put them in their topic's queue, all or none, in the order given. p_messages is an array of
 -- {"content", "sender"?, "key"?, "attributes"?}; p_sender stands where a message names none. Creates the topic.
--- In a caller's own transaction the messages appear with its commit, or not at all.
-CREATE OR REPLACE FUNCTION broker.publish_batch(p_topic text, p_messages json, p_sender text)
-RETURNS TABLE (ids uuid[], auto boolean)
+-- In a caller's own transaction the messages appear with its commit, or not at all. With an idempotency key (unique for
+-- its topic and token for 24 hours) the same request again gives the first one's ids, and replayed; see
+-- claim_idempotency_key.
+CREATE OR REPLACE FUNCTION broker.publish_batch(
+    p_topic text, p_messages json, p_sender text, p_idempotency_key text DEFAULT NULL,
+    p_token_id uuid DEFAULT '00000000-0000-0000-0000-000000000000', p_fingerprint bytea DEFAULT '')
+RETURNS TABLE (ids uuid[], auto boolean, replayed boolean)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = broker, pg_temp SET jit = off SET lock_timeout = '5s' AS $$
 DECLARE
     v_topic_id integer;
     v_ends_at  timestamptz;
     v_ticks    bigint;
 BEGIN
+    auto := false;
+    replayed := false;
     LOOP
         -- the lock is held to the commit, so that a topic is not deleted as empty under a message that is on its way
         SELECT t.id, r.ends_at INTO v_topic_id, v_ends_at
@@ -17,6 +23,11 @@ BEGIN
         IF NOT FOUND THEN
             PERFORM ensure_topic(p_topic);
             CONTINUE;
+        END IF;
+        IF p_idempotency_key IS NOT NULL THEN
+            ids := claim_idempotency_key(v_topic_id, p_token_id, p_idempotency_key, p_fingerprint);
+            replayed := ids IS NOT NULL;
+            EXIT WHEN replayed;
         END IF;
         IF v_ends_at <= clock_timestamp() + interval '1 minute' THEN
             PERFORM ensure_partitions(clock_timestamp() + interval '1 minute');
@@ -40,9 +51,14 @@ BEGIN
                    400 + octet_length(to_json(concat(p.content, p.attributes, to_json(p.sender), to_json(p.key)))::text)
               FROM parsed p, topic t
         )
-        SELECT array_agg(p.id ORDER BY p.n), t.broadcast = 'auto' INTO ids, auto FROM parsed p, topic t GROUP BY t.broadcast;
+        SELECT array_agg(p.id ORDER BY p.n), t.broadcast = 'auto' INTO ids, auto
+          FROM parsed p, topic t GROUP BY t.broadcast;
         EXIT WHEN ids IS NOT NULL OR json_array_length(p_messages) = 0;
     END LOOP;
+    IF p_idempotency_key IS NOT NULL AND NOT replayed THEN
+        UPDATE idempotency_keys k SET ids = publish_batch.ids
+         WHERE k.topic_id = v_topic_id AND k.token_id = p_token_id AND k.key = p_idempotency_key;
+    END IF;
     RETURN NEXT;
 END
 $$;

@@ -1,0 +1,81 @@
+"""What a warm function adds to the statements below it."""
+
+import json
+from functools import partial
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from bench import functions, servers
+from bench.measure import Bench, Figures, alternate, rate
+
+KILOBYTE = json.dumps("x" * 1022)
+BATCH = 1000
+
+
+def publish(bench: Bench) -> Figures:
+    """The publish handler stores one message of 1 KB; against psycopg's `INSERT … RETURNING` into a plain table."""
+    with servers.migrated(bench.server, "broker_bench") as made, functions.metrics_dropped():
+        with servers.connect(made.owner_url) as owner:
+            owner.execute("CREATE TABLE plain (id uuid PRIMARY KEY DEFAULT gen_random_uuid(), content json NOT NULL)")
+            owner.execute(sql.SQL("GRANT SELECT, INSERT ON plain TO {}").format(sql.Identifier(servers.LOGIN)))
+        with servers.connect(made.url) as connection:
+
+            def insert() -> Any:
+                statement = "INSERT INTO plain (content) VALUES (%s::json) RETURNING id"
+                return connection.execute(statement, [KILOBYTE]).fetchone()
+
+            ours = partial(rate, functions.publisher("orders", f'{{"content": {KILOBYTE}}}'), 250)
+            return alternate(ours, partial(rate, insert, 250), bench.rounds(41))
+
+
+def publish_batch(bench: Bench) -> Figures:
+    """The publish handler stores 1,000 messages of 1 KB; against the server's own `INSERT … SELECT` of as many."""
+    messages = ", ".join([f'{{"content": {KILOBYTE}}}'] * BATCH)
+    with servers.migrated(bench.server, "broker_bench") as made, functions.metrics_dropped():
+        publish = functions.publisher("orders", f'{{"messages": [{messages}]}}')
+        with servers.connect(made.owner_url) as owner:
+            owner.execute("INSERT INTO broker.topics (name) VALUES ('reference')")
+
+            def insert() -> None:
+                owner.execute(OWN_INSERT, {"content": KILOBYTE, "messages": BATCH})
+
+            return alternate(lambda: BATCH * rate(publish, 2), lambda: BATCH * rate(insert, 2), bench.rounds(41))
+
+
+OWN_INSERT = """
+    WITH made AS MATERIALIZED (
+        SELECT broker.uuidv7(broker.ticks(clock_timestamp()) + n) AS id FROM generate_series(1, %(messages)s) n
+    ), topic AS (
+        SELECT id, max_receives FROM broker.topics WHERE name = 'reference'
+    ), stored AS (
+        INSERT INTO broker.messages (id, topic_id, content, sender, created_at)
+        SELECT m.id, t.id, %(content)s::json, 'bench', statement_timestamp() FROM made m, topic t
+    )
+    INSERT INTO broker.queue (message_id, topic_id, ready_at, max_receives, bytes)
+    SELECT m.id, t.id, statement_timestamp(), t.max_receives, 1430 FROM made m, topic t
+"""
+
+
+def consume(bench: Bench) -> Figures:
+    """The consume handler leases and acknowledges 10 messages of 1 KB; against psycopg calling both verbs."""
+    rounds, cycles = bench.rounds(31), 20
+    with servers.migrated(bench.server, "broker_bench") as made, functions.metrics_dropped():
+        with servers.connect(made.owner_url) as owner:
+            for topic in ("orders", "reference"):
+                servers.fill(owner, topic, (rounds + 1) * cycles * 10, 1024)
+        with servers.connect(made.url) as connection:
+            ours = partial(rate, functions.Consumer("orders").cycle, cycles)
+            return alternate(ours, partial(rate, partial(_bare_cycle, connection, "reference"), cycles), rounds)
+
+
+def _bare_cycle(connection: psycopg.Connection[Any], topic: str) -> None:
+    leased = connection.execute(
+        "SELECT id, receipt, content, sender, key, attributes, created_at, receives, lease_expires_at"
+        " FROM broker.consume(%s, 10)",
+        [topic],
+    ).fetchall()
+    assert len(leased) == 10, "the topic has run dry"
+    receipts = json.dumps({"ack": [row[1] for row in leased]})
+    connection.execute("SELECT * FROM broker.settle(%s, %s::json)", [topic, receipts]).fetchall()

@@ -1,0 +1,82 @@
+"""How long it takes to be there: a function's new process, and the whole broker on a laptop."""
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+
+from bench import functions, servers
+from bench.handlers import KILOBYTE
+from bench.measure import Bench, Figures, alternate, seconds
+
+FOLDER = Path(__file__).parent
+ROOT = FOLDER.parent
+LAYER = ROOT / "layers" / "broker"
+
+
+def new_process(bench: Bench) -> Figures:
+    """A new process imports the publish function and answers once; against one that imports psycopg and inserts."""
+    with servers.migrated(bench.server, "broker_bench") as made, servers.connect(made.owner_url) as owner:
+        owner.execute("CREATE TABLE plain (id uuid PRIMARY KEY DEFAULT gen_random_uuid(), content json NOT NULL)")
+        owner.execute(f"GRANT SELECT, INSERT ON plain TO {servers.LOGIN}")
+        asked = json.dumps(functions.event(functions.PUBLISH, "orders", f'{{"content": {KILOBYTE}}}'))
+        path = os.pathsep.join(map(str, (ROOT / "functions" / "publish", LAYER)))
+        ours = partial(_run, "first_publish.py", asked, {**os.environ, "PYTHONPATH": path})
+        reference = partial(_run, "first_insert.py", asked, {**os.environ, "PYTHONPATH": ""})
+        return alternate(ours, reference, bench.rounds(31))
+
+
+def _run(program: str, given: str, environment: Mapping[str, str]) -> float:
+    """Milliseconds from the start of a program to its end. The first run leaves the .pyc for the others."""
+    command = [sys.executable, str(FOLDER / program)]
+    run = partial(
+        subprocess.run, command, input=given, env=environment, text=True, check=True, stdout=subprocess.DEVNULL
+    )
+    return 1000 * seconds(run)
+
+
+def first_start(bench: Bench) -> Figures:
+    """`python -m local` where it never ran, dependencies installed, until it is ready: it makes a database cluster."""
+    times = []
+    for _ in range(bench.rounds(5)):
+        with _data_folder() as folder:
+            times.append(_start(folder))
+    return Figures(statistics.median(times))
+
+
+def second_start(bench: Bench) -> Figures:
+    """`python -m local` on the data of an earlier run, until it is ready."""
+    with _data_folder() as folder:
+        times = [_start(folder) for _ in range(bench.rounds(9) + 1)]
+    return Figures(statistics.median(times[1:]))
+
+
+def _data_folder() -> "tempfile.TemporaryDirectory[str]":
+    return tempfile.TemporaryDirectory(prefix="broker-bench-", ignore_cleanup_errors=True)
+
+
+def _start(folder: str) -> float:
+    """Seconds until the broker is ready; it is stopped then."""
+    kept = {name: os.environ[name] for name in ("PATH", "HOME", "PG_BIN") if name in os.environ}
+    Path(folder).chmod(0o755)  # PostgreSQL may run as another user
+    started = time.perf_counter()
+    with subprocess.Popen(
+        [sys.executable, "-m", "local"],
+        cwd=ROOT,
+        env={**kept, "PYTHONPATH": str(LAYER), "BROKER_PORT": "0", "BROKER_DATA": folder},
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout
+        ready = any(line.startswith("ready on") for line in process.stdout)
+        took = time.perf_counter() - started
+        process.terminate()
+        process.communicate()
+    assert ready, "the broker did not start"
+    return took

@@ -1,0 +1,16 @@
+"""The verbs on the topic `orders` as statements, for tests in which two sessions meet."""
+
+from typing import Any
+
+import psycopg
+
+PUBLISH = "SELECT broker.publish('orders', '\"b\"')"
+CONSUME = "SELECT content FROM broker.consume('orders', %s)"
+SETTLE = "SELECT acked, gone, stale FROM broker.settle('orders', %s::json)"
+BROADCAST = "SELECT messages, first_seq, last_seq, subscriptions FROM broker.broadcast('orders')"
+SUBSCRIBE = "SELECT id, created FROM broker.subscribe('orders', NULL, %s, 'whsec_', NULL, NULL)"
+DELETE = "SELECT broker.delete_topic('orders', false)"
+
+
+def ask(session: psycopg.Connection[Any], statement: str, *values: object) -> list[Any]:
+    return session.execute(statement.encode(), values).fetchall()
