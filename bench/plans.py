@@ -48,7 +48,8 @@ CALLED: Mapping[str, str] = {
     "settle (10 acks)": """SELECT * FROM broker.settle('orders', json_build_object('ack',
         (SELECT json_agg(c.receipt) FROM broker.consume('orders', 10) c)))""",
     "settle (each way)": """SELECT * FROM broker.settle('orders', (SELECT json_build_object(
-            'ack', json_agg(c.receipt) FILTER (WHERE n % 4 = 0), 'release', json_agg(c.receipt) FILTER (WHERE n % 4 = 1),
+            'ack', json_agg(c.receipt) FILTER (WHERE n % 4 = 0),
+            'release', json_agg(c.receipt) FILTER (WHERE n % 4 = 1),
             'extend', json_agg(json_build_object('receipt', c.receipt, 'lease_seconds', 60)) FILTER (WHERE n % 4 = 2),
             'reject', json_agg(c.receipt) FILTER (WHERE n % 4 = 3))
         FROM broker.consume('orders', 100) WITH ORDINALITY c (id, receipt, x1, x2, x3, x4, x5, x6, x7, x8, n)))""",
@@ -59,8 +60,8 @@ CALLED: Mapping[str, str] = {
     "plan_batches (100 of all)": "SELECT * FROM broker.plan_batches(NULL, 100, 60)",
     "plan_batches (nothing due)": "SELECT * FROM broker.plan_batches('idle', 100, 60)",
     "record_attempts (100)": """SELECT broker.record_attempts((SELECT json_agg(json_build_object('subscription_id', id,
-        'fence', 0, 'first_seq', cursor + 1, 'last_seq', cursor + 1, 'webhook_id', 'w', 'attempt', 1, 'started_at', now(),
-        'duration_ms', 1, 'verdict', 'delivered')) FROM (SELECT id, cursor FROM subscriptions LIMIT 100) s))""",
+        'fence', 0, 'first_seq', cursor + 1, 'last_seq', cursor + 1, 'webhook_id', 'w', 'attempt', 1,
+        'started_at', now(), 'duration_ms', 1, 'verdict', 'delivered')) FROM (SELECT id, cursor FROM subscriptions LIMIT 100) s))""",
     "next_due": "SELECT broker.next_due()",
     "read_topic": "SELECT * FROM broker.read_topic('orders')",
     "read_message (waiting)": "SELECT * FROM broker.read_message('orders', (SELECT id FROM middle))",
@@ -124,15 +125,13 @@ def main(arguments: list[str]) -> None:
     wanted = [argument for argument in arguments if argument != "--full"]
     with servers.server() as server:
         small, large = ({**_run_all(server, size, wanted)} for size in SIZES)
-    print(
-        f"\n{'at ' + f'{SIZES[0]:,}':>20} {'at ' + f'{SIZES[1]:,}':>20}\n{'ms':>9} {'pages':>10} {'ms':>9} {'pages':>10}"
-    )
+    print("\n" + " ".join(f"{f'at {size:,}':>20}" for size in SIZES))
+    print(" ".join([f"{'ms':>9} {'pages':>10}"] * len(SIZES)))
     for verb, call in large.items():
         before = small[verb].whole
         grew = "  GREW" if call.whole.pages > 2 * before.pages + 20 else ""
-        print(
-            f"{before.milliseconds:9.2f} {before.pages:10,} {call.whole.milliseconds:9.2f} {call.whole.pages:10,}  {verb}{grew}"
-        )
+        columns = [f"{whole.milliseconds:9.2f} {whole.pages:10,}" for whole in (before, call.whole)]
+        print(f"{' '.join(columns)}  {verb}{grew}")
         for statement in call.inside:
             faults = [*statement.faults(), *(["planned at each call"] if statement.replanned() else [])]
             if faults or full:
@@ -234,7 +233,8 @@ def _lines(plan: Mapping[str, Any], depth: int = 0) -> Iterator[str]:
         filter(None, [plan.get("Subplan Name"), plan["Node Type"], plan.get("Relation Name"), plan.get("Index Name")])
     )
     pages = plan.get("Shared Hit Blocks", 0) + plan.get("Shared Read Blocks", 0)
-    yield f"{'  ' * depth}{name} (rows={plan.get('Actual Rows', 0):g} of {plan['Plan Rows']:g}, loops={plan.get('Actual Loops', 1):g}, pages={pages:,})"
+    rows = f"rows={plan.get('Actual Rows', 0):g} of {plan['Plan Rows']:g}, loops={plan.get('Actual Loops', 1):g}"
+    yield f"{'  ' * depth}{name} ({rows}, pages={pages:,})"
     for key in ("Index Cond", "Recheck Cond", "Filter", "Join Filter", "Sort Key", "Rows Removed by Filter"):
         if plan.get(key):
             yield f"{'  ' * depth}    {key}: {plan[key]}"

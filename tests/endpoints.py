@@ -140,6 +140,8 @@ class Endpoint:
         self._started.set()
         await self._stop.wait()
         server.close()
+        for _ in range(10):
+            await asyncio.sleep(0)  # those just accepted have no transport to end yet
         while self._open:
             for transport in self._open:
                 transport.abort()
