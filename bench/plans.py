@@ -33,6 +33,7 @@ EXPLAIN = """
     SET auto_explain.log_timing = off;
     SET auto_explain.log_format = json;
     SET auto_explain.log_level = notice;
+    SET synchronize_seqscans = off;  -- or one call would begin where the last one found its row
     SET search_path = broker
 """
 
