@@ -80,13 +80,13 @@ def session(database_url: str) -> Iterator[Any]:
 @pytest.fixture
 def first(session: Any) -> psycopg.Connection[Any]:
     """A session in a transaction that is open until the test ends it."""
-    return session(autocommit=False)  # type: ignore[no-any-return]
+    return session(autocommit=False)
 
 
 @pytest.fixture
 def second(session: Any) -> psycopg.Connection[Any]:
     """Another session, in autocommit."""
-    return session()  # type: ignore[no-any-return]
+    return session()
 
 
 @pytest.fixture
@@ -215,7 +215,7 @@ def _use(url: str, login: str = LOGIN) -> None:
 
 
 def _url(url: str, **changes: str) -> str:
-    return make_conninfo(**{**conninfo_to_dict(url), **changes})  # type: ignore[arg-type]
+    return make_conninfo(**{**conninfo_to_dict(url), **changes})
 
 
 def _login_url(url: str, login: str = LOGIN) -> str:

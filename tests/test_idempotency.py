@@ -1,10 +1,5 @@
 """Idempotency keys: a publish that is repeated gets the first answer and stores nothing."""
 
-import hashlib
-import json
-import threading
-import uuid
-
 import pytest
 
 from broker import database, messages, tokens
@@ -67,38 +62,23 @@ def test_a_key_is_up_to_256_printable_characters(client, owner, key):
     assert stored(owner) == 0
 
 
-def publish_under_key(open_session, answers):
-    document = json.dumps([{"content": 1}])
-    answers.append(
-        open_session.execute(
-            "SELECT ids, replayed FROM broker.publish_batch('orders', %s::json, 'x', 'k', %s, %s)",
-            [document, uuid.UUID(int=1), hashlib.sha256(b"1").digest()],
-        ).fetchone()
-    )
+TWIN = "SELECT ids, replayed FROM broker.publish_batch('orders', '[{\"content\": 1}]', 'x', 'k')"
 
 
-def test_a_twin_waits_for_the_first_and_gets_its_answer(session, owner):
-    first, twin = session(autocommit=False), session()
-    answers = []
-    publish_under_key(first, answers)
-    waiting = threading.Thread(target=publish_under_key, args=(twin, answers))
-    waiting.start()
+def test_a_twin_waits_for_the_first_and_gets_its_answer(first, second, background, owner):
+    [(ids, replayed)] = first.execute(TWIN).fetchall()
+    twin = background(second, TWIN)
     first.commit()
-    waiting.join()
-    [(ids, replayed), (twin_ids, twin_replayed)] = answers
-    assert (ids, replayed, twin_replayed) == (twin_ids, False, True)
+    assert (replayed, twin.result()) == (False, [(ids, True)])
     assert stored(owner) == 1
 
 
-def test_a_twin_publishes_when_the_first_rolls_back(session, owner):
-    first, twin = session(autocommit=False), session()
-    answers = []
-    publish_under_key(first, answers)
-    waiting = threading.Thread(target=publish_under_key, args=(twin, answers))
-    waiting.start()
+def test_a_twin_publishes_when_the_first_rolls_back(first, second, background, owner):
+    [(_, replayed)] = first.execute(TWIN).fetchall()
+    twin = background(second, TWIN)
     first.rollback()
-    waiting.join()
-    assert [replayed for _, replayed in answers] == [False, False]
+    [(_, twin_replayed)] = twin.result()
+    assert [replayed, twin_replayed] == [False, False]
     assert stored(owner) == 1
 
 

@@ -20,7 +20,7 @@ NO_BOUNDS = (msgspec.Meta(),)
 
 _PATH = re.compile(r" - at `(?:key in )?\$(?P<path>[^`]*)`$")
 _STEP = re.compile(r"\.(?P<name>[^.\[]+)|\[(?P<index>\d+)\]")
-_STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_NO_BRACKET_NO_QUOTE = bytes(set(range(256)) - set(b'[]{}"'))
 # An escape that no text of PostgreSQL can hold: NUL, or half a surrogate pair. Whole pairs are matched first and pass.
 _ESCAPE = re.compile(
     rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(?P<bad>u0000|u[dD][89a-fA-F][0-9a-fA-F]{2})|.)",
@@ -36,6 +36,11 @@ def decode(body: bytes, kind: type[T]) -> T:
     """
     if fault := _raw_fault(body):
         raise InvalidInput("the body is not valid", faults=[Fault(fault, pointer="")])
+    return decode_again(body, kind)
+
+
+def decode_again(body: bytes, kind: type[T]) -> T:
+    """Decode, as another type, what `decode` has let by: its octets are not looked at a second time."""
     try:
         return msgspec.json.decode(body, type=kind)
     except msgspec.ValidationError as error:
@@ -91,8 +96,10 @@ def _raw_fault(body: bytes) -> str | None:
 
 
 def _depth(body: bytes) -> int:
+    # with escapes gone, every second piece between quotes is a string; several times as fast as matching strings
+    marks = body.replace(b"\\\\", b"").replace(b'\\"', b"").translate(None, _NO_BRACKET_NO_QUOTE)
     depth = deepest = 0
-    for octet in _STRING.sub(b"", body):
+    for octet in b"".join(marks.split(b'"')[::2]):
         if octet in b"[{":
             depth += 1
             deepest = max(deepest, depth)

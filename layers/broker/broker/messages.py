@@ -43,9 +43,7 @@ class Browse(msgspec.Struct, forbid_unknown_fields=True):
     """The query of a list of messages."""
 
     limit: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 100
-    after: Annotated[str, msgspec.Meta(pattern=r"^[0-9]{1,17}\.[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")] | None = (
-        None
-    )
+    after: Place | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,20 +115,20 @@ def publication(body: bytes) -> Publication:
     The publisher's octets stay as they are: what was checked here is handed on, not written anew.
     """
     shape = bodies.decode(body, _Shape)
-    if shape.messages is msgspec.UNSET:
-        messages = [bodies.decode(body, Message)]
-        document = f"[{body.decode()}]"
-    else:
-        messages = bodies.decode(body, Batch).messages
+    if many := shape.messages is not msgspec.UNSET:
+        messages = bodies.decode_again(body, Batch).messages
         document = bytes(shape.messages).decode()
+    else:
+        messages = [bodies.decode_again(body, Message)]
+        document = f"[{body.decode()}]"
     faults = [
-        Fault(f"the message is over {MAX_BYTES} octets", f"/messages/{nth}" if shape.messages else "")
+        Fault(f"the message is over {MAX_BYTES} octets", f"/messages/{nth}" if many else "")
         for nth, message in enumerate(messages)
         if _octets(message) > MAX_BYTES
     ]
     if faults:
         raise TooLarge(faults=faults)
-    return Publication(document, many=shape.messages is not msgspec.UNSET)
+    return Publication(document, many=many)
 
 
 def idempotency(key: str, token_id: UUID, body: bytes) -> Idempotency | None:

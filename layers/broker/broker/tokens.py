@@ -47,8 +47,12 @@ class Token:
         """Raise Forbidden unless the token has the scope and, where there is one, may touch the topic."""
         if scope not in self.scopes:
             raise Forbidden(f"the token lacks the scope {scope}")
-        if topic is not None and not any(covers(pattern, topic) for pattern in self.topics):
+        if topic is not None and not self.covers(topic):
             raise Forbidden("the token does not cover this topic")
+
+    def covers(self, topic: str) -> bool:
+        """Whether one of the token's patterns covers a topic's name, or all that another pattern covers."""
+        return any(covers(pattern, topic) for pattern in self.topics)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +132,7 @@ def mint(wish: Mint, minter: Token) -> MintedToken:
     ] + [
         Fault("the minting token does not cover this pattern", f"/topics/{nth}")
         for nth, pattern in enumerate(wish.topics)
-        if not any(covers(own, pattern) for own in minter.topics)
+        if not minter.covers(pattern)
     ]
     if faults:
         raise InvalidInput("a token gives only what it has", faults=faults)
@@ -166,8 +170,7 @@ def revoke(token_id: UUID, revoker: Token) -> None:
     Raises NotFound, or Forbidden when the token has a right that the revoker lacks.
     """
     found = read(token_id)
-    uncovered = [pattern for pattern in found.topics if not any(covers(own, pattern) for own in revoker.topics)]
-    if uncovered or not set(found.scopes) <= set(revoker.scopes):
+    if not (set(found.scopes) <= set(revoker.scopes) and all(map(revoker.covers, found.topics))):
         raise Forbidden("the token has rights that the revoking one lacks")
     [result] = database.call("SELECT broker.revoke_token(%(id)s) AS revoked", {"id": token_id}, _Revoked)
     forget()

@@ -18,8 +18,12 @@ BEGIN
       FROM messages m
       LEFT JOIN queue q ON q.message_id = m.id
       LEFT JOIN LATERAL (
-          SELECT e.seq FROM log_spans s JOIN log e ON e.topic_id = s.topic_id AND e.seq BETWEEN s.first_seq AND s.last_seq
-           WHERE s.topic_id = v_topic.id AND p_id BETWEEN s.first_id AND s.last_id AND e.message_id = p_id LIMIT 1) l ON true
+          -- OFFSET 0: span by span, by the log's key. As a plain join it was planned as a scan of the whole log
+          SELECT found.seq
+            FROM log_spans s, LATERAL (SELECT e.seq FROM log e
+                                        WHERE e.topic_id = s.topic_id AND e.seq BETWEEN s.first_seq AND s.last_seq
+                                          AND e.message_id = p_id OFFSET 0) found
+           WHERE s.topic_id = v_topic.id AND p_id BETWEEN s.first_id AND s.last_id LIMIT 1) l ON true
      WHERE m.id = p_id AND m.topic_id = v_topic.id;
 END
 $$;
