@@ -77,6 +77,7 @@ def test_the_functions_take_the_same_defaults(monkeypatch: pytest.MonkeyPatch) -
         admin_token=None,
         allow_private_webhooks=False,
         retention_days=int(FUNCTIONS["RETENTION_DAYS"][2]),
+        metrics_namespace=FUNCTIONS["POWERTOOLS_METRICS_NAMESPACE"][2],
     )
 
 

@@ -3,11 +3,13 @@
 import pytest
 
 HELPERS = {
+    "checked_attributes",
     "count_queue",
     "ensure_topic",
     "claim_idempotency_key",
     "find_topic",
     "first_uuid",
+    "message_bytes",
     "receipts",
     "rfc3339",
     "ticks",

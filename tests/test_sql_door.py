@@ -99,6 +99,8 @@ def test_messages_of_one_statement_are_in_its_order(orders, session):
         ("SELECT broker.publish('orders', NULL)", "BR400"),
         ("SELECT broker.publish('no name', '1')", "BR400"),
         ("SELECT broker.publish(NULL, '1')", "BR400"),
+        ("SELECT broker.publish('orders', '1', p_attributes => '[]')", "BR400"),
+        ('SELECT broker.publish_batch(\'orders\', \'[{"content": 1}, {"content": 2, "attributes": 3}]\')', "BR400"),
         ("SELECT broker.consume('unknown')", "BR404"),
         ("SELECT broker.settle('unknown', '{}')", "BR404"),
         ("SELECT broker.broadcast('unknown')", "BR404"),

@@ -15,6 +15,7 @@ class Settings:
     admin_token: str | None
     allow_private_webhooks: bool
     retention_days: int
+    metrics_namespace: str
 
 
 @cache
@@ -28,4 +29,5 @@ def current() -> Settings:
         admin_token=os.environ.get("BROKER_ADMIN_TOKEN") or None,  # none: the stored one stays
         allow_private_webhooks=os.environ.get("ALLOW_PRIVATE_WEBHOOKS") == "true",  # false: public addresses only
         retention_days=int(os.environ.get("RETENTION_DAYS") or 30),  # days
+        metrics_namespace=os.environ.get("POWERTOOLS_METRICS_NAMESPACE") or "Broker",
     )

@@ -1,5 +1,4 @@
--- Store one message: SELECT broker.publish('orders', '{"id": 1}'). Commits with the caller's transaction or not at all.
--- The sender is the session's user unless given.
+-- Store one message, as publish_batch does: SELECT broker.publish('orders', '{"id": 1}').
 CREATE OR REPLACE FUNCTION broker.publish(
     p_topic text, p_content json, p_sender text DEFAULT NULL, p_key text DEFAULT NULL, p_attributes json DEFAULT NULL)
 RETURNS uuid
@@ -11,6 +10,6 @@ BEGIN
     -- json_build_object keeps the octets of content
     RETURN (SELECT b.ids[1]
               FROM publish_batch(p_topic, json_build_array(json_build_object(
-                       'content', p_content, 'key', p_key, 'attributes', p_attributes)), coalesce(p_sender, session_user)) b);
+                       'content', p_content, 'key', p_key, 'attributes', p_attributes)), p_sender) b);
 END
 $$;
