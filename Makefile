@@ -19,6 +19,9 @@ help: ## list the commands
 run: .venv/runner ## run the broker here, without Docker; Ctrl-C stops it
 	@exec $(VENV)/python -m local
 
+demo: .venv/runner ## watch two producers and two consumers for half a minute; one of them is killed
+	@exec $(VENV)/python examples/demo.py
+
 test: .venv/development ## run all tests
 	$(VENV)/python -m pytest
 
@@ -47,9 +50,10 @@ clean: ## remove what the commands made, but not the broker's data in .local
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed; none was found on PATH"; exit 1; }
 	$(PYTHON) -m venv .venv
 
-.venv/runner: .venv/bin/python requirements.lock local/requirements.txt layers/broker/requirements.txt
+.venv/runner: .venv/bin/python requirements.lock local/requirements.txt layers/broker/requirements.txt examples/requirements.txt
 	@echo "installing the runner's packages, once"
-	$(VENV)/python -m pip install --disable-pip-version-check -c requirements.lock -r local/requirements.txt
+	$(VENV)/python -m pip install --disable-pip-version-check -c requirements.lock \
+		-r local/requirements.txt -r examples/requirements.txt
 	@touch $@
 
 .venv/development: .venv/runner tests/requirements.txt
@@ -63,4 +67,4 @@ clean: ## remove what the commands made, but not the broker's data in .local
 	.venv-sam/bin/python -m pip install --quiet --disable-pip-version-check aws-sam-cli==$(SAM_VERSION)
 	@touch $@
 
-.PHONY: help run test check format bench validate build clean
+.PHONY: help run demo test check format bench validate build clean

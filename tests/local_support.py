@@ -2,13 +2,34 @@
 
 import contextlib
 import os
+import subprocess
+import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from local.template import Function
 
+ROOT = Path(__file__).parents[1]
 ECHO = "def handler(event, context): return event"
+
+
+@contextlib.contextmanager
+def running(data: Path) -> Iterator[str]:
+    """`make run` on a free port, with its data in `data`: its url."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "local"],
+        cwd=ROOT,
+        env={"PATH": os.environ["PATH"], "BROKER_PORT": "0", "BROKER_DATA": str(data)},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    with process:
+        assert process.stdout
+        try:
+            yield next(line.split()[-1] for line in process.stdout if line.startswith("ready on"))
+        finally:
+            process.terminate()
 
 
 def function(

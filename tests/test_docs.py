@@ -1,10 +1,8 @@
 """What the README and the pages in docs/ show is what happens."""
 
-import os
 import re
 import socket
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.client import ROOT, app, routes
+from tests.local_support import running
 
 README = (ROOT / "README.md").read_text()
 PRELUDE = """
@@ -31,18 +30,8 @@ def blocks(text: str, language: str) -> list[str]:
 
 @pytest.fixture
 def runner(tmp_path: Path) -> Iterator[str]:
-    """`make run`, with its data in a folder of the test's: its url."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "local"],
-        cwd=ROOT,
-        env={"PATH": os.environ["PATH"], "BROKER_PORT": "0", "BROKER_DATA": str(tmp_path)},
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    with process:
-        assert process.stdout
-        yield next(line.split()[-1] for line in process.stdout if line.startswith("ready on"))
-        process.terminate()
+    with running(tmp_path) as url:
+        yield url
 
 
 @pytest.mark.slow
