@@ -4,6 +4,7 @@
 PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
 SAM_VERSION = 1.170.0
+NEWMAN_VERSION = 6.2.2
 
 VENV = .venv/bin
 SAM = .venv-sam/bin/sam
@@ -14,7 +15,7 @@ export SAM_CLI_TELEMETRY := 0
 .DEFAULT_GOAL := help
 
 help: ## list the commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: .venv/runner ## run the broker here, without Docker; Ctrl-C stops it
 	@exec $(VENV)/python -m local
@@ -43,8 +44,34 @@ validate: .venv-sam/ready ## let AWS's own tools judge template.yaml
 build: .venv-sam/ready ## build what is deployed; needs python3.13 on PATH
 	$(SAM) build
 
+sam-local: .venv/development build ## run the broker under `sam local`, in Docker; Ctrl-C stops it
+	@exec $(VENV)/python -m tests.sam
+
+sam-test: .venv/development build ## test it under `sam local`, in Docker; takes minutes
+	$(VENV)/python -m pytest tests/sam -n 0 -rs
+
+invoke: .venv/development .aws-sam/build/template.yaml ## answer one event in a container: make invoke EVENT=events/publish.json
+	@test -n "$(EVENT)" || { echo "which one? make invoke EVENT=events/publish.json"; exit 1; }
+	@$(VENV)/python -m tests.sam $(EVENT)
+
+docker-test: .venv/development ## build the image of the Dockerfile, and test what runs in it
+	$(VENV)/python -m pytest tests/docker -n 0 -rs
+
+postman: .venv/development .newman/ready ## send each request of the Postman collection, with newman; needs Node.js
+	$(VENV)/python -m pytest tests/test_postman.py -n 0
+
+lock: ## pin what the requirements files ask for; needs uv
+	uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate \
+		tests/requirements.txt --output-file requirements.lock
+	uv pip compile --quiet --generate-hashes --no-annotate --custom-compile-command "make lock" \
+		--python-version 3.13 --python-platform x86_64-manylinux_2_28 --constraint requirements.lock \
+		layers/broker/requirements.txt --output-file layers/broker/requirements.lock
+
+.aws-sam/build/template.yaml:
+	$(MAKE) build
+
 clean: ## remove what the commands made, but not the broker's data in .local
-	rm -rf .venv .venv-sam .aws-sam .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .venv-sam .newman .aws-sam .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 .venv/bin/python:
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed; none was found on PATH"; exit 1; }
@@ -67,4 +94,9 @@ clean: ## remove what the commands made, but not the broker's data in .local
 	.venv-sam/bin/python -m pip install --quiet --disable-pip-version-check aws-sam-cli==$(SAM_VERSION)
 	@touch $@
 
-.PHONY: help run demo test check format bench validate build clean
+.newman/ready: Makefile
+	@echo "installing newman in a place of its own, once"
+	npm install --silent --no-audit --no-fund --prefix .newman newman@$(NEWMAN_VERSION)
+	@touch $@
+
+.PHONY: help run demo test check format bench validate build sam-local sam-test invoke docker-test postman lock clean

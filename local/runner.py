@@ -152,6 +152,7 @@ async def _prepare(broker: Template, invoke: Invoke) -> None:
 
 def _say_ready(wish: Settings, listener: socket.socket, token: str, psql: str | None) -> None:
     host, port = listener.getsockname()[:2]
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104  from here, wherever else it listens
     url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
     authorization = '-H "Authorization: Bearer $TOKEN"'
     say(f"ready on {url}\n")

@@ -49,12 +49,13 @@ class Received:
 class Endpoint:
     """A server with a thread of its own; with `tls`, it speaks https."""
 
-    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(self, tls: ssl.SSLContext | None = None, host: str = "127.0.0.1") -> None:
         self.url = ""
         self.requests: list[Received] = []
         self.connections = 0  # opened so far
         self._open: set[asyncio.Transport] = set()
         self._tls = tls
+        self._host = host
         self._standing: dict[str | None, Behaviour] = {None: answers()}
         self._turns: deque[tuple[str | None, Behaviour]] = deque()
         self._changed = threading.Condition()
@@ -134,8 +135,8 @@ class Endpoint:
     async def _serve(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._stop = asyncio.Event()
-        server = await self._loop.create_server(lambda: _Connection(self), "127.0.0.1", 0, ssl=self._tls, backlog=1024)
-        scheme, host = ("https", "localhost") if self._tls else ("http", "127.0.0.1")
+        server = await self._loop.create_server(lambda: _Connection(self), self._host, 0, ssl=self._tls, backlog=1024)
+        scheme, host = ("https", "localhost") if self._tls else ("http", self._host)
         self.url = f"{scheme}://{host}:{server.sockets[0].getsockname()[1]}"
         self._started.set()
         await self._stop.wait()

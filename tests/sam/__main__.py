@@ -1,0 +1,49 @@
+"""`python -m tests.sam` serves the broker under `sam local` until Ctrl-C; given a file of events/, it answers that."""
+
+import json
+import secrets
+import signal
+import sys
+from pathlib import Path
+
+from local.kept import kept
+from local.postgres import PostgresError
+from local.terminal import CannotRun, pasted, say
+from tests.client import ADMIN_TOKEN, ROOT
+from tests.sam import stack
+
+DATA = ROOT / ".local" / "sam"
+PORT = 3000  # as `make run`, so that the README's lines fit
+
+
+def main(arguments: list[str]) -> None:
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    DATA.mkdir(parents=True, exist_ok=True)
+    token = kept(DATA / "admin.token", lambda: f"brk_{secrets.token_urlsafe(32)}")
+    try:
+        with stack.broker(DATA, token) as sam:
+            if arguments:
+                invoke(sam, Path(arguments[0]), token)
+            else:
+                serve(sam)
+    except KeyboardInterrupt:
+        return
+    except (CannotRun, PostgresError, stack.Unhandled, OSError) as error:
+        sys.exit(str(error))
+
+
+def serve(sam: stack.Sam) -> None:
+    say("starting a container for each function")
+    with sam.api(DATA / "log", port=PORT) as api:
+        token, log = pasted(DATA / "admin.token"), pasted(DATA / "log")
+        say(f"ready on {api.url}    export TOKEN=$(cat {token})    logs: {log}    stop: Ctrl-C")
+        api.process.wait()
+
+
+def invoke(sam: stack.Sam, file: Path, token: str) -> None:
+    event = file.read_text().replace(ADMIN_TOKEN, token)
+    say(json.dumps(sam.invoke(file.stem.partition("-")[0], event), indent=2))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,64 @@
+"""tests.client's requests, made to functions in containers. Each answer must be one of ours."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import requests
+
+from tests import contract
+from tests.client import ADMIN_TOKEN, Client, Response, routes
+from tests.sam import stack
+
+
+class Remote(Client):
+    """Makes requests over HTTP, to `sam local start-api` or to another server of the routes."""
+
+    def __init__(self, url: str, token: str | None = ADMIN_TOKEN) -> None:
+        super().__init__(token)
+        self.url = url
+
+    def request(
+        self,
+        method: str,
+        target: str,
+        content: Any = None,
+        *,
+        headers: Mapping[str, str] | None = None,
+        seconds: float = 60,
+    ) -> Response:
+        event = self.event(method, target, content, headers=headers)
+        body = content if content is None or isinstance(content, str | bytes) else json.dumps(content)
+        came = requests.request(method, self.url + target, data=body, headers=event["headers"], timeout=seconds)
+        return _ours(event["routeKey"], Response(came.status_code, came.headers, came.text))
+
+
+class Invoker(Client):
+    """Has each request answered by `sam local invoke`."""
+
+    def __init__(self, sam: stack.Sam) -> None:
+        super().__init__()
+        self._sam = sam
+
+    def request(
+        self,
+        method: str,
+        target: str,
+        content: Any = None,
+        *,
+        headers: Mapping[str, str] | None = None,
+        seconds: float = 28,
+    ) -> Response:
+        event = self.event(method, target, content, headers=headers)
+        return self.answer(event["routeKey"], json.dumps(event))
+
+    def answer(self, route: str, event: str) -> Response:
+        answer = self._sam.invoke(routes()[route], event)
+        return _ours(route, Response(answer["statusCode"], answer["headers"], answer.get("body", "")))
+
+
+def _ours(route: str, response: Response) -> Response:
+    if response.text:
+        stack.handled(response.json)
+    contract.by_route(route).check(response)
+    return response

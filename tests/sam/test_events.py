@@ -1,0 +1,67 @@
+"""Each file of events/ is answered by `sam local invoke` as tests/test_events.py says."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests import contract
+from tests.endpoints import Endpoint
+from tests.sam import stack
+from tests.sam.clients import Invoker, Remote
+from tests.test_events import EVENTS, HTTP, STORY
+
+CHORES = ("maintain-daily", "dispatch", "migrate")
+BROKEN = "def handler(event, context): raise ValueError(event['rawPath'])"
+
+
+@pytest.fixture
+def broken(bridge: stack.Bridge, tmp_path: Path) -> Iterator[Remote]:
+    """An api whose one function raises."""
+    (tmp_path / "function").mkdir()
+    (tmp_path / "function" / "app.py").write_text(BROKEN)
+    template = tmp_path / "template.yaml"
+    template.write_text("""
+Transform: AWS::Serverless-2016-10-31
+Resources:
+  Manage:
+    Type: AWS::Serverless::Function
+    Properties:
+      CodeUri: function
+      Handler: app.handler
+      Runtime: python3.13
+      Events: {Root: {Type: HttpApi, Properties: {Method: GET, Path: /}}}
+""")
+    with stack.Sam({}, template).api(tmp_path / "log", warm="LAZY") as api:
+        yield Remote(api.url)
+
+
+def test_each_request_is_answered(sam: stack.Sam, webhooks: tuple[Endpoint, Endpoint]) -> None:
+    client = Invoker(sam)
+    story = contract.Story(client, {"https://shop.example.com": webhooks[0].url})
+    for name, status, example in STORY:
+        event = story.real(EVENTS[name].read_text())
+        route = json.loads(event)["routeKey"]
+        story.answered(contract.by_route(route), client.answer(route, event), status, example)
+        if name == "publish":  # the examples speak of three messages
+            story.tell("publish", 201, "many")
+    webhooks[0].wait_for(1)
+
+
+def test_the_chores_are_done(sam: stack.Sam) -> None:
+    done = {name: sam.invoke(name.partition("-")[0], EVENTS[name].read_text()) for name in CHORES}
+    assert done["maintain-daily"].keys() == {"partitions", "cleared", "sent"}
+    assert done["dispatch"] == {"next_due_at": None}
+    assert done["migrate"]["applied"] == []
+
+
+def test_no_event_is_left_out() -> None:
+    assert {*HTTP, *CHORES} == EVENTS.keys()
+
+
+def test_an_exception_is_not_taken_for_an_answer(sam: stack.Sam, broken: Remote) -> None:
+    with pytest.raises(stack.Unhandled, match="KeyError"):
+        sam.invoke("manage", "{}")
+    with pytest.raises(stack.Unhandled, match="ValueError"):
+        broken.get("/")

@@ -1,0 +1,78 @@
+"""The README's requests, to `sam local start-api`."""
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+
+from tests.endpoints import Endpoint
+from tests.sam.clients import Remote
+
+
+def test_what_is_published_is_consumed_and_settled(api: Remote) -> None:
+    one = {"content": {"order": 1}, "sender": "shop", "attributes": {"kind": "new"}}
+    first = api.post("/topics/orders/messages", one)
+    rest = api.post("/topics/orders/messages", {"messages": [{"content": {"order": 2}}, {"content": {"order": 3}}]})
+    assert (first.status, rest.status) == (201, 201)
+
+    leased = api.post("/topics/orders/consume", {"max": 2, "lease_seconds": 60, "wait_seconds": 5}).json["messages"]
+    assert [message["id"] for message in leased] == [first.json["id"], rest.json["ids"][0]]
+    assert leased[0]["content"] == {"order": 1}
+
+    settled = api.post("/topics/orders/settle", {"ack": [leased[0]["receipt"]]}).json
+    assert settled["acked"] == 1
+    assert api.delete(f"/topics/orders/leases/{leased[1]['receipt']}").status == 204
+    [left] = api.get("/topics/orders/messages").json["items"]
+    assert left["id"] == rest.json["ids"][1]
+
+
+def test_a_publish_is_repeated_under_its_key(api: Remote) -> None:
+    headers = {"Idempotency-Key": "import-7"}
+    once, again = (api.post("/topics/imports/messages", {"content": 1}, headers=headers) for _ in range(2))
+    assert once.json == again.json
+    assert "Idempotency-Replayed" not in once.headers
+    assert again.headers["Idempotency-Replayed"] == "true"
+
+
+def test_a_consume_waits_for_what_is_not_there_yet(api: Remote) -> None:
+    api.put("/topics/quiet", {})
+    with ThreadPoolExecutor() as pool:
+        waiting = pool.submit(api.post, "/topics/quiet/consume", {"wait_seconds": 10})
+        published = api.post("/topics/quiet/messages", {"content": 1}).json
+        [message] = waiting.result().json["messages"]
+    assert message["id"] == published["id"]
+
+
+def test_a_broadcast_reaches_both_webhooks(api: Remote, webhooks: tuple[Endpoint, Endpoint]) -> None:
+    for webhook in webhooks:
+        assert api.post("/topics/news/subscriptions", {"url": webhook.url}).status == 201
+    api.post("/topics/news/messages", {"content": "hello, both"})
+
+    moved = api.post("/topics/news/broadcast")
+
+    assert (moved.status, moved.json["messages"], moved.json["subscriptions"]) == (202, 1, 2)
+    for webhook in webhooks:
+        [received] = webhook.wait_for(1)
+        assert [message["content"] for message in json.loads(received.body)["messages"]] == ["hello, both"]
+        assert received.headers["webhook-signature"].startswith("v1,")
+        assert api.delete(f"/topics/news/subscriptions?url={webhook.url}").status == 204
+    assert api.get("/topics/news/subscriptions").json["items"] == []
+
+
+def test_without_a_token_nobody_is_let_in(api: Remote) -> None:
+    for token in (None, "brk_" + "b" * 43):
+        refused = Remote(api.url, token).get("/topics")
+        assert (refused.status, refused.headers["WWW-Authenticate"]) == (401, "Bearer")
+
+
+def test_a_token_is_held_to_its_scopes_and_topics(api: Remote) -> None:
+    wish = {"name": "shop", "scopes": ["publish"], "topics": ["shop.*"]}
+    shop = Remote(api.url, api.post("/tokens", wish).json["token"])
+    assert shop.post("/topics/shop.orders/messages", {"content": 1}).status == 201
+    assert shop.post("/topics/invoices/messages", {"content": 1}).status == 403
+    assert shop.post("/topics/shop.orders/consume").status == 403
+
+
+def test_text_of_any_script_comes_back(api: Remote) -> None:
+    text = "Größe \N{SNOWMAN} \N{GRINNING FACE}"
+    api.post("/topics/scripts/messages", json.dumps({"content": text}, ensure_ascii=False).encode())
+    [message] = api.post("/topics/scripts/consume").json["messages"]
+    assert message["content"] == text
