@@ -67,9 +67,16 @@ CALLED: Mapping[str, str] = {
     "read_topic": "SELECT * FROM broker.read_topic('orders')",
     "read_message (waiting)": "SELECT * FROM broker.read_message('orders', (SELECT id FROM middle))",
     "read_message (broadcast)": "SELECT * FROM broker.read_message('news', (SELECT id FROM sent))",
-    "browse_messages (100)": "SELECT * FROM broker.browse_messages('orders', NULL, NULL, 100)",
-    "browse_messages (100, from the middle)": """SELECT * FROM broker.browse_messages('orders',
-        (SELECT ready_at FROM middle), (SELECT id FROM middle), 100)""",
+    "browse_messages (100)": "SELECT * FROM broker.browse_messages('orders', '{}', NULL, 100)",
+    "browse_messages (100, from the middle)": """SELECT * FROM broker.browse_messages('orders', '{}',
+        (SELECT broker.place(ready_at, id) FROM middle), 100)""",
+    "browse_messages (nobody's)": """SELECT * FROM broker.browse_messages('orders', '{"sender": "nobody"}', NULL, 100)""",
+    "list_dead_letters (100)": "SELECT * FROM broker.list_dead_letters('dead', '{}', NULL, 100)",
+    "list_dead_letters (nobody's)": """SELECT * FROM broker.list_dead_letters('dead', '{"key": "no"}', NULL, 100)""",
+    "redrive (1,000 of them)": """SELECT * FROM broker.redrive('dead', (SELECT json_build_object('ids', json_agg(id))
+        FROM broker.list_dead_letters('dead', '{}', NULL, 1000)), 0, false)""",
+    "redrive (10,000)": "SELECT * FROM broker.redrive('dead', '{}', 0, false)",
+    "delete_dead_letters (10,000)": "SELECT * FROM broker.delete_dead_letters('dead', '{}', false)",
     "list_topics": "SELECT * FROM broker.list_topics('{*}', 'other-4', 100)",
     "list_topics (one pattern of few)": "SELECT * FROM broker.list_topics('{other-4999}', NULL, 100)",
     "list_subscriptions": "SELECT * FROM broker.list_subscriptions('news', NULL, NULL, 100)",
@@ -159,7 +166,7 @@ def _run_all(server: servers.Server, size: int, wanted: list[str]) -> dict[str, 
 
 
 def _fill(owner: psycopg.Connection[Any], size: int) -> None:
-    """Let `orders` have messages that wait, `news` a log, and many subscriptions be behind or have all."""
+    """Let `orders` have messages that wait, `dead` dead letters, `news` a log, and many subscriptions be behind or not."""
     owner.execute("SELECT broker.ensure_partitions(now() + interval '36 days')")
     owner.execute("INSERT INTO broker.topics (name) SELECT 'other-' || n FROM generate_series(1, %s) n", [TOPICS])
     owner.execute("INSERT INTO broker.topics (name) VALUES ('news'), ('idle'), ('quiet')")
@@ -188,9 +195,15 @@ def _fill(owner: psycopg.Connection[Any], size: int) -> None:
             WHERE t.name IN ('news', 'idle') OR t.name IN ('orders', 'quiet') AND n <= 10""",
         [SUBSCRIPTIONS],
     )
+    servers.fill(owner, "dead", size // 5, 200, days=1)
+    owner.execute(
+        """UPDATE broker.queue q SET died_at = q.ready_at, reason = 'broken'
+             FROM broker.topics t WHERE t.name = 'dead' AND q.topic_id = t.id"""
+    )
     owner.execute(
         """CREATE TABLE broker.middle AS
-           SELECT q.message_id AS id, q.ready_at FROM broker.queue q ORDER BY q.ready_at OFFSET 500 LIMIT 1;
+           SELECT q.message_id AS id, q.ready_at FROM broker.queue q WHERE q.died_at IS NULL
+            ORDER BY q.ready_at OFFSET 500 LIMIT 1;
            CREATE TABLE broker.sent AS
            SELECT m.id FROM broker.messages m JOIN broker.topics t ON t.id = m.topic_id WHERE t.name = 'news'"""
     )

@@ -45,6 +45,15 @@ STORY = {
         Step("settle", "settled"),
         Step("ack"),
     ],
+    "Dead letters": [
+        Step("consume", "one", {"receipt_3": ("messages", 0, "receipt")}),
+        Step("settle", "rejected"),
+        Step("listDeadLetters"),
+        Step("deleteDeadLetters"),
+        Step("redrive", "redriven"),
+        Step("publish", "one", {"message": ("id",)}),
+        Step("cancelMessage"),
+    ],
     "Subscribe": [
         SUBSCRIBE,
         Step("listSubscriptions"),

@@ -10,7 +10,7 @@ import msgspec
 import openapi_spec_validator
 import pytest
 
-from broker import broadcasts, errors, leases, messages, subscriptions, tokens, topics
+from broker import broadcasts, dead_letters, errors, leases, messages, queues, subscriptions, tokens, topics
 from docs.contract import SERVED
 from docs.contract import contract as generated
 from tests import contract
@@ -33,23 +33,28 @@ REQUESTS = {
     "PutTopic": topics.Put,
     "PatchTopic": topics.Patch,
     "MintToken": tokens.Mint,
+    "Redrive": dead_letters.Redrive,
 }
 ANSWERS = {
     "LeasedMessage": leases.LeasedMessage,
     "Settled": leases.Settled,
-    "WaitingMessage": messages.WaitingMessage,
-    "TracedMessage": messages.TracedMessage,
+    "WaitingMessage": queues.WaitingMessage,
+    "TracedMessage": queues.TracedMessage,
     "Subscription": subscriptions.Subscription,
     "Attempt": subscriptions.Attempt,
     "Broadcast": broadcasts.Broadcast,
     "ListedTopic": topics.ListedTopic,
     "Topic": topics.Topic,
-    "Count": topics.Count,
+    "Queued": topics.Queued,
+    "Dead": topics.Dead,
+    "DeadLetter": dead_letters.DeadLetter,
     "ListedToken": tokens.ListedToken,
     "MintedToken": tokens.MintedToken,
 }
 QUERIES = {
-    "browseMessages": messages.Browse,
+    "browseMessages": queues.Browse,
+    "listDeadLetters": dead_letters.List,
+    "deleteDeadLetters": dead_letters.Delete,
     "listTopics": app("manage").TopicPage,
     "listAttempts": app("manage").AttemptPage,
     "listTokens": app("manage").TokenPage,

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from standardwebhooks import Webhook, WebhookVerificationError
 
-from broker import deliveries, messages, signatures, subscriptions
+from broker import deliveries, messages, queues, signatures, subscriptions
 from tests.endpoints import Endpoint
 
 
@@ -22,7 +22,7 @@ def test_a_webhook_is_sent_what_was_published(orders, endpoint):
     )
     first, second = messages.publish("orders", messages.Publication(document, many=True), "a token").ids
     orders.broadcast()
-    created_at = messages.read("orders", first).created_at
+    created_at = queues.read("orders", first).created_at
 
     assert deliveries.run("orders") == 1
 

@@ -28,6 +28,10 @@ STORY = [
     ("consume", 200, "two"),
     ("consume-settle", 200, "settled"),
     ("consume-ack", 204, None),
+    ("manage-list-dead-letters", 200, "rejected"),
+    ("manage-delete-dead-letters", 200, "counted"),
+    ("manage-redrive", 200, "redriven"),
+    ("manage-cancel-message", 204, None),
     ("subscribe", 201, "new"),
     ("subscribe-list", 200, "listed"),
     ("subscribe-read", 200, "read"),
@@ -44,6 +48,12 @@ STORY = [
     ("manage-read-token", 200, "read"),
     ("manage-revoke-token", 204, None),
 ]
+# What the examples speak of after an event, told by further operations.
+ALSO = {
+    "publish": [("publish", 201, "many")],
+    "consume-ack": [("consume", 200, "one"), ("settle", 200, "rejected")],
+    "manage-redrive": [("publish", 201, "one")],
+}
 HTTP = sorted({name for name, _, _ in STORY})
 
 
@@ -71,8 +81,8 @@ def test_each_event_is_answered(client: Client) -> None:
             answer = app(name.partition("-")[0]).handler(event, Context())
             response = Response(answer["statusCode"], answer["headers"], answer.get("body", ""))
             story.answered(contract.by_route(event["routeKey"]), response, status, example)
-            if name == "publish":  # the examples speak of three messages
-                story.tell("publish", 201, "many")
+            for also in ALSO.get(name, []):
+                story.tell(*also)
 
 
 @pytest.mark.parametrize("name", HTTP)

@@ -4,12 +4,12 @@ import uuid
 
 import pytest
 
-from broker import leases, messages, topics
-from broker.errors import NotFound
+from broker import leases, queues, topics
+from broker.errors import Conflict, NotFound
 
 
 def fate(topic, message_id):
-    return messages.read(topic.name, message_id).fate
+    return queues.read(topic.name, message_id).fate
 
 
 def test_a_message_waits_until_it_is_leased_and_again_after(orders):
@@ -25,7 +25,7 @@ def test_a_delayed_message_waits(orders):
     [message_id] = orders.publish("a")
     [leased] = orders.consume()
     orders.settle(release=[{"receipt": leased.receipt, "delay_seconds": 60}])
-    traced = messages.read("orders", message_id)
+    traced = queues.read("orders", message_id)
     assert (traced.fate, traced.leased_at, traced.receives) == ("waiting", None, 1)
     assert traced.ready_at > traced.created_at
 
@@ -34,7 +34,7 @@ def test_a_rejected_message_is_dead_and_says_why(orders):
     [message_id] = orders.publish("a")
     [leased] = orders.consume()
     orders.settle(reject=[{"receipt": leased.receipt, "reason": "no such customer"}])
-    traced = messages.read("orders", message_id)
+    traced = queues.read("orders", message_id)
     assert (traced.fate, traced.reason) == ("dead", "no such customer")
     assert traced.died_at is not None
 
@@ -43,7 +43,7 @@ def test_an_acked_message_is_consumed(orders):
     [message_id] = orders.publish("a")
     [leased] = orders.consume()
     leases.ack("orders", leased.receipt)
-    traced = messages.read("orders", message_id)
+    traced = queues.read("orders", message_id)
     assert (traced.fate, bytes(traced.content), traced.ready_at, traced.seq) == ("consumed", b'"a"', None, None)
 
 
@@ -53,8 +53,8 @@ def test_a_broadcast_message_says_its_place_in_the_log(orders):
     orders.broadcast()
     [third] = orders.publish("c")
     orders.broadcast()
-    assert messages.read("orders", first).seq == 1
-    assert messages.read("orders", third).seq == 3
+    assert queues.read("orders", first).seq == 1
+    assert queues.read("orders", third).seq == 3
     assert fate(orders, third) == "broadcast"
 
 
@@ -72,16 +72,16 @@ def test_a_message_is_read_in_its_own_topic_only(orders, invoices):
     [message_id] = orders.publish("a")
     invoices.publish("b")
     with pytest.raises(NotFound, match="no such message"):
-        messages.read("invoices", message_id)
+        queues.read("invoices", message_id)
     with pytest.raises(NotFound, match="no such message"):
-        messages.read("orders", uuid.uuid4())
+        queues.read("orders", uuid.uuid4())
     with pytest.raises(NotFound, match="no topic"):
-        messages.read("unknown", message_id)
+        queues.read("unknown", message_id)
 
 
 def test_browsing_takes_nothing(orders):
     orders.publish("a", "b")
-    found, _ = messages.browse("orders", messages.Browse())
+    found, _ = queues.browse("orders", queues.Browse())
     assert orders.contents(found) == ["a", "b"]
     assert orders.contents(orders.consume()) == ["a", "b"]
 
@@ -90,7 +90,7 @@ def test_browsing_shows_leased_and_delayed_messages_in_the_order_of_their_turn(o
     orders.publish("a", "b", "c")
     leased, delayed = orders.consume(2)
     orders.settle(release=[{"receipt": delayed.receipt, "delay_seconds": 9}])
-    found, _ = messages.browse("orders", messages.Browse())
+    found, _ = queues.browse("orders", queues.Browse())
     assert orders.contents(found) == ["c", "b", "a"]
     assert [each.receives for each in found] == [0, 1, 1]
     assert found[-1].ready_at == leased.lease_expires_at
@@ -100,28 +100,95 @@ def test_browsing_leaves_out_the_dead(orders):
     orders.publish("a")
     [leased] = orders.consume()
     orders.settle(reject=[leased.receipt])
-    assert messages.browse("orders", messages.Browse()) == ([], None)
+    assert queues.browse("orders", queues.Browse()) == ([], None)
 
 
 def test_browsing_goes_on_where_it_stopped(orders):
-    orders.publish(*range(7))
-    seen, after = [], None
-    while page := messages.browse("orders", messages.Browse(limit=3, after=after))[0]:
-        after = messages.browse("orders", messages.Browse(limit=3, after=after))[1]
-        seen += orders.contents(page)
-    assert seen == list(range(7))
+    orders.publish(*range(6))
+    first, after = queues.browse("orders", queues.Browse(limit=3))
+    rest, end = queues.browse("orders", queues.Browse(limit=3, after=after))
+    assert orders.contents(first + rest) == list(range(6))
+    assert end is None
+
+
+def test_browsing_can_look_for_a_sender_a_key_and_a_time(orders, owner):
+    owner.execute(
+        "SELECT FROM broker.publish_batch('orders', json_build_array("
+        """'{"content": 1, "sender": "shop"}'::json, '{"content": 2, "sender": "till", "key": "k"}'::json,"""
+        """'{"content": 3, "sender": "shop", "key": "k"}'::json))"""
+    )
+
+    def found(**wish):
+        return orders.contents(queues.browse("orders", queues.Browse(**wish))[0])
+
+    assert found(sender="shop") == [1, 3]
+    assert found(key="k") == [2, 3]
+    assert found(sender="shop", key="k", limit=1) == [3]
+    assert found(sender="nobody") == []
+    [created_at] = owner.execute("SELECT DISTINCT created_at FROM messages").fetchone()
+    assert found(since=created_at) == [1, 2, 3]
+    assert found(until=created_at) == []
+
+
+def test_browsing_for_what_is_rare_goes_on_after_ten_thousand(orders):
+    orders.fill(10_000)
+    orders.publish("rare")
+    nothing, after = queues.browse("orders", queues.Browse(sender="nobody"))
+    assert nothing == []
+    last, end = queues.browse("orders", queues.Browse(after=after))
+    assert (orders.contents(last), end) == (["rare"], None)
+
+
+def test_a_message_that_waits_is_cancelled(orders):
+    first, _ = orders.publish("a", "b")
+    queues.cancel("orders", first)
+    assert orders.contents(orders.consume()) == ["b"]
+    for gone in (first, uuid.uuid4()):
+        with pytest.raises(NotFound, match="no such message"):
+            queues.cancel("orders", gone)
+    with pytest.raises(NotFound, match="no such message"):
+        queues.read("orders", first)
+
+
+def test_a_message_on_lease_is_not_cancelled_before_the_lease_ends(orders):
+    orders.publish("a")
+    [leased] = orders.consume()
+    with pytest.raises(Conflict, match="on lease"):
+        queues.cancel("orders", leased.id)
+    orders.end_leases()
+    queues.cancel("orders", leased.id)
+    assert orders.settle(ack=[leased.receipt]).gone == [leased.receipt]
+
+
+def test_a_message_that_was_consumed_or_broadcast_is_not_cancelled(orders):
+    orders.publish("a", "b")
+    [consumed] = orders.consume(1, auto_ack=True)
+    orders.subscribe("http://127.0.0.1:8000/")
+    orders.broadcast()
+    [(_, _)] = orders.log()
+    for message_id in (consumed.id, *orders.logged()):
+        with pytest.raises(Conflict, match="consumed or broadcast already"):
+            queues.cancel("orders", message_id)
+
+
+def test_a_message_of_another_topic_is_not_cancelled(orders, invoices):
+    [message_id] = invoices.publish("a")
+    topics.put("orders", topics.Put())
+    with pytest.raises(NotFound):
+        queues.cancel("orders", message_id)
+    assert len(invoices.rows()) == 1
 
 
 def test_browsing_stays_below_what_lambda_returns(orders):
     for _ in range(15):
         orders.publish('"' * 100_000)
-    found, after = messages.browse("orders", messages.Browse())
+    found, after = queues.browse("orders", queues.Browse())
     assert len(found) == 13
-    assert len(messages.browse("orders", messages.Browse(after=after))[0]) == 2
+    assert len(queues.browse("orders", queues.Browse(after=after))[0]) == 2
 
 
 def test_browsing_an_unknown_topic_is_refused(orders):
     with pytest.raises(NotFound):
-        messages.browse("orders", messages.Browse())
+        queues.browse("orders", queues.Browse())
     topics.put("orders", topics.Put())
-    assert messages.browse("orders", messages.Browse()) == ([], None)
+    assert queues.browse("orders", queues.Browse()) == ([], None)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from broker import messages, topics
+from broker import messages, queues, topics
 from broker.errors import NotFound
 
 
@@ -84,7 +84,7 @@ def test_auto_ack_removes_on_read(orders):
     [taken] = orders.consume(auto_ack=True)
     assert (taken.receipt, taken.lease_expires_at, taken.receives) == (None, None, 1)
     assert orders.rows() == {}
-    assert messages.read("orders", message_id).fate == "consumed"
+    assert queues.read("orders", message_id).fate == "consumed"
 
 
 def test_auto_ack_leaves_what_is_on_lease(orders):

@@ -6,7 +6,7 @@ from itertools import pairwise
 import psycopg
 import pytest
 
-from broker import messages, topics
+from broker import messages, queues, topics
 from broker.errors import InvalidInput, TooLarge
 
 ODD_CONTENTS = [
@@ -132,7 +132,7 @@ def test_messages_are_never_rewritten(orders, owner):
     orders.subscribe("http://127.0.0.1:8000/")
     orders.broadcast()
     assert owner.execute("SELECT xmin, ctid FROM messages").fetchall() == written
-    assert messages.read("orders", message_id).fate == "broadcast"
+    assert queues.read("orders", message_id).fate == "broadcast"
 
 
 def test_without_content_nothing_is_stored(owner):

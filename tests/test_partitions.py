@@ -6,7 +6,7 @@ from itertools import pairwise
 import psycopg
 import pytest
 
-from broker import messages, migrations, retention, settings
+from broker import migrations, queues, retention, settings
 from tests.topic import Topic
 
 DAY = 86_400_000  # ms
@@ -69,7 +69,7 @@ def test_messages_from_before_the_sleep_are_still_there(ring):
     [before] = orders.publish("before")
     ring.execute("UPDATE ring SET ends_at = to_timestamp(%s)", [bounds(ring)[0][1] / 1000])
     [after] = orders.publish("after")
-    assert [messages.read("orders", each).fate for each in (before, after)] == ["waiting", "waiting"]
+    assert [queues.read("orders", each).fate for each in (before, after)] == ["waiting", "waiting"]
 
 
 def test_a_partition_begins_where_the_last_one_ends(ring):

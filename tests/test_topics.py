@@ -2,9 +2,9 @@
 
 import pytest
 
-from broker import leases, messages, retention, subscriptions, topics
+from broker import leases, queues, retention, subscriptions, topics
 from broker.errors import Conflict, NotFound
-from broker.topics import Count
+from broker.topics import Queued
 
 URL = "http://127.0.0.1:8000/"
 LEFT = ("queue", "log", "log_spans", "subscriptions", "attempts")
@@ -69,13 +69,13 @@ def test_a_topic_counts_what_waits_leased_and_delayed_too(orders):
     orders.settle(
         ack=[done.receipt], reject=[dead.receipt], release=[{"receipt": delayed.receipt, "delay_seconds": 60}]
     )
-    assert topics.read("orders").queue == Count(3, exact=True, estimate=3)
+    assert topics.read("orders").queue == Queued(3, exact=True, estimate=3)
 
 
 def test_a_topic_says_since_when_its_oldest_message_is_ready(orders):
     orders.publish("a")
     orders.publish("b")
-    assert topics.read("orders").oldest_ready_at == messages.read("orders", next(iter(orders.rows()))).ready_at
+    assert topics.read("orders").oldest_ready_at == queues.read("orders", next(iter(orders.rows()))).ready_at
     orders.consume()
     assert topics.read("orders").oldest_ready_at is None
 
@@ -83,7 +83,7 @@ def test_a_topic_says_since_when_its_oldest_message_is_ready(orders):
 def test_counts_are_exact_up_to_ten_thousand_and_estimated_beyond(orders, invoices, owner):
     invoices.fill(10)
     orders.fill(10_000)
-    assert topics.read("orders").queue == Count(10_000, exact=True, estimate=10_000)
+    assert topics.read("orders").queue == Queued(10_000, exact=True, estimate=10_000)
 
     orders.fill(10_000)
     owner.execute("ANALYZE queue")
@@ -91,7 +91,7 @@ def test_counts_are_exact_up_to_ten_thousand_and_estimated_beyond(orders, invoic
     queue = topics.read("orders").queue
     assert (queue.waiting, queue.exact) == (10_000, False)
     assert 15_000 < queue.estimate < 25_000
-    assert topics.read("invoices").queue == Count(10, exact=True, estimate=10)
+    assert topics.read("invoices").queue == Queued(10, exact=True, estimate=10)
 
 
 def test_a_topic_counts_its_subscriptions_and_how_far_they_are_behind(orders):
@@ -157,7 +157,7 @@ def test_a_forced_deletion_frees_the_name_at_once(orders):
     assert topics.read("orders").last_seq == 0
     assert subscriptions.listed("orders", None, 9) == []
     with pytest.raises(NotFound):
-        messages.read("orders", message_id)
+        queues.read("orders", message_id)
     with pytest.raises(NotFound):
         orders.subscription(subscribed)
 

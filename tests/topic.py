@@ -67,6 +67,14 @@ class Topic:
             [self.name],
         ).fetchall()
 
+    def logged(self) -> list[UUID]:
+        """The ids of what was broadcast, in order."""
+        found = self._owner.execute(
+            "SELECT l.message_id FROM log l JOIN topics t ON t.id = l.topic_id WHERE t.name = %s ORDER BY l.seq",
+            [self.name],
+        )
+        return [message_id for (message_id,) in found]
+
     def rows(self) -> dict[UUID, dict[str, Any]]:
         """The topic's queue as it stands, by message id, in the order of publishing."""
         with self._owner.cursor(row_factory=psycopg.rows.dict_row) as cursor:

@@ -8,32 +8,30 @@ from uuid import UUID
 import msgspec
 
 import broker
-from broker import api, database, messages, subscriptions, tokens, topics
+from broker import api, database, dead_letters, messages, pages, queues, subscriptions, tokens, topics
 
 app = api.Application()
 handler = app.handler
-
-Limit = Annotated[int, msgspec.Meta(ge=1, le=1000)]
 
 
 class TopicPage(msgspec.Struct, forbid_unknown_fields=True):
     """The query of a list of topics."""
 
-    limit: Limit = 100
+    limit: pages.Limit = 100
     after: messages.Topic | None = None
 
 
 class AttemptPage(msgspec.Struct, forbid_unknown_fields=True):
     """The query of a list of attempts."""
 
-    limit: Limit = 100
+    limit: pages.Limit = 100
     after: Annotated[int, msgspec.Meta(ge=1, le=2**63 - 1)] | None = None
 
 
 class TokenPage(msgspec.Struct, forbid_unknown_fields=True):
     """The query of a list of tokens."""
 
-    limit: Limit = 100
+    limit: pages.Limit = 100
     after: UUID | None = None
 
 
@@ -71,7 +69,7 @@ def contract(_call: api.Call) -> api.Answer:
 @app.route("GET /topics", scope="browse")
 def list_topics(call: api.Call) -> api.Answer:
     page = call.query(TopicPage)
-    return api.page(topics.listed(call.token.topics, page.after, page.limit), page.limit, "name")
+    return api.page(topics.listed(call.token.topics, page.after, page.limit + 1), page.limit, "name")
 
 
 @app.route("GET /topics/{topic}", scope="browse")
@@ -99,25 +97,49 @@ def delete_topic(call: api.Call) -> api.Answer:
 
 @app.route("GET /topics/{topic}/messages", scope="browse")
 def browse(call: api.Call) -> api.Answer:
-    found, after = messages.browse(call.topic, call.query(messages.Browse))
+    found, after = queues.browse(call.topic, call.query(queues.Browse))
     return api.ok({"items": found, "next": after})
 
 
 @app.route("GET /topics/{topic}/messages/{id}", scope="browse")
 def read_message(call: api.Call) -> api.Answer:
-    return api.ok(messages.read(call.topic, call.id()))
+    return api.ok(queues.read(call.topic, call.id()))
+
+
+@app.route("DELETE /topics/{topic}/messages/{id}", scope="manage")
+def cancel(call: api.Call) -> api.Answer:
+    queues.cancel(call.topic, call.id())
+    return api.no_content()
+
+
+@app.route("GET /topics/{topic}/dead-letters", scope="browse")
+def list_dead_letters(call: api.Call) -> api.Answer:
+    found, after = dead_letters.listed(call.topic, call.query(dead_letters.List))
+    return api.ok({"items": found, "next": after})
+
+
+@app.route("POST /topics/{topic}/dead-letters/redrive", scope="manage")
+def redrive(call: api.Call) -> api.Answer:
+    done = dead_letters.redrive(call.topic, call.body(dead_letters.Redrive))
+    call.count = done.redriven
+    return api.ok(done)
+
+
+@app.route("DELETE /topics/{topic}/dead-letters", scope="manage")
+def delete_dead_letters(call: api.Call) -> api.Answer:
+    return api.ok(dead_letters.delete(call.topic, call.query(dead_letters.Delete)))
 
 
 @app.route("GET /topics/{topic}/subscriptions/{id}/attempts", scope="manage")
 def list_attempts(call: api.Call) -> api.Answer:
     page = call.query(AttemptPage)
-    return api.page(subscriptions.attempts(call.topic, call.id(), page.after, page.limit), page.limit, "id")
+    return api.page(subscriptions.attempts(call.topic, call.id(), page.after, page.limit + 1), page.limit, "id")
 
 
 @app.route("GET /tokens", scope="tokens")
 def list_tokens(call: api.Call) -> api.Answer:
     page = call.query(TokenPage)
-    return api.page(tokens.listed(page.after, page.limit), page.limit, "id")
+    return api.page(tokens.listed(page.after, page.limit + 1), page.limit, "id")
 
 
 @app.route("POST /tokens", scope="tokens")

@@ -1,12 +1,11 @@
 """Keep the webhooks that a topic's broadcasts go to."""
 
 from http import HTTPStatus
-from typing import Annotated
 from uuid import UUID
 
 import msgspec
 
-from broker import api, subscriptions
+from broker import api, pages, subscriptions
 
 app = api.Application()
 handler = app.handler
@@ -15,7 +14,7 @@ handler = app.handler
 class Page(msgspec.Struct, forbid_unknown_fields=True):
     """The query of a list of subscriptions."""
 
-    limit: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 100
+    limit: pages.Limit = 100
     after: UUID | None = None
 
 
@@ -37,7 +36,7 @@ def subscribe(call: api.Call) -> api.Answer:
 @app.route("GET /topics/{topic}/subscriptions", scope="subscribe")
 def list_subscriptions(call: api.Call) -> api.Answer:
     page = call.query(Page)
-    return api.page(subscriptions.listed(call.topic, page.after, page.limit), page.limit, "id")
+    return api.page(subscriptions.listed(call.topic, page.after, page.limit + 1), page.limit, "id")
 
 
 @app.route("DELETE /topics/{topic}/subscriptions", scope="subscribe")

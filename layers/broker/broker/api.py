@@ -151,11 +151,10 @@ def no_content() -> Answer:
 def page(items: list[Any], limit: int, key: str) -> Answer:
     """Answer with a part of a list and `next`, the `key` of its last item to go on after: None when this was all.
 
-    Items that Lambda could not carry are left for the next page.
+    `items` are one more than `limit`, if there is one. Items that Lambda could not carry are left for the next page.
     """
-    fitting = _fitting(items)
-    ends = len(fitting) == len(items) < limit
-    return ok({"items": fitting, "next": None if ends else getattr(fitting[-1], key)})
+    fitting = _fitting(items[:limit])
+    return ok({"items": fitting, "next": getattr(fitting[-1], key) if len(fitting) < len(items) else None})
 
 
 def _fitting(items: list[Any]) -> list[Any]:

@@ -1,15 +1,14 @@
-"""Publish messages, and look at them without taking them."""
+"""Publish: store messages in a topic's queue."""
 
 import hashlib
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime, timedelta
 from typing import Annotated
 from uuid import UUID
 
 import msgspec
 
 from broker import bodies, database
-from broker.errors import Fault, NotFound, TooLarge
+from broker.errors import Fault, TooLarge
 
 MAX_BYTES = 256 * 1024  # of content and attributes, octets as sent
 MAX_BATCH = 1000
@@ -17,7 +16,6 @@ MAX_BATCH = 1000
 Topic = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9._-]{1,128}\Z")]
 Key = Annotated[str, msgspec.Meta(pattern=r"^[!-~]{1,256}\Z")]
 Label = Annotated[str, msgspec.Meta(min_length=1, max_length=256)]
-Place = Annotated[str, msgspec.Meta(pattern=r"^[0-9]{1,17}\.[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")]
 
 
 class Message(msgspec.Struct, forbid_unknown_fields=True):
@@ -37,13 +35,6 @@ class Batch(msgspec.Struct, forbid_unknown_fields=True):
 
 class _Shape(msgspec.Struct):
     messages: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
-
-
-class Browse(msgspec.Struct, forbid_unknown_fields=True):
-    """The query of a list of messages."""
-
-    limit: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 100
-    after: Place | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,40 +64,6 @@ class Published:
     ids: list[UUID]
     auto: bool
     replayed: bool
-
-
-@dataclass(frozen=True, slots=True)
-class WaitingMessage:
-    """A message that waits in its queue. `ready_at` lies ahead while it is on lease or delayed."""
-
-    id: UUID
-    content: msgspec.Raw
-    sender: str
-    key: str | None
-    attributes: msgspec.Raw | None
-    created_at: datetime
-    ready_at: datetime
-    leased_at: datetime | None
-    receives: int
-
-
-@dataclass(frozen=True, slots=True)
-class TracedMessage:
-    """One message and its fate: waiting, leased, dead, broadcast (its place in the log is `seq`) or consumed."""
-
-    id: UUID
-    content: msgspec.Raw
-    sender: str
-    key: str | None
-    attributes: msgspec.Raw | None
-    created_at: datetime
-    fate: str
-    ready_at: datetime | None
-    leased_at: datetime | None
-    receives: int | None
-    died_at: datetime | None
-    reason: str | None
-    seq: int | None
 
 
 def publication(body: bytes) -> Publication:
@@ -156,44 +113,6 @@ def publish(topic: str, publication: Publication, sender: str, idempotency: Idem
     return published
 
 
-def browse(topic: str, wish: Browse) -> tuple[list[WaitingMessage], str | None]:
-    """List what waits, in the order in which it will be taken, and where to go on (None: that was all).
-
-    Raises NotFound for an unknown topic. A message that is leased or released meanwhile changes its place.
-    """
-    ready_at, after = None, None
-    if wish.after:
-        microseconds, after = wish.after.split(".")
-        ready_at = _EPOCH + timedelta(microseconds=int(microseconds))
-    found = database.call(
-        "SELECT id, content, sender, key, attributes, created_at, ready_at, leased_at, receives"
-        " FROM broker.browse_messages(%(topic)s, %(ready_at)s::timestamptz, %(after)s::uuid, %(limit)s)",
-        {"topic": topic, "ready_at": ready_at, "after": after, "limit": wish.limit},
-        WaitingMessage,
-    )
-    if not found:
-        return found, None
-    last = found[-1]
-    return found, f"{(last.ready_at - _EPOCH) // timedelta(microseconds=1)}.{last.id}"
-
-
-def read(topic: str, message_id: UUID) -> TracedMessage:
-    """Read one message and what became of it. Raises NotFound for an unknown topic or message."""
-    found = database.call(
-        "SELECT id, content, sender, key, attributes, created_at, fate, ready_at, leased_at, receives,"
-        " died_at, reason, seq"
-        " FROM broker.read_message(%(topic)s, %(id)s)",
-        {"topic": topic, "id": message_id},
-        TracedMessage,
-    )
-    if not found:
-        raise NotFound("the topic has no such message")
-    return found[0]
-
-
 def _octets(message: Message) -> int:
     attributes = b"" if message.attributes is None else msgspec.json.encode(message.attributes)
     return len(bytes(message.content)) + len(attributes)
-
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

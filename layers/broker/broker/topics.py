@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -29,8 +29,26 @@ class Patch(msgspec.Struct, forbid_unknown_fields=True):
 
 
 @dataclass(frozen=True, slots=True)
+class Queued:
+    """How many messages wait. Up to 10,000, in a list 100, that is exact; beyond, `estimate` is the planner's guess."""
+
+    waiting: int
+    exact: bool
+    estimate: int
+
+
+@dataclass(frozen=True, slots=True)
+class Dead:
+    """How many dead letters there are, counted as what waits is."""
+
+    count: int
+    exact: bool
+    estimate: int
+
+
+@dataclass(frozen=True, slots=True)
 class ListedTopic:
-    """A topic and its settings."""
+    """A topic, its settings, and what waits in it."""
 
     name: str
     broadcast: str
@@ -39,32 +57,14 @@ class ListedTopic:
     last_seq: int
     created_at: datetime
     updated_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Count:
-    """How many messages wait. Up to 10,000 `waiting` is exact; beyond it `estimate` is the planner's guess."""
-
-    waiting: int
-    exact: bool
-    estimate: int
+    queue: Queued
 
 
 @dataclass(frozen=True, slots=True)
 class Topic(ListedTopic):
-    """A topic with what waits in it (since when, oldest first) and how far its subscriptions are behind at most."""
+    """A topic with its dead letters, since when its oldest message is ready, and how far subscriptions are behind."""
 
-    queue: Count
-    oldest_ready_at: datetime | None
-    subscriptions: int
-    behind: int
-
-
-@dataclass(frozen=True, slots=True)
-class _Read(ListedTopic):
-    waiting: int
-    exact: bool
-    estimate: int
+    dead_letters: Dead
     oldest_ready_at: datetime | None
     subscriptions: int
     behind: int
@@ -83,34 +83,24 @@ class _Done:
 def listed(patterns: list[str], after: str | None, limit: int) -> list[ListedTopic]:
     """List the topics that the patterns cover, in the order of their names."""
     return database.call(
-        "SELECT name, broadcast, lease_seconds, max_receives, last_seq, created_at, updated_at"
+        "SELECT name, broadcast, lease_seconds, max_receives, last_seq, created_at, updated_at,"
+        " waiting, exact, estimate"
         " FROM broker.list_topics(%(patterns)s::text[], %(after)s::text, %(limit)s)",
         {"patterns": patterns, "after": after, "limit": limit},
-        ListedTopic,
+        _listed,
     )
 
 
 def read(topic: str) -> Topic:
     """Read a topic with its counts. Raises NotFound."""
-    [row] = database.call(
+    [found] = database.call(
         "SELECT name, broadcast, lease_seconds, max_receives, last_seq, created_at, updated_at,"
-        " waiting, exact, estimate, oldest_ready_at, subscriptions, behind FROM broker.read_topic(%(topic)s)",
+        " waiting, exact, estimate, dead, dead_exact, dead_estimate, oldest_ready_at, subscriptions, behind"
+        " FROM broker.read_topic(%(topic)s)",
         {"topic": topic},
-        _Read,
+        _read,
     )
-    return Topic(
-        name=row.name,
-        broadcast=row.broadcast,
-        lease_seconds=row.lease_seconds,
-        max_receives=row.max_receives,
-        last_seq=row.last_seq,
-        created_at=row.created_at,
-        updated_at=row.updated_at,
-        queue=Count(row.waiting, row.exact, row.estimate),
-        oldest_ready_at=row.oldest_ready_at,
-        subscriptions=row.subscriptions,
-        behind=row.behind,
-    )
+    return found
 
 
 def put(topic: str, wish: Put) -> bool:
@@ -135,3 +125,13 @@ def change(topic: str, wish: Patch) -> None:
 def delete(topic: str, *, force: bool) -> None:
     """Delete a topic; its name is free at once. Raises NotFound, or Conflict while it is used, unless `force`."""
     database.call("SELECT broker.delete_topic(%(topic)s, %(force)s) AS done", {"topic": topic, "force": force}, _Done)
+
+
+def _listed(*, waiting: int, exact: bool, estimate: int, **settings: Any) -> ListedTopic:
+    return ListedTopic(queue=Queued(waiting, exact, estimate), **settings)
+
+
+def _read(
+    *, waiting: int, exact: bool, estimate: int, dead: int, dead_exact: bool, dead_estimate: int, **rest: Any
+) -> Topic:
+    return Topic(queue=Queued(waiting, exact, estimate), dead_letters=Dead(dead, dead_exact, dead_estimate), **rest)

@@ -1,30 +1,56 @@
 -- What waits in a topic, leased and delayed messages too, in the order in which it will be taken, without taking it.
--- Begins after the message (p_after_ready_at, p_after_id) of an earlier call. At most p_limit, and p_max_bytes of them
--- (one always). Raises BR404.
+-- p_filter is {"sender"?, "key"?, "since"?, "until"?}, the times those of publishing. Begins after the place p_after, the
+-- next of an earlier call. At most p_limit, and p_max_bytes of them (one always), after a look at 10,000 at most. When
+-- there may be more, a last row holds nothing but next. Raises BR404.
 CREATE OR REPLACE FUNCTION broker.browse_messages(
-    p_topic text, p_after_ready_at timestamptz, p_after_id uuid, p_limit integer, p_max_bytes integer DEFAULT 5500000)
+    p_topic text, p_filter json, p_after text, p_limit integer, p_max_bytes integer DEFAULT 5500000)
 RETURNS TABLE (id uuid, content json, sender text, key text, attributes json, created_at timestamptz,
-               ready_at timestamptz, leased_at timestamptz, receives integer)
+               ready_at timestamptz, leased_at timestamptz, receives integer, next text)
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = broker, pg_temp SET jit = off
 SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
 AS $$
 DECLARE
-    v_topic topics := find_topic(p_topic);
+    v_topic  topics := find_topic(p_topic);
+    v_sender text := p_filter ->> 'sender';
+    v_key    text := p_filter ->> 'key';
+    v_since  timestamptz := coalesce((p_filter ->> 'since')::timestamptz, '-infinity');
+    v_until  timestamptz := coalesce((p_filter ->> 'until')::timestamptz, 'infinity');
+    v_room   bigint := p_max_bytes;
+    v_met    integer := 0;
+    v_given  integer := 0;
+    v_place  text := p_after;  -- of what was met last
+    v_more   boolean := false;
+    v_row    record;
 BEGIN
-    RETURN QUERY
-    WITH page AS MATERIALIZED (
-        SELECT q.* FROM queue q
-         WHERE q.topic_id = v_topic.id AND q.died_at IS NULL
-           AND (q.ready_at, q.message_id) > (coalesce(p_after_ready_at, '-infinity'),
-                                             coalesce(p_after_id, '00000000-0000-0000-0000-000000000000'))
-         ORDER BY q.ready_at, q.message_id LIMIT p_limit
-    ), sized AS MATERIALIZED (
-        SELECT p.*, sum(p.bytes) OVER w AS total, row_number() OVER w AS nth
-          FROM page p WINDOW w AS (ORDER BY p.ready_at, p.message_id)
-    )
-    SELECT m.id, m.content, m.sender, m.key, m.attributes, m.created_at, z.ready_at, z.leased_at, z.receives
-      FROM sized z JOIN messages m ON m.id = z.message_id
-     WHERE z.total <= p_max_bytes OR z.nth = 1
-     ORDER BY z.ready_at, z.message_id;
+    FOR v_row IN
+        SELECT q.ready_at, q.leased_at, q.receives, q.bytes, m.*
+          FROM (SELECT w.* FROM queue w
+                 WHERE w.topic_id = v_topic.id AND w.died_at IS NULL
+                   AND (w.ready_at, w.message_id) > (place_time(p_after), place_id(p_after))
+                 ORDER BY w.ready_at, w.message_id LIMIT 10000) q
+          JOIN messages m ON m.id = q.message_id
+         ORDER BY q.ready_at, q.message_id
+    LOOP
+        IF (v_sender IS NULL OR v_row.sender = v_sender) AND (v_key IS NULL OR v_row.key = v_key)
+           AND v_row.created_at >= v_since AND v_row.created_at < v_until
+        THEN
+            v_more := v_given = p_limit OR v_given > 0 AND v_row.bytes > v_room;
+            EXIT WHEN v_more;
+            SELECT v_row.id, v_row.content, v_row.sender, v_row.key, v_row.attributes, v_row.created_at,
+                   v_row.ready_at, v_row.leased_at, v_row.receives
+              INTO id, content, sender, key, attributes, created_at, ready_at, leased_at, receives;
+            RETURN NEXT;
+            v_given := v_given + 1;
+            v_room := v_room - v_row.bytes;
+        END IF;
+        v_met := v_met + 1;
+        v_place := place(v_row.ready_at, v_row.id);
+    END LOOP;
+    IF v_more OR v_met = 10000 THEN
+        id := NULL; content := NULL; sender := NULL; key := NULL; attributes := NULL; created_at := NULL;
+        ready_at := NULL; leased_at := NULL; receives := NULL;
+        next := v_place;
+        RETURN NEXT;
+    END IF;
 END
 $$;

@@ -1,19 +1,19 @@
--- How many messages of a topic wait (leased and delayed ones too): exact up to p_cap, beyond it the planner's estimate
--- beside the cap. It never scans more than p_cap rows.
-CREATE OR REPLACE FUNCTION broker.count_queue(p_topic_id integer, p_cap integer)
-RETURNS TABLE (waiting bigint, exact boolean, estimate bigint)
+-- How many messages of a topic wait (leased and delayed ones too), or with p_dead are dead letters: exact up to p_cap,
+-- beyond it the planner's estimate beside the cap. It never scans more than p_cap rows.
+CREATE OR REPLACE FUNCTION broker.count_queue(p_topic_id integer, p_cap integer, p_dead boolean)
+RETURNS TABLE (count bigint, exact boolean, estimate bigint)
 LANGUAGE plpgsql VOLATILE AS $$  -- though it only reads: no other function may EXPLAIN
 DECLARE
+    v_rows text := format('SELECT FROM broker.queue q WHERE q.topic_id = %s AND q.died_at IS %s',
+                          p_topic_id, CASE WHEN p_dead THEN 'NOT NULL' ELSE 'NULL' END);
     v_plan json;
 BEGIN
-    SELECT count(*) INTO waiting
-      FROM (SELECT FROM broker.queue q WHERE q.topic_id = p_topic_id AND q.died_at IS NULL LIMIT p_cap + 1) counted;
-    exact := waiting <= p_cap;
-    estimate := waiting;
+    EXECUTE format('SELECT count(*) FROM (%s LIMIT %s) counted', v_rows, p_cap + 1) INTO count;
+    exact := count <= p_cap;
+    estimate := count;
     IF NOT exact THEN
-        waiting := p_cap;
-        EXECUTE format('EXPLAIN (FORMAT JSON) SELECT FROM broker.queue q WHERE q.topic_id = %s AND q.died_at IS NULL', p_topic_id)
-           INTO v_plan;
+        count := p_cap;
+        EXECUTE 'EXPLAIN (FORMAT JSON) ' || v_rows INTO v_plan;
         estimate := greatest(p_cap + 1, (v_plan #>> '{0,Plan,Plan Rows}')::numeric);
     END IF;
     RETURN NEXT;

@@ -1,0 +1,96 @@
+"""Look at what waits without taking it, trace one message, cancel it."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+
+from broker import database, pages
+from broker.errors import NotFound
+from broker.messages import Label
+
+
+class Browse(msgspec.Struct, forbid_unknown_fields=True):
+    """The query of a list of what waits. `since` and `until` (not included) are about the time of publishing."""
+
+    limit: pages.Limit = 100
+    after: pages.Place | None = None
+    sender: Label | None = None
+    key: Label | None = None
+    since: pages.Time | None = None
+    until: pages.Time | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingMessage:
+    """A message that waits in its queue. `ready_at` lies ahead while it is on lease or delayed."""
+
+    id: UUID
+    content: msgspec.Raw
+    sender: str
+    key: str | None
+    attributes: msgspec.Raw | None
+    created_at: datetime
+    ready_at: datetime
+    leased_at: datetime | None
+    receives: int
+
+
+@dataclass(frozen=True, slots=True)
+class TracedMessage:
+    """One message and its fate: waiting, leased, dead, broadcast (its place in the log is `seq`) or consumed."""
+
+    id: UUID
+    content: msgspec.Raw
+    sender: str
+    key: str | None
+    attributes: msgspec.Raw | None
+    created_at: datetime
+    fate: str
+    ready_at: datetime | None
+    leased_at: datetime | None
+    receives: int | None
+    died_at: datetime | None
+    reason: str | None
+    seq: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Done:
+    done: object
+
+
+def browse(topic: str, wish: Browse) -> tuple[list[WaitingMessage], str | None]:
+    """List what waits, in the order in which it will be taken, and where to go on (None: that was all).
+
+    A part may be short, or empty, and yet not the last: no more than 10,000 messages are looked at for it. Raises
+    NotFound for an unknown topic. A message that is leased or released meanwhile changes its place.
+    """
+    return pages.split(
+        database.call(
+            "SELECT id, content, sender, key, attributes, created_at, ready_at, leased_at, receives, next"
+            " FROM broker.browse_messages(%(topic)s, %(filter)s::json, %(after)s::text, %(limit)s)",
+            {"topic": topic, "filter": pages.filters(wish), "after": wish.after, "limit": wish.limit},
+            pages.row(WaitingMessage),
+        )
+    )
+
+
+def read(topic: str, message_id: UUID) -> TracedMessage:
+    """Read one message and what became of it. Raises NotFound for an unknown topic or message."""
+    found = database.call(
+        "SELECT id, content, sender, key, attributes, created_at, fate, ready_at, leased_at, receives,"
+        " died_at, reason, seq"
+        " FROM broker.read_message(%(topic)s, %(id)s)",
+        {"topic": topic, "id": message_id},
+        TracedMessage,
+    )
+    if not found:
+        raise NotFound("the topic has no such message")
+    return found[0]
+
+
+def cancel(topic: str, message_id: UUID) -> None:
+    """Delete a message that waits or is dead. Raises NotFound, and Conflict when it is on lease or was delivered."""
+    database.call("SELECT broker.cancel_message(%(topic)s, %(id)s) AS done", {"topic": topic, "id": message_id}, _Done)

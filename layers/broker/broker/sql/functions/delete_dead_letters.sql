@@ -1,0 +1,27 @@
+-- Delete dead letters, as find_dead_letters finds them, content and all. Up to 10,000 a call: go on behind next until it
+-- is null. With p_dry_run they are only counted. Raises BR404.
+CREATE OR REPLACE FUNCTION broker.delete_dead_letters(
+    p_topic text, p_filter json, p_dry_run boolean, p_after text DEFAULT NULL)
+RETURNS TABLE (matched integer, changed integer, next text)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = broker, pg_temp SET jit = off SET lock_timeout = '5s'
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
+AS $$
+DECLARE
+    v_topic topics := find_topic(p_topic);
+    v_ids   uuid[];
+BEGIN
+    SELECT f.ids, f.next INTO v_ids, next FROM find_dead_letters(v_topic.id, p_filter, p_after, 10000) f;
+    matched := cardinality(v_ids);
+    changed := 0;
+    IF NOT p_dry_run THEN
+        PERFORM FROM queue q WHERE q.message_id = ANY (v_ids) ORDER BY q.message_id FOR UPDATE;
+        WITH deleted AS MATERIALIZED (
+            DELETE FROM queue q WHERE q.message_id = ANY (v_ids) AND q.died_at IS NOT NULL RETURNING q.message_id
+        ), forgotten AS (
+            DELETE FROM messages m USING deleted d WHERE m.id = d.message_id
+        )
+        SELECT count(*) INTO changed FROM deleted;
+    END IF;
+    RETURN NEXT;
+END
+$$;

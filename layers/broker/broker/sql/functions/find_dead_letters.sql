@@ -1,0 +1,53 @@
+-- Of a topic's dead letters, in the order in which they died, the ids that p_filter means: p_limit at most, after a look at
+-- 10,000 at most behind the place p_after. next is where to go on; null when that was all. p_filter is {"ids"?} alone, or
+-- {"sender"?, "key"?, "reason"?, "since"?, "until"?}, the times those of dying.
+CREATE OR REPLACE FUNCTION broker.find_dead_letters(p_topic_id integer, p_filter json, p_after text, p_limit integer)
+RETURNS TABLE (ids uuid[], next text)
+LANGUAGE plpgsql STABLE
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
+AS $$
+DECLARE
+    v_sender text := p_filter ->> 'sender';
+    v_key    text := p_filter ->> 'key';
+    v_reason text := p_filter ->> 'reason';
+    v_since  timestamptz := coalesce((p_filter ->> 'since')::timestamptz, '-infinity');
+    v_until  timestamptz := coalesce((p_filter ->> 'until')::timestamptz, 'infinity');
+    v_met    integer := 0;
+    v_place  text := p_after;  -- of what was met last
+    v_row    record;
+BEGIN
+    IF p_filter -> 'ids' IS NOT NULL THEN
+        ids := ARRAY(SELECT q.message_id FROM broker.queue q
+                      WHERE q.message_id = ANY (ARRAY(SELECT e::uuid FROM json_array_elements_text(p_filter -> 'ids') e))
+                        AND q.topic_id = p_topic_id AND q.died_at IS NOT NULL);
+        RETURN NEXT;
+        RETURN;
+    END IF;
+    ids := '{}';
+    FOR v_row IN
+        SELECT q.message_id, q.died_at,
+               (v_reason IS NULL OR q.reason = v_reason) AND (v_sender IS NULL OR m.sender = v_sender)
+               AND (v_key IS NULL OR m.key = v_key) AS wanted
+          FROM (SELECT w.message_id, w.died_at, w.reason FROM broker.queue w
+                 WHERE w.topic_id = p_topic_id AND w.died_at >= v_since AND w.died_at < v_until
+                   AND (w.died_at, w.message_id) > (broker.place_time(p_after), broker.place_id(p_after))
+                 ORDER BY w.died_at, w.message_id LIMIT 10000) q
+          JOIN broker.messages m ON m.id = q.message_id
+         ORDER BY q.died_at, q.message_id
+    LOOP
+        IF v_row.wanted THEN
+            IF cardinality(ids) = p_limit THEN
+                next := v_place;
+                EXIT;
+            END IF;
+            ids := ids || v_row.message_id;
+        END IF;
+        v_met := v_met + 1;
+        v_place := broker.place(v_row.died_at, v_row.message_id);
+    END LOOP;
+    IF v_met = 10000 THEN
+        next := v_place;
+    END IF;
+    RETURN NEXT;
+END
+$$;

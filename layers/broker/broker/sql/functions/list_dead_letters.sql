@@ -1,0 +1,34 @@
+-- A topic's dead letters in the order in which they died, as find_dead_letters finds them: p_limit at most, and
+-- p_max_bytes of them (one always). When there may be more, a last row holds nothing but next. Raises BR404.
+CREATE OR REPLACE FUNCTION broker.list_dead_letters(
+    p_topic text, p_filter json, p_after text, p_limit integer, p_max_bytes integer DEFAULT 5500000)
+RETURNS TABLE (id uuid, content json, sender text, key text, attributes json, created_at timestamptz,
+               died_at timestamptz, reason text, receives integer, next text)
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = broker, pg_temp SET jit = off
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
+AS $$
+DECLARE
+    v_topic topics := find_topic(p_topic);
+    v_ids   uuid[];
+    v_next  text;
+BEGIN
+    SELECT f.ids, f.next INTO v_ids, v_next FROM find_dead_letters(v_topic.id, p_filter, p_after, p_limit) f;
+    RETURN QUERY
+    WITH sized AS MATERIALIZED (
+        SELECT q.*, sum(q.bytes) OVER w AS total, row_number() OVER w AS nth
+          FROM queue q WHERE q.message_id = ANY (v_ids)
+        WINDOW w AS (ORDER BY q.died_at, q.message_id)
+    ), fitting AS MATERIALIZED (
+        SELECT z.* FROM sized z WHERE z.total <= p_max_bytes OR z.nth = 1
+    ), last AS (
+        SELECT CASE WHEN count(*) < cardinality(v_ids) THEN (array_agg(place(f.died_at, f.message_id) ORDER BY f.died_at DESC, f.message_id DESC))[1]
+                    ELSE v_next END AS place
+          FROM fitting f
+    )
+    (SELECT m.id, m.content, m.sender, m.key, m.attributes, m.created_at, f.died_at, f.reason, f.receives, NULL::text
+       FROM fitting f JOIN messages m ON m.id = f.message_id
+      ORDER BY f.died_at, f.message_id)
+    UNION ALL
+    SELECT NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, l.place FROM last l WHERE l.place IS NOT NULL;
+END
+$$;

@@ -1,0 +1,28 @@
+-- Give dead letters back to their topic's queue, as find_dead_letters finds them, with their ids and as many receives more
+-- as the topic allows. receives stays what it is, or an old receipt would fit a new lease. Up to 10,000 a call: go on
+-- behind next until it is null. With p_dry_run they are only counted. Raises BR404.
+CREATE OR REPLACE FUNCTION broker.redrive(
+    p_topic text, p_filter json, p_delay_seconds integer, p_dry_run boolean, p_after text DEFAULT NULL)
+RETURNS TABLE (matched integer, changed integer, next text)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = broker, pg_temp SET jit = off SET lock_timeout = '5s'
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
+AS $$
+DECLARE
+    v_topic topics := find_topic(p_topic);
+    v_ids   uuid[];
+BEGIN
+    SELECT f.ids, f.next INTO v_ids, next FROM find_dead_letters(v_topic.id, p_filter, p_after, 10000) f;
+    matched := cardinality(v_ids);
+    changed := 0;
+    IF NOT p_dry_run THEN
+        -- in the order in which settle locks
+        PERFORM FROM queue q WHERE q.message_id = ANY (v_ids) ORDER BY q.message_id FOR UPDATE;
+        UPDATE queue q
+           SET died_at = NULL, reason = NULL, leased_at = NULL, max_receives = q.receives + v_topic.max_receives,
+               ready_at = statement_timestamp() + make_interval(secs => p_delay_seconds)
+         WHERE q.message_id = ANY (v_ids) AND q.died_at IS NOT NULL;
+        GET DIAGNOSTICS changed = ROW_COUNT;
+    END IF;
+    RETURN NEXT;
+END
+$$;
