@@ -123,7 +123,13 @@ def test_an_event_has_the_shape_that_the_gateway_gives(name: str) -> None:
 
 
 def test_the_daily_event_lets_maintain_work() -> None:
-    assert app("maintain").handler(read("maintain-daily"), Context()).keys() == {"partitions", "cleared", "sent"}
+    assert app("maintain").handler(read("maintain-daily"), Context()).keys() == {
+        "made",
+        "removed",
+        "kept",
+        "cleared",
+        "sent",
+    }
 
 
 def test_dispatch_and_migrate_need_nothing_said() -> None:

@@ -7,6 +7,6 @@ from broker import deadlines, deliveries, retention
 
 
 def handler(_event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """Run the chores; returns how many `partitions` were made, rows `cleared` and batches `sent`."""
+    """Run the chores; returns what was `made`, `removed`, `kept` and `cleared`, and how many batches were `sent`."""
     deadlines.begin(context.get_remaining_time_in_millis() / 1000 - 2)
     return {**asdict(retention.maintain()), "sent": deliveries.run()}

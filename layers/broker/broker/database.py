@@ -63,6 +63,12 @@ class Database:
             self._used_at = time.time()
             return rows
 
+    def run(self, statement: str) -> None:
+        """Run one statement without an answer, such as `ALTER TABLE`, outside of a transaction. Raises DatabaseAway."""
+        with _worded():
+            self._alive().execute(statement.encode())
+            self._used_at = time.time()
+
     @contextlib.contextmanager
     def transaction(self) -> Iterator[psycopg.Connection[Any]]:
         """Open a transaction for the statements of a migration."""

@@ -1,19 +1,32 @@
 """The daily chores of the database, run as the schema's owner."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from uuid import UUID
 
 from broker import database, deadlines
+from broker.errors import DatabaseAway
 
 CLEARED_AT_ONCE = 10_000  # rows a transaction
 SPARE_SECONDS = 30
 
 
 @dataclass(frozen=True, slots=True)
-class Maintained:
-    """What was done: partitions made ahead; rows cleared, of deleted topics and of old idempotency keys."""
+class Kept:
+    """A partition that is past the retention and stays, and what for."""
 
-    partitions: int
-    cleared: int
+    partition: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Maintained:
+    """What was done: partitions made ahead, removed and kept beyond their time; rows cleared, by what they were."""
+
+    made: int
+    removed: list[str]
+    kept: list[Kept]
+    cleared: dict[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,19 +34,69 @@ class _Count:
     count: int
 
 
+@dataclass(frozen=True, slots=True)
+class _Partition:
+    name: str
+    first_id: UUID
+    end_id: UUID
+    holds: str | None
+    half_detached: bool
+
+
 def maintain() -> Maintained:
-    """Make the partitions of the days ahead, and clear what is not needed any more. Safe to repeat and to break off."""
-    partitions = _count("SELECT broker.ensure_partitions(statement_timestamp() + interval '2 days') AS count")
+    """Make the partitions of the days ahead, remove those past the retention, and clear what is not needed any more.
+
+    Safe to repeat and to break off. No step is long, and none holds up a publisher or consumer.
+    """
+    made = _count("SELECT broker.ensure_partitions(statement_timestamp() + interval '2 days') AS count")
+    cleared = {
+        "deleted_topics": _clear("SELECT broker.clear_deleted_topics(%(limit)s) AS count"),
+        "idempotency_keys": _clear("SELECT broker.clear_idempotency_keys(%(limit)s) AS count"),
+        "attempts": _clear("SELECT broker.clear_attempts(%(limit)s) AS count"),
+    }
+    removed, kept = [], []
+    for partition in _due():
+        if reason := _obstacle(partition):
+            kept.append(Kept(partition.name, reason))
+        else:
+            removed.append(partition.name)
+    return Maintained(made, removed, kept, cleared)
+
+
+def _due() -> Iterator[_Partition]:
+    yield from database.owner.call(
+        "SELECT name, first_id, end_id, holds, half_detached FROM broker.due_partitions()", {}, _Partition
+    )
+
+
+def _obstacle(partition: _Partition) -> str | None:
+    """Remove a partition and what the log says of its messages; or say why it stays."""
+    if partition.holds:
+        return partition.holds
+    while deadlines.left() > SPARE_SECONDS:
+        values = {"first_id": partition.first_id, "end_id": partition.end_id}
+        if not _count("SELECT broker.clear_log(%(first_id)s, %(end_id)s) AS count", **values):
+            break
+    else:
+        return "there was no time left"
+    try:
+        # without CONCURRENTLY it would wait for every reader of messages, and all others would wait for it
+        how = "FINALIZE" if partition.half_detached else "CONCURRENTLY"
+        database.owner.run("SET lock_timeout = '5s'")
+        database.owner.run(f'ALTER TABLE broker.messages DETACH PARTITION broker."{partition.name}" {how}')
+        database.owner.run(f'DROP TABLE broker."{partition.name}"')
+    except DatabaseAway:
+        return "a long transaction may still read it"
+    return None
+
+
+def _clear(statement: str) -> int:
     cleared = 0
-    for statement in (
-        "SELECT broker.clear_deleted_topics(%(limit)s) AS count",
-        "SELECT broker.clear_idempotency_keys(%(limit)s) AS count",
-    ):
-        while deadlines.left() > SPARE_SECONDS and (rows := _count(statement, limit=CLEARED_AT_ONCE)):
-            cleared += rows
-    return Maintained(partitions, cleared)
+    while deadlines.left() > SPARE_SECONDS and (rows := _count(statement, limit=CLEARED_AT_ONCE)):
+        cleared += rows
+    return cleared
 
 
-def _count(statement: str, **values: int) -> int:
+def _count(statement: str, **values: object) -> int:
     [result] = database.owner.call(statement, values, _Count)
     return result.count

@@ -6,9 +6,10 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = broker, pg_temp SET lock_tim
 DECLARE
     v_topic topics := find_topic(p_topic);
 BEGIN
-    PERFORM FROM topics t WHERE t.id = v_topic.id FOR UPDATE;
-    -- publishers hold this lock, shared, up to their commit: what they were told is stored is seen below
+    -- publishers hold this lock, shared, up to their commit: what they were told is stored is seen below. It comes first,
+    -- as for whoever publishes and then broadcasts in one transaction
     PERFORM pg_advisory_xact_lock(hashtext('broker.topics'), v_topic.id);
+    PERFORM FROM topics t WHERE t.id = v_topic.id FOR UPDATE;
     IF NOT p_force AND EXISTS (SELECT FROM queue q WHERE q.topic_id = v_topic.id AND q.died_at IS NULL) THEN
         RAISE EXCEPTION 'messages wait in the topic "%"', p_topic
               USING ERRCODE = 'BR409', HINT = 'force=true deletes it all the same';

@@ -1,0 +1,26 @@
+-- The partitions of messages that are past the retention, oldest first. holds says what still needs one: what waits or is
+-- dead in it, or is owed to a subscription; null: nothing does, and it may go. half_detached: an earlier DETACH was cut.
+CREATE OR REPLACE FUNCTION broker.due_partitions()
+RETURNS TABLE (name text, first_id uuid, end_id uuid, holds text, half_detached boolean)
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = broker, pg_temp SET jit = off AS $$
+BEGIN
+    FOR name, first_id, end_id, half_detached IN
+        SELECT c.relname, (regexp_match(b.bound, 'FROM \(''([^'']+)''\)'))[1]::uuid,
+               (regexp_match(b.bound, 'TO \(''([^'']+)''\)'))[1]::uuid, i.inhdetachpending
+          FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid, pg_get_expr(c.relpartbound, c.oid) b (bound)
+         WHERE i.inhparent = 'messages'::regclass
+         ORDER BY 2
+    LOOP
+        CONTINUE WHEN end_id > (SELECT first_uuid(statement_timestamp() - r.retention) FROM ring r);
+        -- ordered and limited, or the planner takes a scan for the shorter way
+        holds := CASE
+            WHEN EXISTS (SELECT FROM queue q WHERE q.message_id >= first_id AND q.message_id < end_id
+                          ORDER BY q.message_id LIMIT 1) THEN 'messages wait in it, or are dead letters'
+            WHEN EXISTS (SELECT FROM log_spans s
+                          WHERE s.first_id < due_partitions.end_id AND s.last_id >= due_partitions.first_id
+                            AND s.last_seq > (SELECT min(u.cursor) FROM subscriptions u WHERE u.topic_id = s.topic_id))
+                 THEN 'messages are owed to a subscription' END;
+        RETURN NEXT;
+    END LOOP;
+END
+$$;
