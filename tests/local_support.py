@@ -20,7 +20,11 @@ def running(data: Path) -> Iterator[str]:
     process = subprocess.Popen(
         [sys.executable, "-m", "local"],
         cwd=ROOT,
-        env={"PATH": os.environ["PATH"], "BROKER_PORT": "0", "BROKER_DATA": str(data)},
+        env={
+            **{name: os.environ[name] for name in ("PATH", "PG_BIN") if name in os.environ},
+            "BROKER_PORT": "0",
+            "BROKER_DATA": str(data),
+        },
         stdout=subprocess.PIPE,
         text=True,
     )
