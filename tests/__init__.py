@@ -1,3 +1,3 @@
 import pytest
 
-pytest.register_assert_rewrite("tests.contract")  # it asserts, and is no test module
+pytest.register_assert_rewrite("tests.contract", "tests.story")  # they assert, and are no test modules

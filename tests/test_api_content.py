@@ -1,6 +1,7 @@
 """What is published comes back as it was sent, octet for octet."""
 
 import json
+import uuid
 from typing import Any
 
 import msgspec
@@ -12,6 +13,7 @@ from tests import contract
 from tests.client import Client
 
 MESSAGES, CONSUME = "/topics/orders/messages", "/topics/orders/consume"
+WITH_BODY = [each for each in contract.operations().values() if "requestBody" in each.wish]
 UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 # Any text that PostgreSQL can hold.
@@ -67,11 +69,8 @@ def test_a_batch_comes_back_as_it_was_sent(client: Client, batch: list[tuple[Any
 
 
 @UNHURRIED
-@given(
-    st.sampled_from(sorted(each.id for each in contract.operations().values() if "requestBody" in each.wish)), st.data()
-)
-def test_no_body_makes_the_broker_fail(client: Client, operation_id: str, data: st.DataObject) -> None:
-    operation = contract.operations()[operation_id]
+@given(st.sampled_from(WITH_BODY), st.data())
+def test_no_body_makes_the_broker_fail(client: Client, operation: contract.Operation, data: st.DataObject) -> None:
     schemas = contract.document()["components"]["schemas"].values()
     names = st.sampled_from(sorted({name for schema in schemas for name in schema.get("properties", {})})) | TEXT
     objects = st.dictionaries(names, JSON | st.lists(st.dictionaries(names, JSON, max_size=3), max_size=3), max_size=5)
@@ -132,3 +131,18 @@ def test_an_empty_body_is_an_empty_object(client: Client) -> None:
     assert client.post(CONSUME).json == {"messages": []}
     assert client.post(CONSUME, b"").json == {"messages": []}
     assert client.post("/topics/orders/settle", "").json["acked"] == 0
+
+
+@pytest.mark.parametrize("operation", WITH_BODY, ids=lambda each: each.id)
+def test_a_body_is_needed_where_the_contract_says_so(client: Client, operation: contract.Operation) -> None:
+    client.put("/topics/orders")
+    response = client.request(operation.method, operation.path.format(topic="orders", id=uuid.uuid4()))
+    assert (response.status == 400) == operation.wish["requestBody"].get("required", False)
+
+
+def test_a_whole_number_may_be_written_with_a_fraction_of_nothing(client: Client) -> None:
+    assert client.put("/topics/orders", '{"lease_seconds": 6e1, "max_receives": 7.0}').status == 201
+    topic = client.get("/topics/orders").json
+    assert (topic["lease_seconds"], topic["max_receives"]) == (60, 7)
+    refused = client.put("/topics/orders", '{"lease_seconds": 60.0, "max_receives": 7.5}')
+    assert [fault["pointer"] for fault in refused.json["errors"]] == ["/max_receives"]

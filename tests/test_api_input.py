@@ -8,6 +8,7 @@ import psycopg
 import pytest
 
 from tests.client import Client, Response
+from tests.rows import everything
 
 MESSAGES = "/topics/orders/messages"
 UNKNOWN = "01a20ce4-07b0-7303-aece-1db29531985d"
@@ -16,14 +17,9 @@ UNKNOWN = "01a20ce4-07b0-7303-aece-1db29531985d"
 @pytest.fixture(autouse=True)
 def nothing_changes(owner: psycopg.Connection[Any]) -> Iterator[None]:
     """Hold that every table is after the test as it was before."""
-    before = _contents(owner)
+    before = everything(owner)
     yield
-    assert _contents(owner) == before
-
-
-def _contents(owner: psycopg.Connection[Any]) -> dict[str, list[Any]]:
-    tables = ["topics", "messages", "queue", "log", "subscriptions", "attempts", "tokens"]
-    return {table: owner.execute(f"SELECT t::text FROM {table} t ORDER BY 1".encode()).fetchall() for table in tables}
+    assert everything(owner) == before
 
 
 def pointers(response: Response, status: int = 400) -> list[str]:

@@ -19,8 +19,14 @@ UNKNOWN = "01a20ce4-07b0-7303-aece-1db29531985d"
         ("/topics/default/messages?after=1", "after"),
         (f"/topics/default/messages?after=9999999999999999999.{UNKNOWN}", "after"),
         (f"/topics/default/messages?after=999999999999999999.{UNKNOWN}", "after"),
+        ("/topics/default/messages?after=null", "after"),
+        ("/topics/default/messages?since=0", "since"),
+        ("/topics/default/messages?until=null", "until"),
+        ("/topics/default/dead-letters?until=0.5", "until"),
         ("/topics/default/subscriptions?after=1", "after"),
+        ("/topics/default/subscriptions?after=null", "after"),
         (f"/topics/default/subscriptions/{UNKNOWN}/attempts?after=x", "after"),
+        (f"/topics/default/subscriptions/{UNKNOWN}/attempts?after=NULL", "after"),
         (f"/topics/default/subscriptions/{UNKNOWN}/attempts?after=9223372036854775808", "after"),
         ("/tokens?after=%0A", "after"),
         ("/health?database=perhaps", "database"),
@@ -52,6 +58,7 @@ def test_a_faulty_parameter_is_named(client: Client, target: str, parameter: str
         ("DELETE", f"/topics/default/leases/{UNKNOWN}.1%0A", "receipt"),
         ("DELETE", "/topics/default/subscriptions", "url"),
         ("DELETE", "/topics/default/subscriptions?url=%00", "url"),
+        ("DELETE", "/topics/default/dead-letters?until=1795512601", "until"),
         ("DELETE", "/tokens/admin", "id"),
     ],
 )
@@ -59,6 +66,10 @@ def test_a_faulty_parameter_of_a_change_is_named(client: Client, method: str, ta
     response = client.request(method, target, '{"content": 1}' if method == "POST" else None)
     assert response.status == 400, response.text
     assert [fault["parameter"] for fault in response.json["errors"]] == [parameter]
+
+
+def test_an_offset_that_the_database_does_not_know_is_refused(client: Client) -> None:
+    assert client.get("/topics/default/messages?since=2026-11-24T09:30:00%2B22:53").status == 400
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from tests import contract
 from tests.endpoints import Endpoint
 from tests.sam import stack
 from tests.sam.clients import Invoker, Remote
+from tests.story import Story
 from tests.test_events import ALSO, EVENTS, HTTP, STORY
 
 CHORES = ("maintain-daily", "dispatch", "migrate")
@@ -39,7 +40,7 @@ Resources:
 
 def test_each_request_is_answered(sam: stack.Sam, webhooks: tuple[Endpoint, Endpoint]) -> None:
     client = Invoker(sam)
-    story = contract.Story(client, {"https://shop.example.com": webhooks[0].url})
+    story = Story(client, {"https://shop.example.com": webhooks[0].url})
     for name, status, example in STORY:
         event = story.real(EVENTS[name].read_text())
         route = json.loads(event)["routeKey"]

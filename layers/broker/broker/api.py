@@ -55,8 +55,7 @@ class Call:
 
     def authorize(self, scope: tokens.Scope) -> None:
         """Let the caller in, or raise Unauthorized or Forbidden, before anything of the request is read."""
-        header = self.header("authorization")
-        kind, _, token = header.partition(" ")
+        kind, _, token = (self.header("authorization") or "").partition(" ")
         if kind.lower() != "bearer" or not token:
             raise Unauthorized
         self._token = tokens.authorize(token.strip())
@@ -65,11 +64,11 @@ class Call:
         if topic is not None:
             self.topic = self.path("topic", Topic)
 
-    def header(self, name: str) -> str:
-        """A header by its name in lower case; empty when it was not sent."""
+    def header(self, name: str) -> str | None:
+        """A header by its name in lower case; None when it was not sent."""
         headers: Mapping[str, str] = self._event.get("headers") or {}
         # API Gateway writes names in lower case, `sam local` as they were sent
-        return headers.get(name) or next((value for key, value in headers.items() if key.lower() == name), "")
+        return headers.get(name) or next((value for key, value in headers.items() if key.lower() == name), None)
 
     def path(self, name: str, kind: type[T]) -> T:
         """A parameter of the path. Raises InvalidInput."""

@@ -28,6 +28,7 @@ REFUSALS: Mapping[str, type[BrokerError]] = {
     "BR404": NotFound,
     "BR409": Conflict,
     "BR422": IdempotencyKeyReused,
+    "22009": InvalidInput,  # invalid_time_zone_displacement_value: an offset over 15:59
     "22P02": InvalidInput,  # invalid_text_representation: json that msgspec let by
     "22P05": InvalidInput,  # untranslatable_character
 }

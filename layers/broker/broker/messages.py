@@ -88,9 +88,9 @@ def publication(body: bytes) -> Publication:
     return Publication(document, many=many)
 
 
-def idempotency(key: str, token_id: UUID, body: bytes) -> Idempotency | None:
-    """Read an Idempotency-Key; None when it is empty. Raises InvalidInput."""
-    if not key:
+def idempotency(key: str | None, token_id: UUID, body: bytes) -> Idempotency | None:
+    """Read an Idempotency-Key; None when there is none. Raises InvalidInput."""
+    if key is None:
         return None
     return Idempotency(bodies.converted("Idempotency-Key", key, Key), token_id, hashlib.sha256(body).digest())
 

@@ -20,6 +20,7 @@ Headers = Annotated[
     ],
     msgspec.Meta(max_length=20),
 ]
+Url = Annotated[str, msgspec.Meta(extra_json_schema={"format": "uri"})]
 BatchSize = Annotated[int, msgspec.Meta(ge=1, le=1000)]
 
 # The broker's own, and those by which one request could be read as two.
@@ -32,7 +33,7 @@ RESERVED_HEADER = re.compile(
 class Subscribe(msgspec.Struct, forbid_unknown_fields=True):
     """The request to be told of broadcasts. `name` defaults to the url, `batch_size` to 100 messages a request."""
 
-    url: str
+    url: Url
     name: Name | None = None
     headers: Headers | None = None
     batch_size: BatchSize | None = None
@@ -41,7 +42,7 @@ class Subscribe(msgspec.Struct, forbid_unknown_fields=True):
 class Change(msgspec.Struct, forbid_unknown_fields=True):
     """The settings of a subscription to change. `disabled` false tries again one that the broker has given up."""
 
-    url: str | msgspec.UnsetType = msgspec.UNSET
+    url: Url | msgspec.UnsetType = msgspec.UNSET
     name: Name | msgspec.UnsetType = msgspec.UNSET
     headers: Headers | msgspec.UnsetType = msgspec.UNSET
     batch_size: BatchSize | msgspec.UnsetType = msgspec.UNSET

@@ -17,9 +17,10 @@ DECLARE
     v_row    record;
 BEGIN
     IF p_filter -> 'ids' IS NOT NULL THEN
-        ids := ARRAY(SELECT q.message_id FROM broker.queue q
-                      WHERE q.message_id = ANY (ARRAY(SELECT e::uuid FROM json_array_elements_text(p_filter -> 'ids') e))
-                        AND q.topic_id = p_topic_id AND q.died_at IS NOT NULL);
+        ids := ARRAY(SELECT q.message_id
+                       FROM (SELECT DISTINCT e::uuid AS id FROM json_array_elements_text(p_filter -> 'ids') e) wanted
+                       JOIN broker.queue q ON q.message_id = wanted.id
+                      WHERE q.topic_id = p_topic_id AND q.died_at IS NOT NULL);
         RETURN NEXT;
         RETURN;
     END IF;

@@ -16,7 +16,7 @@ BEGIN
     RETURN QUERY
     WITH sized AS MATERIALIZED (
         SELECT q.*, sum(q.bytes) OVER w AS total, row_number() OVER w AS nth
-          FROM queue q WHERE q.message_id = ANY (v_ids)
+          FROM unnest(v_ids) u (id) JOIN queue q ON q.message_id = u.id
         WINDOW w AS (ORDER BY q.died_at, q.message_id)
     ), fitting AS MATERIALIZED (
         SELECT z.* FROM sized z WHERE z.total <= p_max_bytes OR z.nth = 1
