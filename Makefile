@@ -35,6 +35,9 @@ test-versions: .venv-versions/$(POSTGRES) ## run all tests on Python 3.13 and an
 fuzz: .venv/development ## ask the broker whatever its contract allows, for minutes: make fuzz FUZZ_EXAMPLES=1000
 	FUZZ_EXAMPLES=$(or $(FUZZ_EXAMPLES),300) $(VENV)/python -m pytest tests/test_schemathesis.py -n 0
 
+test-faults: .venv/development ## kill and break what runs, under load; ROUNDS=100 for longer, SEED= to repeat
+	$(VENV)/python -m pytest tests/faults -n 0 -s
+
 check: .venv/development ## look for faults without running anything
 	$(VENV)/ruff format --check
 	$(VENV)/ruff check
@@ -116,4 +119,4 @@ clean: ## remove what the commands made, but not the broker's data in .local
 	npm install --silent --no-audit --no-fund --prefix .newman newman@$(NEWMAN_VERSION)
 	@touch $@
 
-.PHONY: help run demo test test-versions fuzz check format bench validate build sam-local sam-test invoke docker-test postman lock clean
+.PHONY: help run demo test test-versions test-faults fuzz check format bench validate build sam-local sam-test invoke docker-test postman lock clean

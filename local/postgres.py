@@ -156,6 +156,8 @@ def _end_stale(folder: Path, password: str) -> None:
         try:
             with psycopg.connect(_url(password, port, "postgres"), connect_timeout=2):
                 os.kill(pid, signal.SIGINT)
+        except ProcessLookupError:  # it was ending already
+            pass
         except psycopg.OperationalError as error:
             starting_or_stopping = "the database system is" in str(error)
             if not starting_or_stopping and (not _alive(pid) or time.monotonic() > ending_until):
@@ -164,7 +166,9 @@ def _end_stale(folder: Path, password: str) -> None:
 
 
 def _pid_and_port(pid_file: Path) -> tuple[int, int]:
-    lines = pid_file.read_text().splitlines() if pid_file.exists() else []
+    lines: list[str] = []
+    with contextlib.suppress(FileNotFoundError):
+        lines = pid_file.read_text().splitlines()
     return (int(lines[0]), int(lines[3])) if len(lines) > 3 else (0, 0)  # noqa: PLR2004
 
 
@@ -215,14 +219,12 @@ def _await(folder: Path, process: subprocess.Popen[bytes], url: str) -> None:
     while True:
         ended = process.poll() is not None
         try:
-            connection = psycopg.connect(url, autocommit=True, connect_timeout=2)
+            with psycopg.connect(url, autocommit=True, connect_timeout=2) as connection:
+                if not connection.execute("SELECT FROM pg_database WHERE datname = 'broker'").fetchall():
+                    connection.execute("CREATE DATABASE broker")
+                return
         except psycopg.OperationalError as error:
             if ended or time.monotonic() > give_up:
                 log = (folder / "postgres.log").read_text(errors="replace")
                 raise PostgresError(f"PostgreSQL did not start: {log.strip()[-1000:] or error}") from error
             time.sleep(0.02)
-        else:
-            with connection:
-                if not connection.execute("SELECT FROM pg_database WHERE datname = 'broker'").fetchall():
-                    connection.execute("CREATE DATABASE broker")
-            return

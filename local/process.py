@@ -48,9 +48,9 @@ class Process(asyncio.Protocol):
 
     async def invoke(self, event: bytes) -> bytes:
         loop = asyncio.get_running_loop()
+        self._answer = loop.create_future()  # before the connection, which may be lost as soon as it is made
         if self._transport is None:
             await loop.create_connection(lambda: self, sock=self._socket)
-        self._answer = loop.create_future()
         seconds = self.function.timeout_seconds
         deadline_ms = time.time_ns() // 1_000_000 + seconds * 1000
         timer = loop.call_later(seconds, self._fail, "Sandbox.Timedout", f"Task timed out after {seconds}.00 seconds")
@@ -72,7 +72,9 @@ class Process(asyncio.Protocol):
 
     @property
     def ended(self) -> bool:
-        return self._process.poll() is not None
+        """Whether no invocation will be answered any more: a process that is ending hangs up first."""
+        hung_up = self._transport is not None and self._transport.is_closing()
+        return hung_up or self._process.poll() is not None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)

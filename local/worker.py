@@ -5,6 +5,7 @@ Standard input is a socket on which requests come and answers go, one at a time.
 
 import decimal
 import importlib
+import io
 import json
 import os
 import signal
@@ -46,6 +47,16 @@ class Context:
         return max(0, self._deadline_ms - time.time_ns() // 1_000_000)
 
 
+class Log(io.FileIO):
+    """Where the handler's lines go. One that cannot be written is lost, and fails nothing: the disk may be full."""
+
+    def write(self, line: Any) -> int:
+        try:
+            return super().write(line)
+        except OSError:
+            return len(line)
+
+
 class ResponseSizeTooLarge(Exception):
     """Response payload size exceeded maximum allowed payload size (6291556 bytes)."""
 
@@ -74,6 +85,11 @@ def load() -> Handler:
     return handler
 
 
+def _lines(descriptor: int) -> io.TextIOWrapper:
+    log = io.BufferedWriter(Log(descriptor, "w", closefd=False))
+    return io.TextIOWrapper(log, encoding="utf-8", errors="backslashreplace", line_buffering=True)
+
+
 def _number(value: object) -> float:
     if isinstance(value, decimal.Decimal):
         return float(value)
@@ -90,6 +106,7 @@ def _broken(error: Exception) -> Handler:
 def main(parent: int, layers: list[str]) -> None:
     channel = socket.socket(fileno=os.dup(0))
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    sys.stdout, sys.stderr = _lines(1), _lines(2)
     end_with_parent(signal.SIGKILL, parent)
     os.chdir(os.environ["LAMBDA_TASK_ROOT"])
     sys.path[:1] = [os.environ["LAMBDA_TASK_ROOT"], *layers]  # the first was the runner's own

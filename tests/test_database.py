@@ -6,9 +6,11 @@ from uuid import UUID
 import msgspec
 import psycopg
 import pytest
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from broker import database, deadlines
 from broker.errors import Conflict, DatabaseAway, InvalidInput, NotFound
+from tests.proxy import Proxy
 
 
 class Row(msgspec.Struct):
@@ -97,6 +99,21 @@ def test_ping_tells_whether_the_database_answers(monkeypatch):
 def test_connecting_waits_no_longer_than_the_request_may():
     deadlines.begin(0)
     assert session()
+
+
+def test_a_server_that_falls_silent_is_away_when_the_time_is_up_and_is_found_again(database_url):
+    there = conninfo_to_dict(database_url)
+    with Proxy(int(there["port"])) as proxy:
+        url = make_conninfo(**{**there, "port": proxy.port})
+        far = database.Database(lambda: url)
+        assert far.call("SELECT 1 AS value", {}, Row) == [Row(1)]
+        proxy.fall_silent()
+        deadlines.begin(1)
+        with pytest.raises(DatabaseAway):
+            far.call("SELECT 2 AS value", {}, Row)
+        proxy.work()
+        assert far.call("SELECT 3 AS value", {}, Row) == [Row(3)]
+        far.close()
 
 
 @pytest.mark.parametrize(

@@ -1,13 +1,16 @@
 import stat
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import psycopg
 import pytest
+from psycopg.conninfo import conninfo_to_dict
 
 from local import postgres
 from tests.local_support import runs, until
+from tests.proxy import Proxy
 
 NOTHING_SYNCED = {"fsync": "off"}
 STARTER = """
@@ -18,6 +21,15 @@ from local import postgres
 server = postgres.start(Path(sys.argv[1]))
 print(server.url, server.process.pid, flush=True)
 sys.stdin.read()
+"""
+COME_AND_GO = """
+import os, sys
+
+while True:
+    with open(sys.argv[1] + ".new", "w") as file:
+        file.write("7\\n\\n\\n8\\n")
+    os.rename(sys.argv[1] + ".new", sys.argv[1])
+    os.unlink(sys.argv[1])
 """
 
 
@@ -140,3 +152,34 @@ def start_in_a_process(folder):
     )
     url, pid = starter.stdout.readline().split()
     return starter, url, int(pid)
+
+
+def test_a_connection_that_is_lost_while_the_server_starts_is_made_again(folder):
+    with postgres.start(folder, settings=NOTHING_SYNCED) as server, Proxy(server.port) as proxy:
+        proxy.swallow_answer_to(b"pg_database")
+        postgres._await(folder, server.process, server.url.replace(str(server.port), str(proxy.port)))
+
+
+def test_a_pid_file_may_go_while_it_is_read(tmp_path):
+    file = tmp_path / "postmaster.pid"
+    with subprocess.Popen([sys.executable, "-c", COME_AND_GO, str(file)]) as coming:
+        try:
+            until(file.exists)
+            read = {postgres._pid_and_port(file) for _ in range(100_000)}
+        finally:
+            coming.kill()
+    assert read == {(0, 0), (7, 8)}
+
+
+def test_a_server_may_end_by_itself_before_it_is_told_to(folder, tmp_path):
+    (tmp_path / "data").mkdir()
+    left = tmp_path / "data" / "postmaster.pid"
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    with postgres.start(folder, settings=NOTHING_SYNCED) as server:
+        left.write_text(f"{ended.pid}\n\n\n{server.port}\n")
+        going = threading.Timer(0.2, left.unlink)
+        going.start()
+        postgres._end_stale(tmp_path, conninfo_to_dict(server.url)["password"])
+        going.join()
+        assert not left.exists()

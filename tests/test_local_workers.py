@@ -326,3 +326,51 @@ def test_a_busy_worker_ends_with_the_runner(tmp_path, gate):
     runner.kill()
     runner.wait()
     until(lambda: not runs(gate.pid))
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+def test_a_log_that_cannot_be_written_fails_no_invocation(tmp_path):
+    talks = "import os\ndef handler(event, context):\n    print('a line', flush=True)\n    return os.getpid()"
+
+    async def twice(log):
+        pool = Pool(log)
+        talking = function(tmp_path, talks)
+        try:
+            return [await pool(talking, b"{}") for _ in range(2)]
+        finally:
+            pool.close()
+
+    with Path("/dev/full").open("wb", buffering=0) as full:
+        first, second = asyncio.run(twice(full))
+    assert first == second
+
+
+def test_a_worker_that_hung_up_and_did_not_end_is_given_no_invocation(tmp_path):
+    hangs_up = """
+import os, socket, stat, threading, time
+
+def hang_up():
+    for fd in range(3, 32):
+        try:
+            if stat.S_ISSOCK(os.fstat(fd).st_mode):
+                socket.socket(fileno=os.dup(fd)).shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass
+    time.sleep(60)
+
+def handler(event, context):
+    threading.Timer(0.1, hang_up).start()
+    return os.getpid()
+"""
+
+    async def twice():
+        async with pool(tmp_path) as invoke:
+            worker = function(tmp_path, hangs_up, timeout_seconds=5)
+            first = await invoke(worker, b"{}")
+            [idle] = invoke._idle
+            await asyncio.to_thread(until, idle._transport.is_closing)
+            assert runs(int(first))
+            return first, await invoke(worker, b"{}")
+
+    first, second = asyncio.run(twice())
+    assert first != second

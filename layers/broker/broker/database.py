@@ -1,6 +1,7 @@
 """One kept connection to PostgreSQL, in autocommit: a call is one statement, one round trip, one commit."""
 
 import contextlib
+import math
 import select
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -8,8 +9,9 @@ from typing import Any, TypeVar
 
 import msgspec
 import psycopg
-from psycopg.abc import Buffer
+from psycopg.abc import RV, Buffer, PQGen
 from psycopg.adapt import Loader
+from psycopg.pq import TransactionStatus
 from psycopg.rows import kwargs_row
 
 from broker import deadlines, settings
@@ -43,12 +45,28 @@ class RawLoader(Loader):
         return msgspec.Raw(bytes(data))
 
 
+class Session(psycopg.Connection[Any]):
+    """A connection that waits for the server no longer than the request may: a broken network says nothing for hours.
+
+    It is closed then, for the answer may still come.
+    """
+
+    def wait(self, gen: PQGen[RV], interval: float = 0.1, timeout: float | None = None) -> RV:
+        left = deadlines.left()
+        try:
+            return super().wait(gen, interval, timeout if math.isinf(left) else max(1.0, left))
+        except psycopg.OperationalError:
+            if self.pgconn.transaction_status == TransactionStatus.ACTIVE:
+                self.close()
+            raise
+
+
 class Database:
     """A connection that is made when first used, and made again when it was idle for long or has been lost."""
 
     def __init__(self, url: Callable[[], str]) -> None:
         self._url = url
-        self._connection: psycopg.Connection[Any] | None = None
+        self._connection: Session | None = None
         self._used_at = 0.0
 
     def call(self, statement: str, values: Mapping[str, object], row: Callable[..., Row]) -> list[Row]:
@@ -84,7 +102,7 @@ class Database:
             self._connection.close()
             self._connection = None
 
-    def _alive(self) -> psycopg.Connection[Any]:
+    def _alive(self) -> Session:
         connection = self._connection
         # wall-clock time: a frozen environment's monotonic clock may have stood still
         if connection is None or abs(time.time() - self._used_at) > IDLE_SECONDS or _ended(connection):
@@ -93,10 +111,10 @@ class Database:
         return connection
 
 
-def _connect(url: str) -> psycopg.Connection[Any]:
+def _connect(url: str) -> Session:
     proxy = settings.current().database_proxy
     wait = int(max(1, min(60, deadlines.left())))  # a database that sleeps lets the connection wait until it is awake
-    connection = psycopg.connect(
+    connection = Session.connect(
         url,
         autocommit=True,
         connect_timeout=wait,
@@ -108,7 +126,7 @@ def _connect(url: str) -> psycopg.Connection[Any]:
     return connection
 
 
-def _ended(connection: psycopg.Connection[Any]) -> bool:
+def _ended(connection: Session) -> bool:
     """Whether the server has ended the session: then its socket has something to read, an error or its end."""
     if connection.closed:
         return True
