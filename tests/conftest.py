@@ -20,6 +20,8 @@ from tests.endpoints import Endpoint
 from tests.local_support import until
 from tests.topic import Topic
 
+pytest_plugins = ["tests.elsewhere"]
+
 LOGIN, PASSWORD = "broker_functions", "a test's password"
 QUICK = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_connections": "300"}
 

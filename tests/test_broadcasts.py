@@ -9,6 +9,8 @@ from broker import deadlines, topics
 from broker.broadcasts import Broadcast
 from broker.errors import NotFound
 
+pytestmark = pytest.mark.verbs
+
 NOWHERE = "http://127.0.0.1:8000/"
 
 

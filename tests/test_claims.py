@@ -3,8 +3,12 @@
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
+import pytest
+
 from broker import deadlines, leases
 from tests.local_support import until
+
+pytestmark = pytest.mark.verbs
 
 SMALL = 1000  # octets: room for two short messages
 

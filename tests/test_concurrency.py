@@ -7,6 +7,8 @@ import pytest
 from broker import subscriptions
 from tests.verbs import BROADCAST, CONSUME, PUBLISH, SETTLE, SUBSCRIBE, ask
 
+pytestmark = pytest.mark.verbs
+
 URL = "http://127.0.0.1:8000/"
 
 

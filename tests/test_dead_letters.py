@@ -8,6 +8,8 @@ import pytest
 from broker import dead_letters, deadlines, queues, topics
 from broker.errors import NotFound
 
+pytestmark = pytest.mark.verbs
+
 
 def listed(**wish):
     return dead_letters.listed("orders", dead_letters.List(**wish))

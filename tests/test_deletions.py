@@ -6,6 +6,8 @@ import pytest
 from broker import topics
 from tests.verbs import BROADCAST, DELETE, PUBLISH, SUBSCRIBE, ask
 
+pytestmark = pytest.mark.verbs
+
 URL = "http://127.0.0.1:8000/"
 
 

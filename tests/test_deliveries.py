@@ -9,6 +9,8 @@ from standardwebhooks import Webhook, WebhookVerificationError
 from broker import deliveries, messages, queues, signatures, subscriptions
 from tests.endpoints import Endpoint
 
+pytestmark = pytest.mark.verbs
+
 
 def contents(requests):
     """The contents in each request."""

@@ -7,6 +7,8 @@ import pytest
 from broker import leases, queues, topics
 from broker.errors import Conflict, NotFound
 
+pytestmark = pytest.mark.verbs
+
 
 def fate(topic, message_id):
     return queues.read(topic.name, message_id).fate

@@ -6,6 +6,8 @@ from broker import database, messages, tokens
 from broker.errors import IdempotencyKeyReused
 from tests.client import Client
 
+pytestmark = pytest.mark.verbs
+
 PUBLISH = "/topics/orders/messages"
 KEY = {"Idempotency-Key": "import-7"}
 

@@ -5,6 +5,8 @@ import pytest
 from broker import messages, queues, topics
 from broker.errors import NotFound
 
+pytestmark = pytest.mark.verbs
+
 
 def test_messages_are_leased_oldest_first(orders):
     orders.publish("a", "b", "c")

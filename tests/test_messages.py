@@ -9,6 +9,8 @@ import pytest
 from broker import messages, queues, topics
 from broker.errors import InvalidInput, TooLarge
 
+pytestmark = pytest.mark.verbs
+
 ODD_CONTENTS = [
     b"null",
     b"true",

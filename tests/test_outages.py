@@ -9,6 +9,8 @@ import pytest
 from broker import deliveries, retries, subscriptions
 from tests import endpoints
 
+pytestmark = pytest.mark.verbs
+
 
 @pytest.fixture
 def subscribed(orders, endpoint):

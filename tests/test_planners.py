@@ -7,6 +7,8 @@ import pytest
 
 from broker import deliveries, subscriptions, topics, transfers
 
+pytestmark = pytest.mark.verbs
+
 PLAN = "SELECT subscription_id, fence, first_seq, last_seq FROM broker.plan_batches(NULL, %s, 60)"
 
 
@@ -66,6 +68,15 @@ def test_an_outcome_recorded_twice_changes_nothing_the_second_time(orders, subsc
     assert orders.subscription(subscribed).cursor == 1
     deliveries.record([outcome(following)])
     assert orders.subscription(subscribed).cursor == 2
+
+
+@pytest.mark.parametrize("status", [200, 503, 410])
+def test_an_outcome_recorded_twice_before_the_next_plan_counts_once(orders, owner, subscribed, status):
+    [job] = deliveries.plan(None, 10)
+    deliveries.record([outcome(job, status)])
+    before = owner.execute("SELECT s.* FROM subscriptions s").fetchall()
+    deliveries.record([outcome(job, status)])
+    assert owner.execute("SELECT s.* FROM subscriptions s").fetchall() == before
 
 
 def test_outcomes_of_many_subscriptions_are_recorded_at_once(orders, subscribed):

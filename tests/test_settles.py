@@ -5,6 +5,8 @@ import pytest
 from broker import leases, topics
 from broker.errors import InvalidInput, NotFound, StaleReceipt
 
+pytestmark = pytest.mark.verbs
+
 
 @pytest.fixture
 def leased(orders):

@@ -5,6 +5,8 @@ import pytest
 
 from broker import topics
 
+pytestmark = pytest.mark.verbs
+
 RECEIPTS = "json_build_object(%s::text, json_build_array(%s::text))"
 CONSUME = "SELECT receipt, content, lease_expires_at FROM broker.consume('orders')"
 

@@ -8,6 +8,8 @@ import pytest
 from broker import subscriptions, topics
 from broker.errors import Conflict, InvalidInput, NotFound
 
+pytestmark = pytest.mark.verbs
+
 URL = "http://127.0.0.1:8000/"
 SETTINGS = {"headers": {"x-shop": "1"}, "batch_size": 5}
 

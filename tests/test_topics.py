@@ -6,6 +6,8 @@ from broker import leases, queues, retention, subscriptions, topics
 from broker.errors import Conflict, NotFound
 from broker.topics import Queued
 
+pytestmark = pytest.mark.verbs
+
 URL = "http://127.0.0.1:8000/"
 LEFT = ("queue", "log", "log_spans", "subscriptions", "attempts")
 

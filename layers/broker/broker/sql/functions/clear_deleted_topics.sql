@@ -9,6 +9,10 @@ DECLARE
     v_cleared integer;
 BEGIN
     FOR v_id IN SELECT t.id FROM topics t WHERE t.deleted_at IS NOT NULL ORDER BY t.id LOOP
+        -- locked apart, in the order of whoever still uses them: a DELETE that has to wait would not find a row that was
+        -- changed meanwhile, and the topic would go without it
+        PERFORM FROM subscriptions s WHERE s.topic_id = v_id ORDER BY s.id FOR UPDATE;
+        PERFORM FROM queue q WHERE q.topic_id = v_id ORDER BY q.message_id LIMIT p_limit FOR UPDATE;
         DELETE FROM attempts a
          WHERE a.id IN (SELECT x.id FROM attempts x JOIN subscriptions s ON s.id = x.subscription_id
                          WHERE s.topic_id = v_id LIMIT p_limit);

@@ -1,7 +1,8 @@
 -- Record what came of batches. p_outcomes is an array of {"subscription_id", "fence", "webhook_id", "first_seq",
 -- "last_seq", "attempt", "started_at", "duration_ms", "status", "reason", "verdict", "retry_seconds"}. delivered moves the
 -- cursor behind the batch; retry waits retry_seconds and keeps the batch; disable keeps the cursor and stops. An outcome
--- whose fence is not the subscription's is from before another planner took over: kept as an attempt, nothing else.
+-- whose fence is not the subscription's was recorded before, or is from before another planner took over: kept as an
+-- attempt, nothing else.
 -- Returns how many were of a current lease.
 CREATE OR REPLACE FUNCTION broker.record_attempts(p_outcomes json)
 RETURNS integer
@@ -23,7 +24,8 @@ BEGIN
           FROM outcome o JOIN subscriptions s ON s.id = o.subscription_id
     )
     UPDATE subscriptions s
-       SET cursor = CASE WHEN o.verdict = 'delivered' THEN o.last_seq ELSE s.cursor END,
+       SET fence = s.fence + 1,  -- told again, it does not count again
+           cursor = CASE WHEN o.verdict = 'delivered' THEN o.last_seq ELSE s.cursor END,
            batch_last_seq = CASE WHEN o.verdict = 'delivered' THEN NULL ELSE s.batch_last_seq END,
            failures = CASE WHEN o.verdict = 'delivered' THEN 0 ELSE s.failures + 1 END,
            due_at = statement_timestamp() + make_interval(secs => coalesce(o.retry_seconds, 0)),

@@ -1,0 +1,33 @@
+"""What others do meanwhile: a module marked `verbs` has each of its tests run alone, and again beside two sessions.
+
+One looks at what waits, under a snapshot from before the test, as a report or a dump does. The other has published to
+a topic of its own through the SQL door, and has not committed. A verb must neither wait for them nor see them.
+"""
+
+from collections.abc import Iterator
+from contextlib import closing
+
+import psycopg
+import pytest
+
+WAITING = "SELECT message_id, receives FROM broker.queue ORDER BY message_id"
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if metafunc.definition.get_closest_marker("verbs"):
+        metafunc.parametrize("elsewhere", ["alone", "beside_others"], indirect=True)
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(request: pytest.FixtureRequest, database_url: str, _clean: None) -> Iterator[None]:
+    if getattr(request, "param", "alone") == "alone":
+        yield
+        return
+    with closing(psycopg.connect(database_url)) as reader, closing(psycopg.connect(database_url)) as producer:
+        reader.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+        before = reader.execute(WAITING).fetchall()
+        producer.execute("""SELECT broker.publish('elsewhere', '"not committed"')""")
+        yield
+        assert reader.execute(WAITING).fetchall() == before, "the snapshot was not held"
+        assert producer.info.transaction_status == psycopg.pq.TransactionStatus.INTRANS
+        assert producer.execute("SELECT count(*) FROM broker.consume('elsewhere')").fetchone() == (1,)

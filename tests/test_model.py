@@ -1,0 +1,134 @@
+"""Ten thousand steps at random: the same calls on PostgreSQL and on a model of lists, and the same is seen after each.
+
+They are the same steps at each run; `pytest tests/test_model.py --hypothesis-seed=7` goes another way.
+"""
+
+import inspect
+from collections import Counter
+
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
+
+from broker import subscriptions
+from tests import verbs
+from tests.model_steps import NTH, URL, LogSteps, pick, step
+
+EXAMPLES, LENGTH = 220, 50  # some end early: 10,000 steps at least
+MET = {  # what a run must come by, or it says little
+    *("ack", "release", "extend", "reject", "gone", "stale", "out of receives", "auto-acked"),
+    *("moved", "nothing moved", "delivered", "retry", "disable", "an outcome too late", "the same batch again"),
+    *("crash", "rollback"),
+}
+QUEUE = (
+    "SELECT q.message_id, q.receives, q.leased_at IS NOT NULL, CASE WHEN q.died_at IS NOT NULL THEN q.reason END"
+    " FROM queue q"
+    " ORDER BY q.died_at IS NOT NULL, CASE WHEN q.died_at IS NULL THEN q.ready_at END, q.message_id"
+)
+FATES = (
+    "SELECT r.fate, r.seq FROM unnest(%s::uuid[]) WITH ORDINALITY i (id, nth), broker.read_message('orders', i.id) r"
+    " ORDER BY i.nth"
+)
+EMPTY = "DELETE FROM topics WHERE name = 'orders'" + "".join(
+    f"; DELETE FROM {table}" for table in ("queue", "messages", "log", "log_spans", "subscriptions", "attempts")
+)
+DOOR = {
+    "publish": verbs.PUBLISH,
+    "consume": "SELECT FROM broker.consume('orders', 2)",
+    "auto-ack": "SELECT FROM broker.consume('orders', 2, p_auto_ack => true)",
+    "broadcast": verbs.BROADCAST,
+    "subscribe": f"SELECT FROM broker.subscribe('orders', 'door', '{URL}', 'whsec_', NULL, NULL)",
+    "unsubscribe": f"SELECT FROM broker.unsubscribe('orders', NULL, '{URL}')",
+    "plan": "SELECT FROM broker.plan_batches('orders', 1, 60)",
+}
+
+
+class DoorSteps(LogSteps):
+    """A program that uses the verbs in a transaction of its own, which comes to nothing."""
+
+    def __init__(self, orders, owner, met, session) -> None:
+        super().__init__(orders, owner, met)
+        self.session = session
+        self.door = session(autocommit=False)
+
+    @step(calls=st.lists(st.sampled_from(sorted(DOOR)), max_size=3), nth=NTH, crash=st.booleans())
+    def break_off(self, calls, nth, crash):
+        if self.receipts:
+            verbs.ask(self.door, verbs.SETTLE, f'{{"ack": ["{self.written(pick(self.receipts, nth))}"]}}')
+        for call in calls:
+            verbs.ask(self.door, DOOR[call])
+        if crash:
+            ended = self.owner.execute("SELECT pg_terminate_backend(%s, 5000)", [self.door.info.backend_pid])
+            assert ended.fetchone() == (True,)
+            self.door.close()
+            self.door = self.session(autocommit=False)
+        self.door.rollback()
+        self.met["crash" if crash else "rollback"] += 1
+
+
+STEPS = {name: method for name, method in inspect.getmembers(DoorSteps) if hasattr(method, "weight")}
+WEIGHED = [name for name, method in STEPS.items() for _ in range(method.weight)]
+
+
+class Broker(DoorSteps, RuleBasedStateMachine):
+    # one rule for all steps: of many, hypothesis leaves most out of each example, and little happens in it
+    @rule(step=st.sampled_from(WEIGHED).flatmap(lambda name: st.tuples(st.just(name), STEPS[name].arguments)))
+    def do(self, step):
+        name, arguments = step
+        self.met["a step"] += 1
+        getattr(self, name)(**arguments)
+
+    @invariant()
+    def all_is_as_promised(self):
+        self.compare_the_queue()
+        self.compare_subscriptions()
+
+    def compare_the_queue(self):
+        waiting = self.model.waiting()
+        dead = [message for message in self.model.queue.values() if message.died_of]
+        assert self.owner.execute(QUEUE).fetchall() == [
+            (self.ids[each.number], each.receives, each.on_lease, each.died_of) for each in waiting + dead
+        ]
+
+    def compare_subscriptions(self):
+        end = len(self.model.log)
+        found = {
+            each.id: (each.cursor, each.behind, each.failures, each.paused_at is not None, each.disabled_at is not None)
+            for each in subscriptions.listed("orders", None, 100)
+        }
+        assert found == {
+            key: (each.cursor, end - each.cursor, each.failures, each.paused, each.disabled)
+            for key, each in self.model.subscriptions.items()
+        }
+
+    def teardown(self):
+        """Each message has one fate, and each subscription was sent the log from its beginning to its cursor."""
+        try:
+            self.compare_the_log()
+            fates = [self.model.fate(number) for number in range(len(self.ids))]
+            assert self.owner.execute(FATES, [self.ids]).fetchall() == fates
+            for key, each in self.model.subscriptions.items():
+                assert self.received[key] == self.model.log[each.begins : each.cursor]
+            self.met.update(message.died_of for message in self.model.queue.values())
+        finally:
+            self.door.close()
+            self.owner.execute(EMPTY)
+
+
+@pytest.mark.slow
+def test_the_broker_keeps_what_the_model_promises(orders, owner, session, pytestconfig):
+    met = Counter()
+    run_state_machine_as_test(
+        lambda: Broker(orders, owner, met, session),
+        settings=settings(
+            max_examples=EXAMPLES,
+            stateful_step_count=LENGTH,
+            deadline=None,
+            derandomize=pytestconfig.getoption("hypothesis_seed") is None,
+            suppress_health_check=list(HealthCheck),
+            phases=set(Phase) - {Phase.explain},
+        ),
+    )
+    assert MET - set(met) == set(), met
+    assert met["a step"] >= 10_000
