@@ -27,7 +27,7 @@ async def run_on_schedule(schedule: Schedule, invoke: Invoke) -> None:
 
 
 async def keep_running(server: Server) -> None:
-    """Restart PostgreSQL whenever it has died, for ever. Requests are answered 503 meanwhile."""
+    """Restart PostgreSQL whenever it has died, for ever. Requests wait while it starts."""
     while True:
         await asyncio.sleep(WATCH_SECONDS)
         if server.process.poll() is not None:
