@@ -59,6 +59,7 @@ STORY = {
         Step("listSubscriptions"),
         Step("readSubscription"),
         Step("changeSubscription", "changed"),
+        Step("rotateSecret", "rotated"),
     ],
     "Broadcast": [Step("broadcast"), Step("listAttempts")],
     "Unsubscribe": [Step("unsubscribe"), SUBSCRIBE, Step("unsubscribeUrl"), Step("deleteTopic")],

@@ -34,6 +34,7 @@ REQUESTS = {
     "PatchTopic": topics.Patch,
     "MintToken": tokens.Mint,
     "Redrive": dead_letters.Redrive,
+    "RotateSecret": subscriptions.Rotate,
 }
 ANSWERS = {
     "LeasedMessage": leases.LeasedMessage,
@@ -48,6 +49,7 @@ ANSWERS = {
     "Queued": topics.Queued,
     "Dead": topics.Dead,
     "DeadLetter": dead_letters.DeadLetter,
+    "RotatedSecret": subscriptions.Rotated,
     "ListedToken": tokens.ListedToken,
     "MintedToken": tokens.MintedToken,
 }

@@ -37,6 +37,7 @@ STORY = [
     ("subscribe-list", 200, "listed"),
     ("subscribe-read", 200, "read"),
     ("subscribe-change", 200, "changed"),
+    ("subscribe-rotate-secret", 200, "rotated"),
     ("broadcast", 202, "moved"),
     ("manage-list-attempts", 200, "listed"),
     ("subscribe-unsubscribe", 204, None),

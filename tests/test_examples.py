@@ -45,6 +45,7 @@ def test_every_operation_answers_as_its_example_says(client: Client) -> None:
         story.tell("listSubscriptions", 200, "listed")
         story.tell("readSubscription", 200, "read")
         story.tell("changeSubscription", 200, "changed")
+        story.tell("rotateSecret", 200, "rotated")
         story.tell("broadcast", 202, "moved")
         [received] = endpoint.wait_for(1)
         story.hold(json.loads(received.body), PUSHED["examples"]["pushed"]["value"], PUSHED["schema"])

@@ -13,6 +13,7 @@ HELPERS = {
     "claim_idempotency_key",
     "find_topic",
     "first_uuid",
+    "live_secrets",
     "message_bytes",
     "receipts",
     "rfc3339",

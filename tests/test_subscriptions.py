@@ -5,7 +5,7 @@ import uuid
 
 import pytest
 
-from broker import subscriptions, topics
+from broker import deliveries, subscriptions, topics
 from broker.errors import Conflict, InvalidInput, NotFound
 
 pytestmark = pytest.mark.verbs
@@ -196,3 +196,57 @@ def test_who_subscribes_again_begins_anew(orders):
     assert second.id != first.id
     assert second.secret
     assert orders.subscription(second).behind == 0
+
+
+def secrets(subscribed):
+    """What a batch that is planned now is signed with."""
+    [job] = deliveries.plan(None, 10)
+    return job.secrets
+
+
+@pytest.fixture
+def owed(orders):
+    subscribed = orders.subscribe(URL)
+    orders.publish("a")
+    orders.broadcast()
+    return subscribed
+
+
+def rotate(subscribed, **wish):
+    return subscriptions.rotate_secret("orders", subscribed.id, subscriptions.Rotate(**wish))
+
+
+def test_both_secrets_sign_during_a_rotation(orders, owed):
+    rotated = rotate(owed)
+    assert rotated.secret != owed.secret
+    assert orders.subscription(owed).old_secrets_until == rotated.old_secrets_until
+    assert secrets(owed) == [rotated.secret, owed.secret]
+
+
+def test_after_the_overlap_only_the_new_secret_signs(orders, owed, owner):
+    rotated = rotate(owed, overlap_seconds=60)
+    owner.execute("UPDATE subscriptions SET old_secrets_until = now() - interval '1 s'")
+    assert orders.subscription(owed).old_secrets_until is None
+    assert secrets(owed) == [rotated.secret]
+    again = rotate(owed)
+    orders.end_waits()
+    assert secrets(owed) == [again.secret, rotated.secret]
+
+
+def test_without_an_overlap_the_old_secret_is_void_at_once(owed):
+    rotated = rotate(owed, overlap_seconds=0)
+    assert rotated.old_secrets_until is None
+    assert secrets(owed) == [rotated.secret]
+
+
+def test_five_secrets_sign_at_most(owed):
+    *_, fifth, sixth = [rotate(owed).secret for _ in range(6)]
+    signing = secrets(owed)
+    assert len(signing) == 5
+    assert signing[:2] == [sixth, fifth]
+
+
+def test_a_secret_of_no_subscription_is_not_rotated(orders, invoices, owed):
+    invoices.publish("a")
+    with pytest.raises(NotFound, match="no such subscription"):
+        subscriptions.rotate_secret("invoices", owed.id, subscriptions.Rotate())

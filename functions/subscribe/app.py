@@ -56,6 +56,11 @@ def change(call: api.Call) -> api.Answer:
     return api.ok(subscriptions.read(call.topic, call.id()))
 
 
+@app.route("POST /topics/{topic}/subscriptions/{id}/rotate-secret", scope="subscribe")
+def rotate_secret(call: api.Call) -> api.Answer:
+    return api.ok(subscriptions.rotate_secret(call.topic, call.id(), call.body(subscriptions.Rotate)))
+
+
 @app.route("DELETE /topics/{topic}/subscriptions/{id}", scope="subscribe")
 def unsubscribe(call: api.Call) -> api.Answer:
     subscriptions.unsubscribe(call.topic, call.id())

@@ -50,9 +50,18 @@ class Change(msgspec.Struct, forbid_unknown_fields=True):
     disabled: Literal[False] | msgspec.UnsetType = msgspec.UNSET
 
 
+class Rotate(msgspec.Struct, forbid_unknown_fields=True):
+    """The request for a new secret. The old ones sign beside it for `overlap_seconds`, a day by default."""
+
+    overlap_seconds: Annotated[int, msgspec.Meta(ge=0, le=2_592_000)] = 86_400
+
+
 @dataclass(frozen=True, slots=True)
 class Subscription:
-    """A reader of a topic's log. `behind` counts what is broadcast and not delivered; `due_at` is its next try."""
+    """A reader of a topic's log. `behind` counts what is broadcast and not delivered; `due_at` is its next try.
+
+    Until `old_secrets_until` webhooks are signed with secrets from before a rotation too.
+    """
 
     id: UUID
     topic: str
@@ -67,6 +76,7 @@ class Subscription:
     paused_at: datetime | None
     disabled_at: datetime | None
     disabled_reason: str | None
+    old_secrets_until: datetime | None
     created_at: datetime
     updated_at: datetime
 
@@ -94,6 +104,19 @@ class Subscribed:
     broadcast: str
     secret: str | None
     created: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Rotated:
+    """A subscription's new secret, shown this once, and up to when the old ones sign beside it (None: they do not)."""
+
+    secret: str
+    old_secrets_until: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Rotated:
+    old_secrets_until: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +186,19 @@ def change(topic: str, subscription_id: UUID, wish: Change) -> None:
         raise _not_found()
 
 
+def rotate_secret(topic: str, subscription_id: UUID, wish: Rotate) -> Rotated:
+    """Give a subscription a new secret. Raises NotFound."""
+    secret = signatures.new_secret()
+    rotated = database.call(
+        "SELECT old_secrets_until FROM broker.rotate_secret(%(topic)s, %(id)s, %(secret)s, %(overlap_seconds)s)",
+        {"topic": topic, "id": subscription_id, "secret": secret, "overlap_seconds": wish.overlap_seconds},
+        _Rotated,
+    )
+    if not rotated:
+        raise _not_found()
+    return Rotated(secret, rotated[0].old_secrets_until)
+
+
 def unsubscribe(topic: str, subscription_id: UUID | None = None, url: str | None = None) -> int:
     """Remove a subscription by its id, or all with a url; returns how many. Raises NotFound when there was none."""
     [result] = database.call(
@@ -201,7 +237,7 @@ def _check(url: str | None, headers: Mapping[str, str] | None) -> None:
 def _list(topic: str, subscription_id: UUID | None, after: UUID | None, limit: int) -> list[Subscription]:
     return database.call(
         "SELECT id, topic, name, url, headers, batch_size, cursor, behind, failures, due_at, paused_at, disabled_at,"
-        " disabled_reason, created_at, updated_at"
+        " disabled_reason, old_secrets_until, created_at, updated_at"
         " FROM broker.list_subscriptions(%(topic)s, %(id)s::uuid, %(after)s::uuid, %(limit)s)",
         {"topic": topic, "id": subscription_id, "after": after, "limit": limit},
         Subscription,

@@ -35,8 +35,9 @@ BEGIN
            SET due_at = statement_timestamp() + make_interval(secs => p_lease_seconds), fence = s.fence + 1,
                batch_last_seq = b.batch_last_seq
           FROM bounded b WHERE s.id = b.id
-        RETURNING s.id, s.topic_id, b.topic, s.fence, s.url, s.headers, s.secrets, s.epoch, s.cursor + 1 AS first_seq,
-                  s.batch_last_seq AS last_seq, s.failures + 1 AS attempt
+        RETURNING s.id, s.topic_id, b.topic, s.fence, s.url, s.headers, s.epoch, s.cursor + 1 AS first_seq,
+                  s.batch_last_seq AS last_seq, s.failures + 1 AS attempt,
+                  live_secrets(s.secrets, s.old_secrets_until) AS secrets
     )
     SELECT l.id, l.fence, l.url, l.headers, l.secrets, concat_ws('_', l.id, l.epoch, l.first_seq, l.last_seq),
            l.first_seq, l.last_seq, l.attempt,
