@@ -121,8 +121,16 @@ class Model:
     def resume(self, key: Any) -> None:
         self._turn()
         subscription = self.subscriptions[key]
-        subscription.paused = subscription.disabled = False
-        subscription.failures, subscription.due_at = 0, self.now
+        if subscription.paused:
+            subscription.paused = False
+            subscription.failures, subscription.due_at = 0, self.now
+
+    def enable(self, key: Any) -> None:
+        self._turn()
+        subscription = self.subscriptions[key]
+        if subscription.disabled:
+            subscription.disabled = False
+            subscription.failures, subscription.due_at = 0, self.now
 
     def due(self) -> list[Any]:
         """Who may be sent to, the longest due first."""

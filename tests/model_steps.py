@@ -154,6 +154,12 @@ class LogSteps(QueueSteps):
             (self.model.pause if paused else self.model.resume)(subscribed.id)
             self.orders.change(subscribed, paused=paused)
 
+    @step(2, name=NAME)
+    def enable(self, name):
+        if subscribed := self.named.get(name):
+            self.model.enable(subscribed.id)
+            self.orders.change(subscribed, disabled=False)
+
     @step(2, name=NAME, batch_size=SIZE)
     def change_batch_size(self, name, batch_size):
         if subscribed := self.named.get(name):

@@ -198,6 +198,25 @@ def test_who_subscribes_again_begins_anew(orders):
     assert orders.subscription(second).behind == 0
 
 
+def test_resuming_what_is_not_paused_changes_no_wait_and_enables_nothing(orders, owner):
+    subscribed = orders.subscribe(URL)
+    orders.publish("a")
+    orders.broadcast()
+    owner.execute("UPDATE subscriptions SET due_at = now() + interval '1 hour', failures = 3")
+    before = orders.subscription(subscribed)
+    orders.change(subscribed, paused=False, disabled=False)
+    after = orders.subscription(subscribed)
+    assert (after.due_at, after.failures) == (before.due_at, 3)
+
+    owner.execute("UPDATE subscriptions SET disabled_at = now(), disabled_reason = 'gone'")
+    orders.change(subscribed, paused=False)
+    assert orders.subscription(subscribed).disabled_reason == "gone"
+    orders.change(subscribed, disabled=False)
+    enabled = orders.subscription(subscribed)
+    assert (enabled.disabled_at, enabled.failures) == (None, 0)
+    assert enabled.due_at < before.due_at
+
+
 def secrets(subscribed):
     """What a batch that is planned now is signed with."""
     [job] = deliveries.plan(None, 10)

@@ -1,32 +1,37 @@
--- Change the settings of a subscription that p_changes names: name, url, headers, batch_size, paused, disabled (false). Resumed or
--- enabled, it is due at once and has its tries again. false when the topic has no such subscription. Raises BR404 for the topic, BR409 when
--- another has the name.
+-- Change the settings of a subscription that p_changes names: name, url, headers, batch_size, paused, disabled (false).
+-- When it was paused and is resumed, or was disabled and is enabled, it is due at once and has its tries again. false when
+-- the topic has no such subscription. Raises BR404 for the topic, BR409 when another has the name.
 CREATE OR REPLACE FUNCTION broker.change_subscription(p_topic text, p_id uuid, p_changes jsonb)
 RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = broker, pg_temp SET lock_timeout = '5s' AS $$
 DECLARE
-    v_topic topics := find_topic(p_topic);
-    v_wakes boolean := coalesce((p_changes ->> 'paused')::boolean = false, false)
-                       OR coalesce((p_changes ->> 'disabled')::boolean = false, false);
+    v_topic   topics := find_topic(p_topic);
+    v_row     subscriptions;
+    v_resumes boolean;
+    v_enables boolean;
 BEGIN
     PERFORM FROM topics t WHERE t.id = v_topic.id FOR NO KEY UPDATE;  -- names are taken under this lock
     IF EXISTS (SELECT FROM subscriptions s
                 WHERE s.topic_id = v_topic.id AND s.id <> p_id AND s.name = p_changes ->> 'name') THEN
         RAISE EXCEPTION 'another subscription has the name "%"', p_changes ->> 'name' USING ERRCODE = 'BR409';
     END IF;
+    SELECT * INTO v_row FROM subscriptions s WHERE s.topic_id = v_topic.id AND s.id = p_id FOR NO KEY UPDATE;
+    v_resumes := v_row.paused_at IS NOT NULL AND (p_changes ->> 'paused')::boolean IS false;
+    v_enables := v_row.disabled_at IS NOT NULL AND (p_changes ->> 'disabled')::boolean IS false;
     UPDATE subscriptions s
        SET name = coalesce(p_changes ->> 'name', s.name),
            url = coalesce(p_changes ->> 'url', s.url),
            headers = coalesce((p_changes -> 'headers')::json, s.headers),
            batch_size = coalesce((p_changes ->> 'batch_size')::integer, s.batch_size),
-           paused_at = CASE (p_changes ->> 'paused')::boolean
-                           WHEN true THEN coalesce(s.paused_at, statement_timestamp()) WHEN false THEN NULL ELSE s.paused_at END,
-           disabled_at = CASE WHEN v_wakes THEN NULL ELSE s.disabled_at END,
-           disabled_reason = CASE WHEN v_wakes THEN NULL ELSE s.disabled_reason END,
-           failures = CASE WHEN v_wakes THEN 0 ELSE s.failures END,
-           due_at = CASE WHEN v_wakes THEN statement_timestamp() ELSE s.due_at END,
+           paused_at = CASE WHEN v_resumes THEN NULL
+                            WHEN (p_changes ->> 'paused')::boolean THEN coalesce(s.paused_at, statement_timestamp())
+                            ELSE s.paused_at END,
+           disabled_at = CASE WHEN NOT v_enables THEN s.disabled_at END,
+           disabled_reason = CASE WHEN NOT v_enables THEN s.disabled_reason END,
+           failures = CASE WHEN v_resumes OR v_enables THEN 0 ELSE s.failures END,
+           due_at = CASE WHEN v_resumes OR v_enables THEN statement_timestamp() ELSE s.due_at END,
            updated_at = statement_timestamp()
-     WHERE s.topic_id = v_topic.id AND s.id = p_id;
+     WHERE s.id = v_row.id;
     RETURN FOUND;
 END
 $$;
