@@ -135,6 +135,15 @@ def new_database(database_url: str) -> Iterator[Any]:
 
 
 @pytest.fixture
+def ring(new_database: Any) -> Iterator[psycopg.Connection[Any]]:
+    """The owner's connection to a new database, in which partitions may come and go."""
+    url = new_database()
+    migrations.migrate()
+    with psycopg.connect(url, autocommit=True, options="-c search_path=broker") as connection:
+        yield connection
+
+
+@pytest.fixture
 def endpoint() -> Iterator[Endpoint]:
     with Endpoint() as endpoint:
         yield endpoint

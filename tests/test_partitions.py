@@ -6,19 +6,10 @@ from itertools import pairwise
 import psycopg
 import pytest
 
-from broker import migrations, queues, retention, settings
+from broker import queues, retention, settings
 from tests.topic import Topic
 
 DAY = 86_400_000  # ms
-
-
-@pytest.fixture
-def ring(new_database):
-    """The owner's connection to a new database, for what is done here leaves partitions behind."""
-    url = new_database()
-    migrations.migrate()
-    with psycopg.connect(url, autocommit=True, options="-c search_path=broker") as connection:
-        yield connection
 
 
 def sleep(ring, days):

@@ -6,20 +6,11 @@ from uuid import UUID
 import psycopg
 import pytest
 
-from broker import dead_letters, migrations, queues, retention, subscriptions, topics
+from broker import dead_letters, queues, retention, subscriptions, topics
 from broker.errors import NotFound
 from tests.topic import Topic
 
 LATER = timedelta(days=40)
-
-
-@pytest.fixture
-def ring(new_database):
-    """The owner's connection to a new database, for partitions go here."""
-    url = new_database()
-    migrations.migrate()
-    with psycopg.connect(url, autocommit=True, options="-c search_path=broker") as connection:
-        yield connection
 
 
 @pytest.fixture
