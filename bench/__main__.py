@@ -8,20 +8,35 @@ from datetime import UTC, datetime
 from os import cpu_count
 from pathlib import Path
 
-from bench import backlogs, handlers, pushes, servers, starts
-from bench.measure import Bench, Figures, Row, at_least, at_most
+from bench import backlogs, contests, gateways, handlers, memories, plots, pushes, servers, starts
+from bench.measure import Bench, Figures, LeftOut, Row, at_least, at_most
 
 ROWS = (
     Row("publish", handlers.publish, "requests/s", at_least(0.60)),
     Row("publish-batch", handlers.publish_batch, "messages/s", at_least(0.50)),
     Row("consume", handlers.consume, "cycles/s", at_least(0.70)),
+    Row("http-1", gateways.rate(1), "requests/s", at_least(0.25)),
+    Row("http-8", gateways.rate(8), "requests/s", at_least(0.25)),
+    Row("http-32", gateways.rate(32), "requests/s", at_least(0.25)),
+    Row("http-tail", gateways.tail, "ms", at_most(5)),
     Row("backlog", backlogs.backlog, "ms a cycle", at_most(1.3)),
+    Row("in-flight", backlogs.in_flight, "ms a cycle", at_most(1.2)),
+    Row("dead", backlogs.dead, "ms a cycle", at_most(1.2)),
+    Row("snapshot", backlogs.snapshot, "ms a cycle", at_most(1.5)),
+    *(
+        Row(f"{verb.__name__}-{rival.name}", verb(rival), "messages/s", at_least(1))
+        for verb in (contests.enqueue, contests.dequeue)
+        for rival in (contests.PROCRASTINATE, contests.PG_BOSS, contests.GRAPHILE_WORKER)
+    ),
     Row("new-process", starts.new_process, "ms", at_most(1.40)),
     Row("webhooks", pushes.webhooks, "webhooks/s", at_least(5)),
     Row("first-start", starts.first_start, "s", at_most(3)),
     Row("second-start", starts.second_start, "s", at_most(3)),
+    Row("memory", memories.memory, "MB", at_most(60)),
+    Row("memory-growth", memories.growth, "MB", at_most(1.05)),
 )
 PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
+PLOT = PAGE.with_suffix(".svg")
 BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
 HEAD = "| row | ours | reference | ratio | goal | reached |\n|---|---|---|---|---|---|"
 
@@ -29,11 +44,13 @@ HEAD = "| row | ours | reference | ratio | goal | reached |\n|---|---|---|---|--
 def main() -> None:
     parser = argparse.ArgumentParser("python -m bench", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="fewer rounds: coarse figures, in three minutes")
-    parser.add_argument("--write", action="store_true", help="put the table into docs/benchmarks.md; takes all rows")
-    parser.add_argument("row", nargs="*", help=f"which rows: {', '.join(row.name for row in ROWS)}; by default all")
+    parser.add_argument("--write", action="store_true", help="put the table and its plot into docs/; takes all rows")
+    parser.add_argument(
+        "row", nargs="*", help=f"which rows, or how their names begin: {', '.join(row.name for row in ROWS)}"
+    )
     wish = parser.parse_args()
-    if unknown := set(wish.row) - {row.name for row in ROWS}:
-        parser.error(f"no such row: {', '.join(sorted(unknown))}")
+    if unknown := [begin for begin in wish.row if not any(_wished(row, [begin]) for row in ROWS)]:
+        parser.error(f"no such row: {', '.join(unknown)}")
     if wish.write and wish.row:
         parser.error("--write takes all rows")
 
@@ -41,12 +58,24 @@ def main() -> None:
         lines = [_machine(server, quick=wish.quick), "", HEAD]
         print("\n".join(lines), flush=True)
         for row in ROWS:
-            if not wish.row or row.name in wish.row:
+            if not wish.row or _wished(row, wish.row):
                 print(f"{row.name}: {row.measure.__doc__}", file=sys.stderr, flush=True)
-                lines.append(_line(row, row.measure(Bench(server, wish.quick))))
+                lines.append(_measured(row, Bench(server, wish.quick)))
                 print(lines[-1], flush=True)
     if wish.write:
         _write("\n".join(lines))
+
+
+def _wished(row: Row, beginnings: list[str]) -> bool:
+    """Whether the row has one of these names, or one that begins so: `http` is http-1 and http-tail too."""
+    return any(f"{row.name}-".startswith(f"{beginning}-") for beginning in beginnings)
+
+
+def _measured(row: Row, bench: Bench) -> str:
+    try:
+        return _line(row, row.measure(bench))
+    except LeftOut as why:
+        return f"| **{row.name}**: left out, {why}. | | | | {_goal(row)} | |"
 
 
 def _machine(server: servers.Server, *, quick: bool) -> str:
@@ -67,14 +96,17 @@ def _processor() -> str:
 
 def _line(row: Row, figures: Figures) -> str:
     what = f"**{row.name}**: {row.measure.__doc__} {figures.remark}".strip()
-    goal = f"{'≥' if row.goal.least else '≤'} {row.goal.bound:g}"
     reached = "yes" if row.goal.reached(figures) else "no"
     if figures.reference is None:
-        return f"| {what} | {_shown(figures.ours)} {row.unit} | | | {goal} {row.unit} | {reached} |"
+        return f"| {what} | {_shown(figures.ours)} {row.unit} | | | {_goal(row)} {row.unit} | {reached} |"
     return (
         f"| {what} | {_shown(figures.ours)} {row.unit} | {_shown(figures.reference)} {row.unit}"
-        f" | {figures.judged:.2f} | {goal} | {reached} |"
+        f" | {figures.judged:.2f} | {_goal(row)} | {reached} |"
     )
+
+
+def _goal(row: Row) -> str:
+    return f"{'≥' if row.goal.least else '≤'} {row.goal.bound:g}"
 
 
 def _shown(value: float) -> str:
@@ -86,6 +118,7 @@ def _write(table: str) -> None:
     _, end, after = rest.partition(END)
     assert end, f"{PAGE.name} has lost its markers"
     PAGE.write_text(f"{before}{BEGIN}\n{table}\n{END}{after}")
+    PLOT.write_text(plots.drawn(table))
 
 
 if __name__ == "__main__":

@@ -64,21 +64,27 @@ def metrics_dropped() -> Iterator[None]:
         yield
 
 
+def caller(folder: str, route: str, topic: str, body: str) -> Callable[[], str]:
+    """Make the call that sends `body` to a route of a function."""
+    return partial(invoke, load(folder), event(route, topic, body))
+
+
 def publisher(topic: str, body: str) -> Callable[[], str]:
     """Make the call that publishes `body`."""
-    return partial(invoke, load("publish"), event(PUBLISH, topic, body))
+    return caller("publish", PUBLISH, topic, body)
 
 
 class Consumer:
-    """Takes ten messages at a time, and acknowledges them."""
+    """Takes so many messages at a time, and acknowledges them."""
 
-    def __init__(self, topic: str) -> None:
+    def __init__(self, topic: str, most: int = 10) -> None:
         self._topic = topic
+        self._most = most
         self._module = load("consume")
-        self._consume = event(CONSUME, topic, '{"max": 10}')
+        self._consume = event(CONSUME, topic, f'{{"max": {most}}}')
 
     def cycle(self) -> None:
         leased = json.loads(invoke(self._module, self._consume))["messages"]
-        assert len(leased) == 10, "the topic has run dry"
+        assert len(leased) == self._most, "the topic has run dry"
         receipts = json.dumps({"ack": [message["receipt"] for message in leased]})
         invoke(self._module, event(SETTLE, self._topic, receipts))

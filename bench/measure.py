@@ -34,6 +34,10 @@ class Figures:
         return self.ours if self.reference is None else self.ours / self.reference
 
 
+class LeftOut(Exception):
+    """A row cannot be measured here; the message says why."""
+
+
 @dataclass(frozen=True, slots=True)
 class Goal:
     """The least or the most that shall be reached."""

@@ -52,30 +52,38 @@ def server() -> Iterator[Server]:
 
 
 @contextlib.contextmanager
-def migrated(on: Server, name: str) -> Iterator[Database]:
-    """Make a database with the broker's schema, use it, and drop it at the end."""
+def made(on: Server, name: str) -> Iterator[str]:
+    """Make a database, use it, and drop it at the end: its owner's url."""
     identifier = sql.Identifier(name)
     with connect(on.url) as connection:
         connection.execute(sql.SQL("DROP DATABASE IF EXISTS {}").format(identifier))
         connection.execute(sql.SQL("CREATE DATABASE {}").format(identifier))
-    owner_url = _changed(on.url, dbname=name)
-    made = Database(owner_url, _changed(owner_url, user=LOGIN, password=on.password))
-    use(made)
-    migrations.migrate()
-    database.owner.close()
     try:
-        yield made
+        yield _changed(on.url, dbname=name)
     finally:
-        database.functions.close()
         with connect(on.url) as connection:
             connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(identifier))
 
 
-def use(made: Database) -> None:
+@contextlib.contextmanager
+def migrated(on: Server, name: str) -> Iterator[Database]:
+    """Make a database with the broker's schema, use it, and drop it at the end."""
+    with made(on, name) as owner_url:
+        broker = Database(owner_url, _changed(owner_url, user=LOGIN, password=on.password))
+        use(broker)
+        migrations.migrate()
+        database.owner.close()
+        try:
+            yield broker
+        finally:
+            database.functions.close()
+
+
+def use(broker: Database) -> None:
     """Let the package work on this database from now on, as a function whose environment names it."""
     os.environ |= {
-        "DATABASE_URL": made.url,
-        "OWNER_DATABASE_URL": made.owner_url,
+        "DATABASE_URL": broker.url,
+        "OWNER_DATABASE_URL": broker.owner_url,
         "BROKER_ADMIN_TOKEN": ADMIN_TOKEN,
         "ALLOW_PRIVATE_WEBHOOKS": "true",
         "POWERTOOLS_SERVICE_NAME": "broker",

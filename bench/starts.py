@@ -1,5 +1,6 @@
 """How long it takes to be there: a function's new process, and the whole broker on a laptop."""
 
+import contextlib
 import json
 import os
 import statistics
@@ -7,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
 
@@ -63,20 +64,28 @@ def _data_folder() -> "tempfile.TemporaryDirectory[str]":
 
 def _start(folder: str) -> float:
     """Seconds until the broker is ready; it is stopped then."""
-    kept = {name: os.environ[name] for name in ("PATH", "HOME", "PG_BIN") if name in os.environ}
     Path(folder).chmod(0o755)  # PostgreSQL may run as another user
     started = time.perf_counter()
+    with running("local", BROKER_PORT="0", BROKER_DATA=folder):
+        return time.perf_counter() - started
+
+
+@contextlib.contextmanager
+def running(module: str, **environment: str) -> Iterator[str]:
+    """Run a module that serves HTTP: its url, once it says that it is ready."""
+    kept = {name: os.environ[name] for name in ("PATH", "HOME", "PG_BIN") if name in os.environ}
     with subprocess.Popen(
-        [sys.executable, "-m", "local"],
+        [sys.executable, "-m", module],
         cwd=ROOT,
-        env={**kept, "PYTHONPATH": str(LAYER), "BROKER_PORT": "0", "BROKER_DATA": folder},
+        env={**kept, "PYTHONPATH": str(LAYER), **environment},
         stdout=subprocess.PIPE,
         text=True,
     ) as process:
         assert process.stdout
-        ready = any(line.startswith("ready on") for line in process.stdout)
-        took = time.perf_counter() - started
-        process.terminate()
-        process.communicate()
-    assert ready, "the broker did not start"
-    return took
+        try:
+            url = next((line.split()[-1] for line in process.stdout if line.startswith("ready on")), None)
+            assert url, f"{module} did not start"
+            yield url
+        finally:
+            process.terminate()
+            process.communicate()

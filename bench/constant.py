@@ -1,0 +1,53 @@
+"""`python -m bench.constant`: a function that answers a constant, behind the gateway and the workers of `make run`."""
+
+import asyncio
+import os
+import signal
+import socket
+import tempfile
+from functools import partial
+from pathlib import Path
+from typing import BinaryIO
+
+import uvloop
+
+from local.gateway import Gateway, Server
+from local.template import Function, Route
+from local.workers import Pool
+
+APP = """\
+ANSWER = {
+    "statusCode": 201,
+    "headers": {"content-type": "application/json"},
+    "body": '{"id":"01998f6e-1c00-7000-8000-000000000000"}',
+}
+
+
+def handler(event, context):
+    return ANSWER
+"""
+
+
+async def main(folder: Path, log: BinaryIO) -> None:
+    """Serve it at a free port until SIGTERM, and say when it is ready."""
+    function = Function("Constant", folder, "app.handler", (), timeout_seconds=28, memory_mb=512, environment={})
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        pool = Pool(log)
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        routes = [Route("POST", "/topics/{topic}/messages", function)]
+        server = Server(Gateway(routes, pool), lambda: print(f"ready on {url}", flush=True))
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, partial(setattr, server, "should_exit", True))  # noqa: FBT003
+        try:
+            await server.serve(sockets=[listener])
+        finally:
+            pool.close()
+
+
+if __name__ == "__main__":
+    with (
+        tempfile.TemporaryDirectory() as made,
+        Path(os.devnull).open("wb", buffering=0) as nowhere,
+        asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
+    ):
+        (Path(made) / "app.py").write_text(APP)
+        runner.run(main(Path(made), nowhere))

@@ -1,0 +1,101 @@
+"""How much memory a function's process keeps."""
+
+import contextlib
+import json
+import os
+import socket
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from typing import BinaryIO
+
+import psutil
+
+from bench import functions, servers
+from bench.measure import Bench, Figures
+from local import process
+from local.template import Function
+from local.worker import ANSWER, REQUEST
+
+EARLY, LATE = 1_000, 10_000
+
+
+def memory(bench: Bench) -> Figures:
+    """Resident memory of a worker process of the publish function after 10,000 requests of 1 KB."""
+    return Figures(statistics.median(_grown(bench)[1] for _ in range(bench.rounds(3))))
+
+
+def growth(bench: Bench) -> Figures:
+    """Resident memory of a worker process of the publish function after 10,000 requests; against after 1,000."""
+    early, late = zip(*(_grown(bench) for _ in range(bench.rounds(3))), strict=True)
+    return Figures(statistics.median(late), statistics.median(early))
+
+
+def _grown(bench: Bench) -> tuple[float, float]:
+    """MB that a new worker has after the early and after the late request."""
+    early, late = bench.rounds(EARLY), bench.rounds(LATE)
+    with servers.migrated(bench.server, "broker_bench"), _worker() as worker:
+        worker.publish(0, early)
+        before = worker.megabytes()
+        worker.publish(early, late)
+        return before, worker.megabytes()
+
+
+class _Worker:
+    def __init__(self, pid: int, channel: socket.socket, stream: BinaryIO) -> None:
+        self._pid = pid
+        self._channel = channel
+        self._stream = stream
+
+    def publish(self, first: int, end: int) -> None:
+        """Have messages published, each one a little different."""
+        for nth in range(first, end):
+            content = json.dumps({"content": {"nth": nth, "text": "x" * 1000}})
+            event = json.dumps(functions.event(functions.PUBLISH, "orders", content)).encode()
+            deadline_ms = int(time.time() * 1000) + 28_000
+            self._channel.sendall(
+                REQUEST.pack(len(event), functions.Context.aws_request_id.encode(), deadline_ms) + event
+            )
+            length, good = ANSWER.unpack(self._stream.read(ANSWER.size))
+            answer = json.loads(self._stream.read(length))
+            assert good, answer
+            assert answer["statusCode"] == 201, answer
+
+    def megabytes(self) -> float:
+        resident: int = psutil.Process(self._pid).memory_info().rss
+        return resident / 1e6
+
+
+@contextlib.contextmanager
+def _worker() -> Iterator[_Worker]:
+    """Start the process that `make run` starts for the publish function, with the environment's settings."""
+    ours, theirs = socket.socketpair()
+    named = ("DATABASE_URL", "POWERTOOLS_SERVICE_NAME", "POWERTOOLS_METRICS_NAMESPACE")
+    function = Function(
+        "Publish",
+        functions.ROOT / "functions" / "publish",
+        "app.handler",
+        (functions.ROOT / "layers" / "broker",),
+        timeout_seconds=28,
+        memory_mb=512,
+        environment={name: os.environ[name] for name in named},
+    )
+    command = [sys.executable, "-m", "local.worker", str(os.getpid()), *map(str, function.layers)]
+    with (
+        ours,
+        ours.makefile("rb") as stream,
+        theirs,
+        subprocess.Popen(
+            command,
+            cwd=functions.ROOT,
+            env=process.environment(function),
+            stdin=theirs.fileno(),
+            stdout=subprocess.DEVNULL,
+        ) as started,
+    ):
+        try:
+            yield _Worker(started.pid, ours, stream)
+        finally:
+            started.kill()
