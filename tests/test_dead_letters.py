@@ -5,8 +5,8 @@ from datetime import timedelta
 import msgspec
 import pytest
 
-from broker import dead_letters, deadlines, queues, topics
-from broker.errors import NotFound
+from broker import bodies, dead_letters, deadlines, queues, topics
+from broker.errors import InvalidInput, NotFound
 
 pytestmark = pytest.mark.verbs
 
@@ -137,6 +137,13 @@ def test_ids_that_are_no_dead_letters_of_the_topic_do_not_count(orders, invoices
 def test_ids_and_a_filter_do_not_go_together():
     with pytest.raises(msgspec.ValidationError, match="ids stand alone"):
         msgspec.convert({"ids": ["01a20ce4-07b0-7303-aece-1db29531985d"], "key": "k"}, dead_letters.Redrive)
+
+
+def test_that_ids_stand_alone_is_what_is_said_whatever_else_is_written_oddly():
+    body = b'{"ids": ["01a20ce4-07b0-7303-aece-1db29531985d"], "key": "k", "delay_seconds": 60.0}'
+    with pytest.raises(InvalidInput) as refused:
+        bodies.decode(body, dead_letters.Redrive)
+    assert [fault.detail for fault in refused.value.faults] == ["ids stand alone, without a filter"]
 
 
 def test_a_dry_run_counts_and_changes_nothing(orders, bury):

@@ -1,6 +1,5 @@
 """Read what a caller sent: raw JSON into a type, or every fault in it with a pointer."""
 
-import contextlib
 import json
 import re
 from collections.abc import Iterator, Mapping
@@ -45,18 +44,19 @@ def decode_again(body: bytes, kind: type[T]) -> T:
     """Decode, as another type, what `decode` has let by: its octets are not looked at a second time."""
     try:
         return msgspec.json.decode(body, type=kind)
-    except msgspec.ValidationError as error:
-        first = error
+    except msgspec.ValidationError:
+        pass
     except (msgspec.DecodeError, RecursionError) as error:
         raise _no_json(error) from None
     try:
         value = json.loads(body, parse_int=_whole, parse_float=_number)
     except ValueError as error:  # behind the first fault
         raise _no_json(error) from None
-    with contextlib.suppress(msgspec.ValidationError):
+    try:
         return msgspec.convert(value, kind)  # for JSON Schema 30.0 is an integer, for msgspec only now
-    faults = list(islice(_faults(value, kind, ""), MAX_FAULTS))
-    raise InvalidInput("the body is not valid", faults=faults or [_fault(first, "")])
+    except msgspec.ValidationError as error:
+        faults = list(islice(_faults(value, kind, ""), MAX_FAULTS)) or [_fault(error, "")]
+    raise InvalidInput("the body is not valid", faults=faults)
 
 
 def parameters(values: Mapping[str, str], kind: type[T]) -> T:
