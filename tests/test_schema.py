@@ -14,6 +14,7 @@ HELPERS = {
     "find_topic",
     "first_uuid",
     "live_secrets",
+    "lock_dead_letters",
     "message_bytes",
     "receipts",
     "rfc3339",

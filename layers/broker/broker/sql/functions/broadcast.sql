@@ -34,9 +34,9 @@ BEGIN
            FOR UPDATE SKIP LOCKED
     ), buried AS (
         UPDATE queue q SET died_at = statement_timestamp(), reason = 'out of receives'
-          FROM ready r WHERE r.spent AND q.message_id = r.message_id
+          FROM ready r WHERE r.spent AND q.message_id = ANY (ARRAY[r.message_id])
     ), removed AS (
-        DELETE FROM queue q USING ready r WHERE NOT r.spent AND q.message_id = r.message_id
+        DELETE FROM queue q USING ready r WHERE NOT r.spent AND q.message_id = ANY (ARRAY[r.message_id])
     ), numbered AS MATERIALIZED (
         SELECT last_seq + row_number() OVER (ORDER BY r.ready_at, r.message_id) AS seq, r.message_id, r.bytes
           FROM ready r WHERE NOT r.spent

@@ -8,7 +8,8 @@ CREATE OR REPLACE FUNCTION broker.consume(
 RETURNS TABLE (id uuid, receipt text, content json, sender text, key text, attributes json, created_at timestamptz,
                receives integer, lease_expires_at timestamptz, was_ready_at timestamptz)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = broker, pg_temp SET jit = off SET lock_timeout = '5s'
--- index scans in nested loops and nothing else: one plan holds from no rows to millions, and is made once a session
+-- Index scans in nested loops and nothing else, so that one plan, made once a session, holds from no rows to millions; and
+-- = ANY (ARRAY[id]) for = id, because where statistics say that the queue is empty, = was planned as a walk of all its ids
 SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
 AS $$
 DECLARE
@@ -39,7 +40,7 @@ BEGIN
             ), buried AS (
                 -- leased_at stays: whoever held the last lease may still settle it
                 UPDATE queue q SET died_at = statement_timestamp(), reason = 'out of receives'
-                  FROM ready r WHERE r.spent AND q.message_id = r.message_id
+                  FROM ready r WHERE r.spent AND q.message_id = ANY (ARRAY[r.message_id])
             ), fitting AS MATERIALIZED (
                 SELECT r.*, sum(r.bytes) OVER w AS total, row_number() OVER w AS nth
                   FROM ready r WHERE NOT r.spent
@@ -49,11 +50,11 @@ BEGIN
             ), leased AS (
                 UPDATE queue q
                    SET ready_at = statement_timestamp() + v_lease, leased_at = statement_timestamp(), receives = q.receives + 1
-                  FROM taken t WHERE NOT p_auto_ack AND q.message_id = t.message_id
+                  FROM taken t WHERE NOT p_auto_ack AND q.message_id = ANY (ARRAY[t.message_id])
                 RETURNING q.message_id, t.ready_at AS was_ready_at, t.bytes, q.receives, q.ready_at
             ), removed AS (
                 DELETE FROM queue q
-                 USING taken t WHERE p_auto_ack AND q.message_id = t.message_id
+                 USING taken t WHERE p_auto_ack AND q.message_id = ANY (ARRAY[t.message_id])
                 RETURNING q.message_id, t.ready_at, t.bytes, q.receives + 1, NULL::timestamptz
             ), given AS MATERIALIZED (
                 SELECT * FROM leased UNION ALL SELECT * FROM removed
@@ -61,7 +62,7 @@ BEGIN
             SELECT c.met, c.spent, g.bytes, g.was_ready_at, g.receives, g.ready_at,
                    m.id, m.content, m.sender, m.key, m.attributes, m.created_at
               FROM (SELECT count(*) AS met, count(*) FILTER (WHERE r.spent) AS spent FROM ready r) c
-              LEFT JOIN (given g JOIN messages m ON m.id = g.message_id) ON true
+              LEFT JOIN (given g JOIN messages m ON m.id = ANY (ARRAY[g.message_id])) ON true
              ORDER BY g.was_ready_at, g.message_id
         LOOP
             CONTINUE WHEN id IS NULL;

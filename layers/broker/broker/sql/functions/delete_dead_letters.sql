@@ -14,14 +14,10 @@ BEGIN
     matched := cardinality(v_ids);
     changed := 0;
     IF NOT p_dry_run THEN
-        PERFORM FROM unnest(v_ids) u (id) JOIN queue q ON q.message_id = u.id ORDER BY q.message_id FOR UPDATE OF q;
-        WITH deleted AS MATERIALIZED (
-            DELETE FROM queue q USING unnest(v_ids) u (id)
-             WHERE q.message_id = u.id AND q.died_at IS NOT NULL RETURNING q.message_id
-        ), forgotten AS (
-            DELETE FROM messages m USING deleted d WHERE m.id = d.message_id
-        )
-        SELECT count(*) INTO changed FROM deleted;
+        v_ids := lock_dead_letters(v_ids);
+        DELETE FROM messages m USING unnest(v_ids) u (id) WHERE m.id = ANY (ARRAY[u.id]);
+        DELETE FROM queue q WHERE q.message_id = ANY (v_ids);
+        GET DIAGNOSTICS changed = ROW_COUNT;
     END IF;
     RETURN NEXT;
 END

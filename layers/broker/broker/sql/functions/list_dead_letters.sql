@@ -16,7 +16,7 @@ BEGIN
     RETURN QUERY
     WITH sized AS MATERIALIZED (
         SELECT q.*, sum(q.bytes) OVER w AS total, row_number() OVER w AS nth
-          FROM unnest(v_ids) u (id) JOIN queue q ON q.message_id = u.id
+          FROM unnest(v_ids) u (id) JOIN queue q ON q.message_id = ANY (ARRAY[u.id])
         WINDOW w AS (ORDER BY q.died_at, q.message_id)
     ), fitting AS MATERIALIZED (
         SELECT z.* FROM sized z WHERE z.total <= p_max_bytes OR z.nth = 1
@@ -26,7 +26,7 @@ BEGIN
           FROM fitting f
     )
     (SELECT m.id, m.content, m.sender, m.key, m.attributes, m.created_at, f.died_at, f.reason, f.receives, NULL::text
-       FROM fitting f JOIN messages m ON m.id = f.message_id
+       FROM fitting f JOIN messages m ON m.id = ANY (ARRAY[f.message_id])
       ORDER BY f.died_at, f.message_id)
     UNION ALL
     SELECT NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, l.place FROM last l WHERE l.place IS NOT NULL;

@@ -34,7 +34,7 @@ BEGIN
         UPDATE subscriptions s
            SET due_at = statement_timestamp() + make_interval(secs => p_lease_seconds), fence = s.fence + 1,
                batch_last_seq = b.batch_last_seq
-          FROM bounded b WHERE s.id = b.id
+          FROM bounded b WHERE s.id = ANY (ARRAY[b.id])
         RETURNING s.id, s.topic_id, b.topic, s.fence, s.url, s.headers, s.epoch, s.cursor + 1 AS first_seq,
                   s.batch_last_seq AS last_seq, s.failures + 1 AS attempt,
                   live_secrets(s.secrets, s.old_secrets_until) AS secrets

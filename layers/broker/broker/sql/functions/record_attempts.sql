@@ -6,7 +6,9 @@
 -- Returns how many were of a current lease.
 CREATE OR REPLACE FUNCTION broker.record_attempts(p_outcomes json)
 RETURNS integer
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = broker, pg_temp SET jit = off SET lock_timeout = '5s' AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = broker, pg_temp SET jit = off SET lock_timeout = '5s'
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
+AS $$
 DECLARE
     v_current integer;
 BEGIN
@@ -21,7 +23,7 @@ BEGIN
     ), noted AS (
         INSERT INTO attempts (subscription_id, webhook_id, first_seq, last_seq, attempt, started_at, duration_ms, status, reason)
         SELECT o.subscription_id, o.webhook_id, o.first_seq, o.last_seq, o.attempt, o.started_at, o.duration_ms, o.status, o.reason
-          FROM outcome o JOIN subscriptions s ON s.id = o.subscription_id
+          FROM outcome o WHERE EXISTS (SELECT FROM subscriptions s WHERE s.id = o.subscription_id OFFSET 0)  -- one by one
     )
     UPDATE subscriptions s
        SET fence = s.fence + 1,  -- told again, it does not count again
@@ -32,7 +34,7 @@ BEGIN
            disabled_at = CASE WHEN o.verdict = 'disable' THEN statement_timestamp() ELSE s.disabled_at END,
            disabled_reason = CASE WHEN o.verdict = 'disable' THEN coalesce(o.reason, 'status ' || o.status)
                                   ELSE s.disabled_reason END
-      FROM outcome o WHERE s.id = o.subscription_id AND s.fence = o.fence;
+      FROM outcome o WHERE s.id = ANY (ARRAY[o.subscription_id]) AND s.fence = o.fence;
     GET DIAGNOSTICS v_current = ROW_COUNT;
     RETURN v_current;
 END

@@ -15,14 +15,11 @@ BEGIN
     matched := cardinality(v_ids);
     changed := 0;
     IF NOT p_dry_run THEN
-        -- in the order in which settle locks
-        PERFORM FROM unnest(v_ids) u (id) JOIN queue q ON q.message_id = u.id ORDER BY q.message_id FOR UPDATE OF q;
-        -- by unnest(): = ANY (v_ids) was planned as a filter of the dead, each held against each
+        v_ids := lock_dead_letters(v_ids);
         UPDATE queue q
            SET died_at = NULL, reason = NULL, leased_at = NULL, max_receives = q.receives + v_topic.max_receives,
                ready_at = statement_timestamp() + make_interval(secs => p_delay_seconds)
-          FROM unnest(v_ids) u (id)
-         WHERE q.message_id = u.id AND q.died_at IS NOT NULL;
+         WHERE q.message_id = ANY (v_ids);
         GET DIAGNOSTICS changed = ROW_COUNT;
     END IF;
     RETURN NEXT;

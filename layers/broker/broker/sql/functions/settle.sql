@@ -26,9 +26,9 @@ BEGIN
                     WHEN q.receives < r.fence OR q.leased_at IS NULL THEN 'gone'
                     ELSE r.verb END AS fate,
                row_number() OVER (PARTITION BY r.receipt ORDER BY r.pointer) > 1 AS again
-          FROM receipts(p_receipts) r LEFT JOIN queue q ON q.message_id = r.message_id
+          FROM receipts(p_receipts) r LEFT JOIN queue q ON q.message_id = ANY (ARRAY[r.message_id])
     ), removed AS (
-        DELETE FROM queue q USING settled s WHERE s.fate = 'ack' AND q.message_id = s.message_id
+        DELETE FROM queue q USING settled s WHERE s.fate = 'ack' AND q.message_id = ANY (ARRAY[s.message_id])
     ), kept AS (
         UPDATE queue q
            SET ready_at = statement_timestamp() + make_interval(
@@ -39,7 +39,7 @@ BEGIN
                reason = CASE WHEN s.fate = 'reject' THEN coalesce(s.reason, 'rejected')
                              WHEN s.fate = 'release' AND q.receives >= q.max_receives THEN 'out of receives' END
           FROM settled s
-         WHERE s.fate IN ('release', 'extend', 'reject') AND q.message_id = s.message_id
+         WHERE s.fate IN ('release', 'extend', 'reject') AND q.message_id = ANY (ARRAY[s.message_id])
     )
     SELECT count(*) FILTER (WHERE s.fate = 'ack'), count(*) FILTER (WHERE s.fate = 'release'),
            count(*) FILTER (WHERE s.fate = 'extend'), count(*) FILTER (WHERE s.fate = 'reject'),
