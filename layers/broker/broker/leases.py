@@ -15,8 +15,8 @@ MAX_RECEIPTS = 1000
 SPARE_SECONDS = 3  # a long poll ends this long before the request's time is over
 FIRST_PAUSE, LAST_PAUSE = 0.05, 0.5  # seconds between the looks of a long poll
 
-FLOOR_SECONDS = 5  # for how long a floor is used
-FLOOR_MARGIN = timedelta(seconds=60)  # for messages of transactions that commit late
+FLOOR_SECONDS = 5  # after this long, or when a claim comes short, what committed later than the margin allows is met
+FLOOR_MARGIN = timedelta(seconds=1)
 MAX_FLOORS = 1000
 _floors: dict[str, tuple[float, datetime]] = {}
 
@@ -163,8 +163,8 @@ def _claim(topic: str, wish: Consume) -> list[LeasedMessage]:
         {"topic": topic, "max": wish.max, "lease": wish.lease_seconds, "auto_ack": wish.auto_ack, "floor": floor},
         leased,
     )
-    if oldest and floor is None:
+    if oldest:
         if len(_floors) >= MAX_FLOORS:
             _floors.clear()
-        _floors[topic] = (now + FLOOR_SECONDS, oldest[0] - FLOOR_MARGIN)
+        _floors[topic] = (until if floor else now + FLOOR_SECONDS, min(oldest) - FLOOR_MARGIN)
     return claimed

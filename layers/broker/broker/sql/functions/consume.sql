@@ -1,7 +1,7 @@
 -- Lease up to p_max ready messages of a topic, oldest first, and at most p_max_bytes of them (one always). A lease ends
 -- by itself: nothing has to give it back. With p_auto_ack they are removed instead. Never waits for another session.
--- p_floor spares the claim the dead index entries below it: the oldest was_ready_at that a claim without one saw, less
--- a minute. A claim that comes back short looks once more without it. Raises BR404.
+-- p_floor spares the claim the dead index entries below it: the oldest was_ready_at that the caller's last claim saw, less
+-- a margin for what commits late. A claim that comes back short looks once more without it. Raises BR404.
 CREATE OR REPLACE FUNCTION broker.consume(
     p_topic text, p_max integer DEFAULT 10, p_lease_seconds integer DEFAULT NULL, p_auto_ack boolean DEFAULT false,
     p_floor timestamptz DEFAULT NULL, p_max_bytes integer DEFAULT 5500000)
