@@ -4,8 +4,10 @@ import contextlib
 import os
 import subprocess
 from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
+from multiprocessing import get_context
 from pathlib import Path
 
 from psycopg.conninfo import conninfo_to_dict
@@ -24,18 +26,22 @@ MESSAGES = '{"messages": [' + ", ".join([f'{{"content": {KILOBYTE}}}'] * BATCH) 
 
 @dataclass(frozen=True, slots=True)
 class Rival:
-    """Another queue: what runs its program, where the package is, and how many batches make a round of it."""
+    """Another queue: what runs its program, where the package is, and how many batches make a round of it.
+
+    `consumers` of ours take part: one of its workers may be many connections.
+    """
 
     name: str
     interpreter: Path
     program: str
     package: str
     batches: int = BATCHES
+    consumers: int = 1
 
 
 PROCRASTINATE = Rival("procrastinate", PYTHON, "procrastinate_jobs.py", ".venv/lib/*/site-packages/procrastinate", 4)
 PG_BOSS = Rival("pg-boss", NODE, "pg-boss.mjs", "node_modules/pg-boss")
-GRAPHILE_WORKER = Rival("graphile-worker", NODE, "graphile-worker.mjs", "node_modules/graphile-worker")
+GRAPHILE_WORKER = Rival("graphile-worker", NODE, "graphile-worker.mjs", "node_modules/graphile-worker", consumers=2)
 
 
 def enqueue(rival: Rival) -> Callable[[Bench], Figures]:
@@ -64,9 +70,10 @@ def dequeue(rival: Rival) -> Callable[[Bench], Figures]:
         with _both(bench, rival) as (ours, theirs):
             return alternate(lambda: drained(ours, BATCHES), lambda: drained(theirs, rival.batches), bench.rounds(15))
 
-    measure.__doc__ = (
-        f"The consume handler leases and acknowledges 100 messages of 1 KB at a time; against {rival.name}."
-    )
+    who = "The consume handler leases and acknowledges"
+    if rival.consumers > 1:
+        who = f"{rival.consumers} consume handlers at once lease and acknowledge"
+    measure.__doc__ = f"{who} 100 messages of 1 KB at a time; against {rival.name}."
     return measure
 
 
@@ -83,14 +90,36 @@ def _both(bench: Bench, rival: Rival) -> Iterator[tuple[Side, Side]]:
         functions.metrics_dropped(),
         servers.made(bench.server, "broker_bench_rival") as url,
         _program(rival, url) as theirs,
+        contextlib.ExitStack() as stack,
     ):
-        publish, consumer = functions.publisher("orders", MESSAGES), functions.Consumer("orders", BATCH)
-        commands: dict[str, Callable[[], object]] = {"enqueue": publish, "dequeue": consumer.cycle}
+        processes = (ProcessPoolExecutor(1, get_context("spawn")) for _ in range(rival.consumers))
+        consumers = [stack.enter_context(process) for process in processes]
+        publish = functions.publisher("orders", MESSAGES)
 
         def ours(command: str, batches: int) -> float:
-            return seconds(lambda: [commands[command]() for _ in range(batches)])
+            if command == "enqueue":
+                return seconds(lambda: [publish() for _ in range(batches)])
+            return seconds(lambda: _at_once(consumers, batches))
 
         yield ours, theirs
+
+
+def _at_once(consumers: list[ProcessPoolExecutor], batches: int) -> None:
+    drained = [consumer.submit(_drain, batches // len(consumers)) for consumer in consumers]
+    for each in drained:
+        each.result()
+
+
+def _drain(batches: int) -> None:
+    with functions.metrics_dropped():
+        for _ in range(batches):
+            _consumer().cycle()
+
+
+@cache
+def _consumer() -> functions.Consumer:
+    """Make the consumer of this process."""
+    return functions.Consumer("orders", BATCH)
 
 
 @contextlib.contextmanager
