@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 from hypothesis import strategies as st
 
-from broker import deliveries, leases, subscriptions, topics
+from broker import deliveries, jobs, leases, subscriptions, topics
 from broker.broadcasts import Broadcast
 from broker.errors import InvalidInput
 from tests.model import Model
@@ -195,7 +195,7 @@ class LogSteps(QueueSteps):
         counts = self.model.record(job.subscription_id, plan, verdict, wait)
         if counts and verdict == "delivered":
             self.received[job.subscription_id] += [message["content"] for message in sent(job)]
-        outcome = deliveries.Outcome(
+        outcome = jobs.Outcome(
             job.subscription_id, job.fence, job.webhook_id, job.first_seq, job.last_seq, job.attempt,
             datetime.now(UTC), 1, 200 if verdict == "delivered" else 503, None, verdict, wait,
         )  # fmt: skip

@@ -27,7 +27,7 @@ FLOORS = (
         "tokens",
         "topics",
     },
-    {"bodies", "database", "pages", "telemetry", "webhooks"},
+    {"bodies", "database", "jobs", "pages", "telemetry", "webhooks"},
     {"transfers"},
     {"addresses", "deadlines", "errors", "retries", "settings", "signatures"},
 )

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from broker import deliveries, subscriptions, topics, transfers
+from broker import deliveries, jobs, subscriptions, topics, transfers
 
 pytestmark = pytest.mark.verbs
 
@@ -22,7 +22,7 @@ def subscribed(orders):
 
 
 def outcome(job, status=200):
-    return deliveries.outcome(job, transfers.Answer(status, None, {}, b"", datetime.now(UTC), timedelta(seconds=1)))
+    return jobs.outcome(job, transfers.Answer(status, None, {}, b"", datetime.now(UTC), timedelta(seconds=1)))
 
 
 def test_a_planned_batch_is_planned_by_nobody_else(subscribed):

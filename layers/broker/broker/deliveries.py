@@ -2,52 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from http import HTTPStatus
-from typing import Literal
-from uuid import UUID
+from datetime import datetime, timedelta
 
 import msgspec
 
-from broker import database, deadlines, retries, settings, signatures, transfers, webhooks
+from broker import database, deadlines, jobs, settings, webhooks
+from broker.jobs import Job, Outcome
 
 SEND_SECONDS = 17  # a webhook has 15; what is started must also be recorded
 LEASE_SECONDS = 60  # a batch that nobody recorded by then is planned again
 CONCURRENCY = 100
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """A batch to send to one subscription, on lease under `fence`."""
-
-    subscription_id: UUID
-    fence: int
-    url: str
-    headers: msgspec.Raw
-    secrets: list[str]
-    webhook_id: str
-    first_seq: int
-    last_seq: int
-    attempt: int
-    body: str
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What came of a job: `delivered`, `retry` after `retry_seconds`, or `disable` its subscription."""
-
-    subscription_id: UUID
-    fence: int
-    webhook_id: str
-    first_seq: int
-    last_seq: int
-    attempt: int
-    started_at: datetime
-    duration_ms: int
-    status: int | None
-    reason: str | None
-    verdict: Literal["delivered", "retry", "disable"]
-    retry_seconds: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,13 +35,13 @@ def run(topic: str | None = None) -> int:
         while True:
             if deadlines.left() > SEND_SECONDS:
                 for job in plan(topic, CONCURRENCY - len(sender)):
-                    sender.post(_request(job), job)
+                    sender.post(jobs.request(job), job)
             if not len(sender):
                 return sent
             answers = sender.answers(timedelta(seconds=max(0.0, min(SEND_SECONDS, deadlines.left()))))
             if not answers:
                 return sent
-            record([outcome(job, answer) for job, answer in answers])
+            record([jobs.outcome(job, answer) for job, answer in answers])
             sent += len(answers)
 
 
@@ -90,29 +54,6 @@ def plan(topic: str | None, limit: int) -> list[Job]:
         " FROM broker.plan_batches(%(topic)s::text, %(limit)s, %(lease)s)",
         {"topic": topic, "limit": limit, "lease": LEASE_SECONDS},
         Job,
-    )
-
-
-def outcome(job: Job, answer: transfers.Answer) -> Outcome:
-    """Judge an answer: 2xx is delivered, 410 disables, all else waits for its next try or, after the last, disables."""
-    wait = retries.delay(job.attempt)
-    delivered = answer.status is not None and HTTPStatus.OK <= answer.status < HTTPStatus.MULTIPLE_CHOICES
-    verdict: Literal["delivered", "retry", "disable"] = "delivered" if delivered else "retry"
-    if not delivered and (wait is None or answer.status == HTTPStatus.GONE):
-        verdict = "disable"
-    return Outcome(
-        subscription_id=job.subscription_id,
-        fence=job.fence,
-        webhook_id=job.webhook_id,
-        first_seq=job.first_seq,
-        last_seq=job.last_seq,
-        attempt=job.attempt,
-        started_at=answer.started_at,
-        duration_ms=round(answer.duration.total_seconds() * 1000),
-        status=answer.status,
-        reason=answer.reason,
-        verdict=verdict,
-        retry_seconds=wait.total_seconds() if wait and verdict == "retry" else None,
     )
 
 
@@ -129,10 +70,3 @@ def next_due() -> datetime | None:
     """When the next batch is due: not later than now when one is due already, None when nothing is owed."""
     [due] = database.call("SELECT broker.next_due() AS due_at", {}, _Due)
     return due.due_at
-
-
-def _request(job: Job) -> transfers.Request:
-    body = job.body.encode()
-    own = msgspec.json.decode(job.headers, type=dict[str, str])
-    signed = signatures.sign(job.secrets, job.webhook_id, datetime.now(UTC), body)
-    return transfers.Request(job.url, {**own, "content-type": "application/json", **signed}, body)
