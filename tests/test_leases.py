@@ -123,6 +123,19 @@ def test_auto_ack_buries_what_is_out_of_receives(orders):
     assert [row["reason"] for row in orders.rows().values()] == ["out of receives"]
 
 
+def test_what_is_ready_behind_thousands_that_are_out_of_receives_is_found_at_once(orders, owner):
+    orders.fill(2_500)
+    owner.execute("UPDATE queue SET receives = max_receives")
+    owner.execute(
+        "UPDATE queue SET receives = 0 WHERE message_id IN"
+        " (SELECT id FROM messages WHERE content::text IN ('1500', '2500'))"
+    )
+    orders.publish("last")
+    assert orders.contents(orders.consume()) == [1500, 2500, "last"]
+    assert orders.consume() == []
+    assert [row["reason"] for row in orders.rows().values()].count("out of receives") == 2_498
+
+
 def test_without_an_end_of_receives_nothing_is_buried(orders):
     topics.put("orders", topics.Put(max_receives=None))
     orders.publish("a")

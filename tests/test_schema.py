@@ -3,6 +3,7 @@
 import pytest
 
 HELPERS = {
+    "bury",
     "checked_attributes",
     "count_queue",
     "ensure_topic",

@@ -73,7 +73,11 @@ BEGIN
         END LOOP;
         v_given := v_given + v_taken;
         EXIT WHEN v_taken + v_spent < v_met;  -- the room is used up
-        IF v_met < v_left THEN
+        IF v_spent > 0 AND v_spent = v_met THEN
+            -- the head of the queue may be full of them, and a pass that begins before them walks over them again
+            v_floor := coalesce(bury(v_topic.id, v_floor), '-infinity');
+            EXIT WHEN clock_timestamp() > statement_timestamp() + interval '5 s';  -- the next call goes on
+        ELSIF v_met < v_left THEN
             EXIT WHEN v_floor = '-infinity';
             v_floor := '-infinity';
         END IF;
