@@ -42,6 +42,8 @@ ANSWERS = {
     "WaitingMessage": queues.WaitingMessage,
     "TracedMessage": queues.TracedMessage,
     "Subscription": subscriptions.Subscription,
+    "Lost": subscriptions.Lost,
+    "Delivery": queues.Delivery,
     "Attempt": subscriptions.Attempt,
     "Broadcast": broadcasts.Broadcast,
     "ListedTopic": topics.ListedTopic,

@@ -128,6 +128,7 @@ def test_the_daily_event_lets_maintain_work() -> None:
         "made",
         "removed",
         "kept",
+        "lost",
         "cleared",
         "sent",
     }

@@ -4,7 +4,7 @@ import uuid
 
 import pytest
 
-from broker import leases, queues, topics
+from broker import deliveries, leases, queues, topics
 from broker.errors import Conflict, NotFound
 
 pytestmark = pytest.mark.verbs
@@ -194,3 +194,65 @@ def test_browsing_an_unknown_topic_is_refused(orders):
         queues.browse("orders", queues.Browse())
     topics.put("orders", topics.Put())
     assert queues.browse("orders", queues.Browse()) == ([], None)
+
+
+def states(topic, message_id):
+    """What became of a message at each subscription, by its name."""
+    return {each.name: each.state for each in queues.read(topic.name, message_id).deliveries}
+
+
+def test_a_message_that_is_not_broadcast_has_no_deliveries(orders):
+    [message_id] = orders.publish("a")
+    assert queues.read("orders", message_id).deliveries is None
+
+
+def test_a_broadcast_message_says_what_became_of_it_at_each_subscription(orders, endpoint):
+    for name, wish in {"ok": {}, "refuses": {}, "aborts": {}, "away": {}, "gone": {}, "paused": {}}.items():
+        subscribed = orders.subscribe(f"{endpoint.url}/{name}", name=name, **wish)
+        if name == "paused":
+            orders.change(subscribed, paused=True)
+    endpoint.answer(400, path="/refuses")
+    endpoint.answer(400, {"webhook-delivery": "abort-message"}, path="/aborts")
+    endpoint.answer(503, path="/away")
+    endpoint.answer(410, path="/gone")
+    first, second = orders.publish("a", "b")
+    orders.broadcast()
+    deliveries.run()
+    orders.subscribe(f"{endpoint.url}/late", name="late")
+
+    expected = {
+        "ok": "delivered",
+        "refuses": "refused",
+        "aborts": "dead",
+        "away": "due",
+        "gone": "disabled",
+        "paused": "paused",
+    }
+    assert states(orders, first) == states(orders, second) == expected
+    told = {each.name: each for each in queues.read("orders", second).deliveries}
+    assert list(told)[-1] == "ok"
+    assert {name: each.attempt for name, each in told.items()} == dict.fromkeys(expected, 1) | {"paused": None}
+    assert {name: each.behind for name, each in told.items() if each.behind is not None} == {
+        "away": 1,
+        "gone": 1,
+        "paused": 1,
+    }
+    assert {name for name, each in told.items() if each.due_at} == {"away", "refuses"}
+    assert {name: each.reason for name, each in told.items() if each.reason} == {
+        "refuses": "status 400",
+        "aborts": "the endpoint asked to abort",
+        "away": "status 503",
+        "gone": "status 410",
+    }
+
+
+def test_a_message_says_at_which_attempt_it_was_delivered(orders, endpoint):
+    orders.subscribe(endpoint.url)
+    [message_id] = orders.publish("a")
+    orders.broadcast()
+    endpoint.answer(503, times=2)
+    for _ in range(3):
+        orders.end_waits()
+        deliveries.run()
+    [fate] = queues.read("orders", message_id).deliveries
+    assert (fate.state, fate.attempt, fate.due_at, fate.reason) == ("delivered", 3, None, None)

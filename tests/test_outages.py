@@ -35,8 +35,8 @@ def contents(request):
     [
         endpoints.answers(500),
         endpoints.answers(503),
-        endpoints.answers(429),
-        endpoints.answers(404),
+        endpoints.answers(408),
+        endpoints.answers(425),
         endpoints.answers(301, {"location": "/"}),
         endpoints.closes(),
         endpoints.resets(),

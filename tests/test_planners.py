@@ -181,3 +181,60 @@ def test_who_is_not_sent_to_is_not_due(orders, subscribed, reason):
     orders.end_waits()
     assert deliveries.next_due() is None
     assert deliveries.plan(None, 10) == []
+
+
+def plan(limit, in_flight, session):
+    return (
+        session()
+        .execute("SELECT subscription_id FROM broker.plan_batches(NULL, %s, 60, %s)", [limit, in_flight])
+        .fetchall()
+    )
+
+
+def test_no_more_are_in_flight_than_allowed(orders, session):
+    for n in range(6):
+        orders.subscribe(f"http://127.0.0.1:8000/{n}")
+    orders.publish("a")
+    orders.broadcast()
+    assert [len(plan(3, 4, session)) for _ in range(3)] == [3, 1, 0]
+    assert len(plan(10, 6, session)) == 2
+
+
+def test_those_that_have_failed_take_half_of_what_may_be_in_flight(orders, owner, session):
+    for n in range(6):
+        orders.subscribe(f"http://127.0.0.1:8000/{n}")
+    orders.publish("a")
+    orders.broadcast()
+    owner.execute("UPDATE subscriptions SET failures = 1, due_at = now() - interval '1 min' WHERE right(url, 1) < '4'")
+    assert [len(plan(1, 4, session)) for _ in range(5)] == [1, 1, 1, 1, 0]
+    assert owner.execute("SELECT failures FROM subscriptions WHERE lease_ends_at > now()").fetchall().count((1,)) == 2
+
+
+def test_what_came_of_a_request_makes_room_for_another(orders, session):
+    for n in range(2):
+        orders.subscribe(f"http://127.0.0.1:8000/{n}")
+    orders.publish("a")
+    orders.broadcast()
+    [job] = deliveries.plan(None, 1)
+    assert plan(1, 1, session) == []
+    deliveries.record([outcome(job)])
+    assert len(plan(1, 1, session)) == 1
+
+
+def test_a_million_behind_do_not_hold_up_who_is_little_behind(orders, owner):
+    far, near = (orders.subscribe(f"http://127.0.0.1:8000/{n}", batch_size=1) for n in ("far", "near"))
+    orders.publish(*range(20))
+    orders.broadcast()
+    owner.execute("UPDATE subscriptions SET cursor = 19 WHERE id = %s", [near.id])
+    [first] = deliveries.plan(None, 1)
+    deliveries.record([outcome(first)])
+    assert {job.subscription_id for job in deliveries.plan(None, 2)} | {first.subscription_id} == {far.id, near.id}
+
+
+def test_a_subscription_resumed_in_mid_request_is_not_sent_it_twice(orders, subscribed):
+    [job] = deliveries.plan(None, 1)
+    orders.change(subscribed, paused=True)
+    orders.change(subscribed, paused=False)
+    assert deliveries.plan(None, 1) == []
+    deliveries.record([outcome(job)])
+    assert orders.subscription(subscribed).cursor == 1

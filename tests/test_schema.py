@@ -3,6 +3,11 @@
 import pytest
 
 HELPERS = {
+    "delivery_fates",
+    "integers",
+    "outcomes",
+    "step_aside",
+    "subscription_settings",
     "bury",
     "checked_attributes",
     "count_queue",

@@ -54,6 +54,8 @@ class Topic:
 
     def end_waits(self) -> None:
         """Let all that subscriptions wait for be over now: the time to the next try, the lease of a planner."""
+        self._owner.execute("UPDATE redeliveries SET due_at = now() WHERE due_at > now()")
+        self._owner.execute("UPDATE subscriptions SET redelivery_due_at = now() WHERE redelivery_due_at > now()")
         self._owner.execute("UPDATE subscriptions SET due_at = now() WHERE due_at > now()")
 
     def contents(self, leased: list[LeasedMessage]) -> list[Any]:

@@ -18,8 +18,12 @@ Reason = Annotated[str, msgspec.Meta(min_length=1, max_length=1000)]
 
 
 class Filter(msgspec.Struct, forbid_unknown_fields=True):
-    """Which dead letters are meant; all, by default. `since` and `until` (not included) are about when they died."""
+    """Which dead letters are meant; all of the queue, by default. `since` and `until` (not included): when they died.
 
+    With `subscription`, those that this subscription refused until its tries were used up.
+    """
+
+    subscription: UUID | None = None
     sender: Label | None = None
     key: Label | None = None
     reason: Reason | None = None
@@ -54,7 +58,7 @@ class Redrive(Filter, forbid_unknown_fields=True):
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """A message that is not given out any more, since when, and why."""
+    """A message that is not given out, or sent to a subscription, any more: since when, why, after how many tries."""
 
     id: UUID
     content: msgspec.Raw

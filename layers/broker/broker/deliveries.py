@@ -50,7 +50,8 @@ def plan(topic: str | None, limit: int) -> list[Job]:
     if limit <= 0:
         return []
     return database.call(
-        "SELECT subscription_id, fence, url, headers, secrets, webhook_id, first_seq, last_seq, attempt, body"
+        "SELECT subscription_id, fence, url, headers, secrets, webhook_id, first_seq, last_seq, attempt,"
+        " retry_schedule, ordered, redelivery, body"
         " FROM broker.plan_batches(%(topic)s::text, %(limit)s, %(lease)s)",
         {"topic": topic, "limit": limit, "lease": LEASE_SECONDS},
         Job,

@@ -1,7 +1,7 @@
 """Jobs: what is sent to a subscription, and what came of it. Nothing here knows the database."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from typing import Literal
 from uuid import UUID
@@ -10,10 +10,14 @@ import msgspec
 
 from broker import retries, signatures, transfers
 
+MAX_ANSWER = 1024  # octets of an answer that are kept
+SLOW = timedelta(seconds=30)  # of a 429 that does not say how long
+OUTAGES = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY}  # of the 4xx: the server's trouble, not the message's
+
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A batch to send to one subscription, on lease under `fence`."""
+    """What to send to a subscription, on lease under `fence`: a batch of its log, or one message as a `redelivery`."""
 
     subscription_id: UUID
     fence: int
@@ -24,12 +28,18 @@ class Job:
     first_seq: int
     last_seq: int
     attempt: int
+    retry_schedule: list[int] | None  # seconds; None: the broker's own
+    ordered: bool
+    redelivery: UUID | None  # the message
     body: str
+
+
+Verdict = Literal["delivered", "refused", "retry", "slow", "dead", "disable"]
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of a job: `delivered`, `retry` after `retry_seconds`, or `disable` its subscription."""
+    """What came of a job. What a verdict means stands at record_attempts, which is told it."""
 
     subscription_id: UUID
     fence: int
@@ -37,12 +47,21 @@ class Outcome:
     first_seq: int
     last_seq: int
     attempt: int
+    redelivery: UUID | None
     started_at: datetime
     duration_ms: int
     status: int | None
     reason: str | None
-    verdict: Literal["delivered", "retry", "disable"]
+    answer: str | None  # its first 1,024 octets
+    verdict: Verdict
     retry_seconds: float | None
+    refused: list[UUID] | None  # messages of a delivered batch
+
+
+class _Partly(msgspec.Struct):
+    """What an endpoint may answer that took a batch, but not all of it."""
+
+    failed: list[UUID]
 
 
 def request(job: Job) -> transfers.Request:
@@ -54,12 +73,21 @@ def request(job: Job) -> transfers.Request:
 
 
 def outcome(job: Job, answer: transfers.Answer) -> Outcome:
-    """Judge an answer: 2xx is delivered, 410 disables, all else waits for its next try or, after the last, disables."""
-    wait = retries.delay(job.attempt)
-    delivered = answer.status is not None and HTTPStatus.OK <= answer.status < HTTPStatus.MULTIPLE_CHOICES
-    verdict: Literal["delivered", "retry", "disable"] = "delivered" if delivered else "retry"
-    if not delivered and (wait is None or answer.status == HTTPStatus.GONE):
-        verdict = "disable"
+    """Judge what an endpoint answered, by the rules of docs/delivery.md."""
+    refused = _failed(job, answer) if _is(answer, range(200, 300)) else None
+    schedule = retries.SCHEDULE if job.retry_schedule is None else [timedelta(seconds=s) for s in job.retry_schedule]
+    wait = retries.delay(job.attempt, schedule)
+    asked = retries.asked(answer.headers.get("retry-after"), datetime.now(UTC))
+    verdict = _verdict(job, answer, refused, last=wait is None)
+    match verdict:
+        case "slow":
+            wait = asked or retries.delay(1, [SLOW])
+        case "retry":
+            wait = max(wait or timedelta(), asked)
+        case "delivered" | "refused" if job.redelivery is None and not _aborts(answer):
+            wait = retries.delay(1, schedule)
+        case _:
+            wait = None
     return Outcome(
         subscription_id=job.subscription_id,
         fence=job.fence,
@@ -67,10 +95,55 @@ def outcome(job: Job, answer: transfers.Answer) -> Outcome:
         first_seq=job.first_seq,
         last_seq=job.last_seq,
         attempt=job.attempt,
+        redelivery=job.redelivery,
         started_at=answer.started_at,
         duration_ms=round(answer.duration.total_seconds() * 1000),
         status=answer.status,
-        reason=answer.reason,
+        reason=_reason(answer, refused if verdict == "retry" else None),
+        answer=answer.body[:MAX_ANSWER].decode(errors="replace").replace("\0", "\ufffd") or None,
         verdict=verdict,
-        retry_seconds=wait.total_seconds() if wait and verdict == "retry" else None,
+        retry_seconds=wait.total_seconds() if wait else None,
+        refused=refused if verdict == "delivered" else None,
     )
+
+
+def _verdict(job: Job, answer: transfers.Answer, refused: list[UUID] | None, *, last: bool) -> Verdict:
+    if answer.status == HTTPStatus.GONE:
+        return "disable"
+    if _is(answer, range(200, 300)) and not (refused and (job.ordered or job.redelivery)):
+        return "delivered"
+    if _aborts(answer):
+        return "dead" if job.redelivery else "refused"
+    if answer.status == HTTPStatus.TOO_MANY_REQUESTS:
+        return "slow"
+    refuses = _is(answer, range(400, 500)) and answer.status not in OUTAGES
+    if refuses and not job.ordered and not job.redelivery:
+        return "refused"
+    given_up: Verdict = "dead" if job.redelivery else "disable"
+    return given_up if last else "retry"
+
+
+def _failed(job: Job, answer: transfers.Answer) -> list[UUID] | None:
+    """The messages that an endpoint took with its answer, but names as failed; None when it names none."""
+    try:
+        named = msgspec.json.decode(answer.body, type=_Partly).failed
+    except msgspec.MsgspecError:
+        return None
+    if job.redelivery:
+        named = [each for each in named if each == job.redelivery]
+    return named or None
+
+
+def _aborts(answer: transfers.Answer) -> bool:
+    """Whether an endpoint asks never to be sent this again."""
+    return answer.headers.get("webhook-delivery", "").strip().lower() == "abort-message"
+
+
+def _is(answer: transfers.Answer, statuses: range) -> bool:
+    return answer.status is not None and answer.status in statuses
+
+
+def _reason(answer: transfers.Answer, refused: list[UUID] | None) -> str | None:
+    if _aborts(answer):
+        return "the endpoint asked to abort"
+    return f"{len(refused)} messages named as failed" if refused else answer.reason

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any, Literal
 from uuid import UUID
 
 import msgspec
@@ -38,8 +39,30 @@ class WaitingMessage:
 
 
 @dataclass(frozen=True, slots=True)
+class Delivery:
+    """What became of a broadcast message at one subscription.
+
+    `state` is delivered, due, refused (it is sent again on its own), dead, lost, paused or disabled. `attempt` is the
+    last one (None: none, or too long ago), `behind` how many messages are sent before it.
+    """
+
+    subscription: UUID
+    name: str
+    state: Literal["delivered", "due", "refused", "dead", "lost", "paused", "disabled"]
+    attempt: int | None
+    attempted_at: datetime | None
+    due_at: datetime | None
+    behind: int | None
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class TracedMessage:
-    """One message and its fate: waiting, leased, dead, broadcast (its place in the log is `seq`) or consumed."""
+    """One message and its fate: waiting, leased, dead, broadcast (its place in the log is `seq`) or consumed.
+
+    `deliveries` are a broadcast one's fates at the subscriptions that were there for it, 100 at most: those first that
+    it was not delivered to.
+    """
 
     id: UUID
     content: msgspec.Raw
@@ -54,6 +77,7 @@ class TracedMessage:
     died_at: datetime | None
     reason: str | None
     seq: int | None
+    deliveries: list[Delivery] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,10 +105,10 @@ def read(topic: str, message_id: UUID) -> TracedMessage:
     """Read one message and what became of it. Raises NotFound for an unknown topic or message."""
     found = database.call(
         "SELECT id, content, sender, key, attributes, created_at, fate, ready_at, leased_at, receives,"
-        " died_at, reason, seq"
+        " died_at, reason, seq, deliveries"
         " FROM broker.read_message(%(topic)s, %(id)s)",
         {"topic": topic, "id": message_id},
-        TracedMessage,
+        _traced,
     )
     if not found:
         raise NotFound("the topic has no such message")
@@ -94,3 +118,8 @@ def read(topic: str, message_id: UUID) -> TracedMessage:
 def cancel(topic: str, message_id: UUID) -> None:
     """Delete a message that waits or is dead. Raises NotFound, and Conflict when it is on lease or was delivered."""
     database.call("SELECT broker.cancel_message(%(topic)s, %(id)s) AS done", {"topic": topic, "id": message_id}, _Done)
+
+
+def _traced(*, deliveries: msgspec.Raw | None, **columns: Any) -> TracedMessage:
+    fates = None if deliveries is None else msgspec.json.decode(deliveries, type=list[Delivery])
+    return TracedMessage(deliveries=fates, **columns)

@@ -21,9 +21,13 @@ class Kept:
 
 @dataclass(frozen=True, slots=True)
 class Maintained:
-    """What was done: partitions made ahead, removed and kept beyond their time; rows cleared, by what they were."""
+    """What was done: partitions made ahead, removed and kept beyond their time; rows cleared, by what they were.
+
+    `lost` counts the paused and disabled subscriptions that were owed something for too long, and it is stated on them.
+    """
 
     made: int
+    lost: int
     removed: list[str]
     kept: list[Kept]
     cleared: dict[str, int]
@@ -49,6 +53,7 @@ def maintain() -> Maintained:
     Safe to repeat and to break off. No step is long, and none holds up a publisher or consumer.
     """
     made = _count("SELECT broker.ensure_partitions(statement_timestamp() + interval '2 days') AS count")
+    lost = _count("SELECT broker.forfeit() AS count")
     cleared = {
         "deleted_topics": _clear("SELECT broker.clear_deleted_topics(%(limit)s) AS count"),
         "idempotency_keys": _clear("SELECT broker.clear_idempotency_keys(%(limit)s) AS count"),
@@ -60,7 +65,7 @@ def maintain() -> Maintained:
             kept.append(Kept(partition.name, reason))
         else:
             removed.append(partition.name)
-    return Maintained(made, removed, kept, cleared)
+    return Maintained(made, lost, removed, kept, cleared)
 
 
 def _due() -> Iterator[_Partition]:

@@ -2,7 +2,8 @@
 
 import random
 from collections.abc import Callable, Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 
 # Standard Webhooks' example schedule: ten tries over 75.6 hours.
 SCHEDULE = (
@@ -16,6 +17,7 @@ SCHEDULE = (
     timedelta(hours=20),
     timedelta(hours=24),
 )
+LONGEST = timedelta(days=365)
 
 
 def delay(
@@ -31,3 +33,18 @@ def delay(
     if failures > len(schedule):
         return None
     return schedule[failures - 1] * (0.9 + 0.2 * chance())
+
+
+def asked(retry_after: str | None, now: datetime) -> timedelta:
+    """How long a Retry-After header asks to wait from `now` (RFC 9110, 10.2.3): seconds or a date, a year at most.
+
+    Zero when it is missing, past or cannot be read.
+    """
+    text = (retry_after or "").strip()
+    if text.isascii() and text.isdecimal():
+        return timedelta(seconds=min(int(text[:12]), LONGEST.total_seconds()))
+    try:
+        at = parsedate_to_datetime(text)
+        return min(max(at.replace(tzinfo=at.tzinfo or UTC) - now, timedelta()), LONGEST)
+    except (ValueError, OverflowError):
+        return timedelta()

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 import msgspec
@@ -22,6 +22,9 @@ Headers = Annotated[
 ]
 Url = Annotated[str, msgspec.Meta(extra_json_schema={"format": "uri"})]
 BatchSize = Annotated[int, msgspec.Meta(ge=1, le=1000)]
+RetrySchedule = Annotated[list[Annotated[int, msgspec.Meta(ge=1, le=604_800)]], msgspec.Meta(max_length=20)]
+RatePerSecond = Annotated[int, msgspec.Meta(ge=1, le=1000)]
+OwedDays = Annotated[int, msgspec.Meta(ge=1, le=365)]
 
 # The broker's own, and those by which one request could be read as two.
 RESERVED_HEADER = re.compile(
@@ -31,21 +34,37 @@ RESERVED_HEADER = re.compile(
 
 
 class Subscribe(msgspec.Struct, forbid_unknown_fields=True):
-    """The request to be told of broadcasts. `name` defaults to the url, `batch_size` to 100 messages a request."""
+    """The request to be told of broadcasts. `name` defaults to the url, `batch_size` to 100 messages a request.
+
+    `retry_schedule` are the seconds between tries, `rate_per_second` the requests at most. What it refuses is sent on
+    its own later, unless it is `ordered`: then nothing comes before it. Paused or disabled, it is owed what is younger
+    than `owed_days` (30).
+    """
 
     url: Url
     name: Name | None = None
     headers: Headers | None = None
     batch_size: BatchSize | None = None
+    retry_schedule: RetrySchedule | None = None
+    ordered: bool | None = None
+    rate_per_second: RatePerSecond | None = None
+    owed_days: OwedDays | None = None
 
 
 class Change(msgspec.Struct, forbid_unknown_fields=True):
-    """The settings of a subscription to change. `disabled` false tries again one that the broker has given up."""
+    """The settings of a subscription to change. `disabled` false tries again one that the broker has given up.
+
+    `retry_schedule` null is the broker's own, `rate_per_second` null no limit.
+    """
 
     url: Url | msgspec.UnsetType = msgspec.UNSET
     name: Name | msgspec.UnsetType = msgspec.UNSET
     headers: Headers | msgspec.UnsetType = msgspec.UNSET
     batch_size: BatchSize | msgspec.UnsetType = msgspec.UNSET
+    retry_schedule: RetrySchedule | msgspec.UnsetType | None = msgspec.UNSET
+    ordered: bool | msgspec.UnsetType = msgspec.UNSET
+    rate_per_second: RatePerSecond | msgspec.UnsetType | None = msgspec.UNSET
+    owed_days: OwedDays | msgspec.UnsetType = msgspec.UNSET
     paused: bool | msgspec.UnsetType = msgspec.UNSET
     disabled: Literal[False] | msgspec.UnsetType = msgspec.UNSET
 
@@ -57,9 +76,18 @@ class Rotate(msgspec.Struct, forbid_unknown_fields=True):
 
 
 @dataclass(frozen=True, slots=True)
+class Lost:
+    """What a subscription will not get: broadcast while it was paused or disabled, and not owed to it any more."""
+
+    from_seq: int
+    to_seq: int
+
+
+@dataclass(frozen=True, slots=True)
 class Subscription:
     """A reader of a topic's log. `behind` counts what is broadcast and not delivered; `due_at` is its next try.
 
+    What it refused is tried again on its own (`redeliveries`), or was given up (`dead_letters`); both counted to 1,000.
     Until `old_secrets_until` webhooks are signed with secrets from before a rotation too.
     """
 
@@ -69,8 +97,15 @@ class Subscription:
     url: str
     headers: msgspec.Raw
     batch_size: int
+    retry_schedule: list[int] | None
+    ordered: bool
+    rate_per_second: int | None
+    owed_days: int
     cursor: int
     behind: int
+    redeliveries: int
+    dead_letters: int
+    lost: Lost | None
     failures: int
     due_at: datetime | None
     paused_at: datetime | None
@@ -83,7 +118,10 @@ class Subscription:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One try at sending a batch. `status` is None when no answer came, and `reason` says why."""
+    """One try at sending a batch. `status` is None when no answer came, and `reason` says why.
+
+    `answer` is how the answer's body began, 1,024 octets of it at most.
+    """
 
     id: int
     webhook_id: str
@@ -94,6 +132,7 @@ class Attempt:
     duration_ms: int
     status: int | None
     reason: str | None
+    answer: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,17 +183,13 @@ def subscribe(topic: str, wish: Subscribe) -> Subscribed:
     """
     _check(wish.url, wish.headers)
     secret = signatures.new_secret()
+    given = {
+        name: value for name, value in msgspec.structs.asdict(wish).items() if name != "name" and value is not None
+    }
     [found] = database.call(
-        "SELECT id, created, conflict, broadcast FROM broker.subscribe(%(topic)s, %(name)s::text, %(url)s, %(secret)s,"
-        " %(headers)s::json, %(batch_size)s::integer)",
-        {
-            "topic": topic,
-            "name": wish.name,
-            "url": wish.url,
-            "secret": secret,
-            "headers": None if wish.headers is None else msgspec.json.encode(wish.headers).decode(),
-            "batch_size": wish.batch_size,
-        },
+        "SELECT id, created, conflict, broadcast"
+        " FROM broker.subscribe(%(topic)s, %(name)s::text, %(secret)s, %(settings)s::jsonb)",
+        {"topic": topic, "name": wish.name, "secret": secret, "settings": msgspec.json.encode(given).decode()},
         _Subscribed,
     )
     if found.conflict:
@@ -214,7 +249,7 @@ def unsubscribe(topic: str, subscription_id: UUID | None = None, url: str | None
 def attempts(topic: str, subscription_id: UUID, after: int | None, limit: int) -> list[Attempt]:
     """List what was sent to a subscription, the newest first, older than the attempt `after`. Raises NotFound."""
     return database.call(
-        "SELECT id, webhook_id, first_seq, last_seq, attempt, started_at, duration_ms, status, reason"
+        "SELECT id, webhook_id, first_seq, last_seq, attempt, started_at, duration_ms, status, reason, answer"
         " FROM broker.list_attempts(%(topic)s, %(id)s, %(after)s::bigint, %(limit)s)",
         {"topic": topic, "id": subscription_id, "after": after, "limit": limit},
         Attempt,
@@ -236,12 +271,18 @@ def _check(url: str | None, headers: Mapping[str, str] | None) -> None:
 
 def _list(topic: str, subscription_id: UUID | None, after: UUID | None, limit: int) -> list[Subscription]:
     return database.call(
-        "SELECT id, topic, name, url, headers, batch_size, cursor, behind, failures, due_at, paused_at, disabled_at,"
+        "SELECT id, topic, name, url, headers, batch_size, retry_schedule, ordered, rate_per_second, owed_days, cursor,"
+        " behind, redeliveries, dead_letters, lost_from_seq, lost_to_seq, failures, due_at, paused_at, disabled_at,"
         " disabled_reason, old_secrets_until, created_at, updated_at"
         " FROM broker.list_subscriptions(%(topic)s, %(id)s::uuid, %(after)s::uuid, %(limit)s)",
         {"topic": topic, "id": subscription_id, "after": after, "limit": limit},
-        Subscription,
+        _subscription,
     )
+
+
+def _subscription(*, lost_from_seq: int | None, lost_to_seq: int | None, **columns: Any) -> Subscription:
+    lost = None if lost_from_seq is None or lost_to_seq is None else Lost(lost_from_seq, lost_to_seq)
+    return Subscription(lost=lost, **columns)
 
 
 def _not_found() -> NotFound:

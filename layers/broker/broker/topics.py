@@ -13,9 +13,12 @@ MaxReceives = Annotated[int, msgspec.Meta(ge=1, le=1000)]
 
 
 class Put(msgspec.Struct, forbid_unknown_fields=True):
-    """All settings of a topic: those left out take their defaults. `max_receives` null: no end."""
+    """All settings of a topic: those left out take their defaults. `max_receives` null: no end.
 
-    broadcast: Literal["manual"] = "manual"
+    `broadcast` auto: soon after each publish, by itself, as long as there is a subscription.
+    """
+
+    broadcast: Literal["manual", "auto"] = "manual"
     lease_seconds: LeaseSeconds = 30
     max_receives: MaxReceives | None = 10
 
@@ -23,7 +26,7 @@ class Put(msgspec.Struct, forbid_unknown_fields=True):
 class Patch(msgspec.Struct, forbid_unknown_fields=True):
     """The settings of a topic to change."""
 
-    broadcast: Literal["manual"] | msgspec.UnsetType = msgspec.UNSET
+    broadcast: Literal["manual", "auto"] | msgspec.UnsetType = msgspec.UNSET
     lease_seconds: LeaseSeconds | msgspec.UnsetType = msgspec.UNSET
     max_receives: MaxReceives | msgspec.UnsetType | None = msgspec.UNSET
 

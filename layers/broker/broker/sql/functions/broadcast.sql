@@ -1,25 +1,36 @@
 -- Move what is ready in a topic's queue to the end of its log: up to p_limit messages that were ready at p_until (by
 -- default now), oldest first. Without a subscription nothing moves. It writes no row for a subscription: their cursors
--- are behind by themselves. Waits for another broadcast of the topic, never for a consumer. first_seq is null when
--- nothing moved; remaining counts what was ready and is still there, up to 10,001. Raises BR404.
+-- are behind by themselves. Waits for another broadcast of the topic, or with p_skip leaves it all to that one; never for
+-- a consumer. first_seq is null when nothing moved; buried counts what was out of receives; remaining counts what was ready
+-- and is still there, up to 10,001. Raises BR404.
 CREATE OR REPLACE FUNCTION broker.broadcast(
-    p_topic text, p_until timestamptz DEFAULT NULL, p_limit integer DEFAULT 10000)
-RETURNS TABLE (messages integer, subscriptions integer, first_seq bigint, last_seq bigint, remaining integer, until timestamptz)
+    p_topic text, p_until timestamptz DEFAULT NULL, p_limit integer DEFAULT 10000, p_skip boolean DEFAULT false)
+RETURNS TABLE (messages integer, subscriptions integer, first_seq bigint, last_seq bigint, remaining integer, until timestamptz,
+               buried integer)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = broker, pg_temp SET jit = off SET lock_timeout = '5s'
 SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
 AS $$
 DECLARE
     v_topic topics := find_topic(p_topic);
 BEGIN
+    messages := 0;
+    remaining := 0;
+    buried := 0;
+    last_seq := v_topic.last_seq;
+    until := coalesce(p_until, statement_timestamp());
+    IF p_skip THEN
+        PERFORM FROM topics t WHERE t.id = v_topic.id FOR NO KEY UPDATE SKIP LOCKED;
+        IF NOT FOUND THEN
+            RETURN NEXT;
+            RETURN;
+        END IF;
+    END IF;
     -- not FOR UPDATE: that would also hold up whoever shares the row's key; subscribe takes the same lock
     SELECT t.last_seq INTO last_seq FROM topics t WHERE t.id = v_topic.id AND t.deleted_at IS NULL FOR NO KEY UPDATE;
     IF NOT FOUND THEN
         RAISE EXCEPTION 'there is no topic "%"', p_topic USING ERRCODE = 'BR404';
     END IF;
     SELECT count(*) INTO subscriptions FROM subscriptions s WHERE s.topic_id = v_topic.id;
-    until := coalesce(p_until, statement_timestamp());
-    messages := 0;
-    remaining := 0;
     IF subscriptions = 0 THEN
         RETURN NEXT;
         RETURN;
@@ -49,7 +60,8 @@ BEGIN
                statement_timestamp()
           FROM numbered n HAVING count(*) > 0
     )
-    SELECT count(*), min(n.seq), coalesce(max(n.seq), last_seq) INTO messages, first_seq, last_seq FROM numbered n;
+    SELECT count(*), min(n.seq), coalesce(max(n.seq), last_seq), (SELECT count(*) FROM ready r WHERE r.spent)
+      INTO messages, first_seq, last_seq, buried FROM numbered n;
 
     UPDATE topics t SET last_seq = broadcast.last_seq WHERE t.id = v_topic.id AND messages > 0;
     SELECT count(*) INTO remaining

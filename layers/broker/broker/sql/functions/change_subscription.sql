@@ -1,6 +1,7 @@
--- Change the settings of a subscription that p_changes names: name, url, headers, batch_size, paused, disabled (false).
--- When it was paused and is resumed, or was disabled and is enabled, it is due at once and has its tries again. false when
--- the topic has no such subscription. Raises BR404 for the topic, BR409 when another has the name.
+-- Change the settings of a subscription that p_changes names: name, url, headers, batch_size, retry_schedule (null: the
+-- broker's), ordered, rate_per_second (null: no limit), owed_days, paused, disabled (false). When it was paused and is
+-- resumed, or was disabled and is enabled, it is due at once and has its tries again. false when the topic has no such
+-- subscription. Raises BR404 for the topic, BR409 when another has the name.
 CREATE OR REPLACE FUNCTION broker.change_subscription(p_topic text, p_id uuid, p_changes jsonb)
 RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = broker, pg_temp SET lock_timeout = '5s' AS $$
@@ -23,13 +24,19 @@ BEGIN
            url = coalesce(p_changes ->> 'url', s.url),
            headers = coalesce((p_changes -> 'headers')::json, s.headers),
            batch_size = coalesce((p_changes ->> 'batch_size')::integer, s.batch_size),
+           retry_schedule = CASE WHEN p_changes ? 'retry_schedule' THEN integers(p_changes -> 'retry_schedule')
+                                 ELSE s.retry_schedule END,
+           ordered = coalesce((p_changes ->> 'ordered')::boolean, s.ordered),
+           rate_per_second = CASE WHEN p_changes ? 'rate_per_second' THEN (p_changes ->> 'rate_per_second')::integer
+                                  ELSE s.rate_per_second END,
+           owed_days = coalesce((p_changes ->> 'owed_days')::integer, s.owed_days),
            paused_at = CASE WHEN v_resumes THEN NULL
                             WHEN (p_changes ->> 'paused')::boolean THEN coalesce(s.paused_at, statement_timestamp())
                             ELSE s.paused_at END,
            disabled_at = CASE WHEN NOT v_enables THEN s.disabled_at END,
            disabled_reason = CASE WHEN NOT v_enables THEN s.disabled_reason END,
            failures = CASE WHEN v_resumes OR v_enables THEN 0 ELSE s.failures END,
-           due_at = CASE WHEN v_resumes OR v_enables THEN statement_timestamp() ELSE s.due_at END,
+           due_at = CASE WHEN v_resumes OR v_enables THEN greatest(statement_timestamp(), s.lease_ends_at) ELSE s.due_at END,
            updated_at = statement_timestamp()
      WHERE s.id = v_row.id;
     RETURN FOUND;

@@ -17,7 +17,7 @@ BEGIN
          WHERE a.id IN (SELECT x.id FROM attempts x JOIN subscriptions s ON s.id = x.subscription_id
                          WHERE s.topic_id = v_id LIMIT p_limit);
         GET DIAGNOSTICS v_cleared = ROW_COUNT;
-        FOREACH v_table IN ARRAY ARRAY['subscriptions', 'queue', 'log', 'log_spans', 'idempotency_keys'] LOOP
+        FOREACH v_table IN ARRAY ARRAY['subscriptions', 'redeliveries', 'queue', 'log', 'log_spans', 'idempotency_keys'] LOOP
             EXIT WHEN v_cleared > 0;
             EXECUTE format('DELETE FROM %I WHERE ctid = ANY (ARRAY(SELECT ctid FROM %I WHERE topic_id = $1 LIMIT $2))',
                            v_table, v_table) USING v_id, p_limit;

@@ -1,5 +1,5 @@
--- Delete dead letters, as find_dead_letters finds them, content and all. Up to 10,000 a call: go on behind next until it
--- is null. With p_dry_run they are only counted. Raises BR404.
+-- Delete dead letters, as find_dead_letters finds them, content and all; what a subscription refused stays in the log. Up to
+-- 10,000 a call: go on behind next until it is null. With p_dry_run they are only counted. Raises BR404.
 CREATE OR REPLACE FUNCTION broker.delete_dead_letters(
     p_topic text, p_filter json, p_dry_run boolean, p_after text DEFAULT NULL)
 RETURNS TABLE (matched integer, changed integer, next text)
@@ -7,13 +7,18 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = broker, pg_temp SET jit = of
 SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
 AS $$
 DECLARE
-    v_topic topics := find_topic(p_topic);
-    v_ids   uuid[];
+    v_topic  topics := find_topic(p_topic);
+    v_reader uuid := (p_filter ->> 'subscription')::uuid;
+    v_ids    uuid[];
 BEGIN
+    PERFORM FROM subscriptions s WHERE s.id = v_reader FOR NO KEY UPDATE;
     SELECT f.ids, f.next INTO v_ids, next FROM find_dead_letters(v_topic.id, p_filter, p_after, 10000) f;
     matched := cardinality(v_ids);
     changed := 0;
-    IF NOT p_dry_run THEN
+    IF NOT p_dry_run AND v_reader IS NOT NULL THEN
+        DELETE FROM redeliveries r WHERE r.subscription_id = v_reader AND r.message_id = ANY (v_ids);
+        GET DIAGNOSTICS changed = ROW_COUNT;
+    ELSIF NOT p_dry_run THEN
         v_ids := lock_dead_letters(v_ids);
         DELETE FROM messages m USING unnest(v_ids) u (id) WHERE m.id = ANY (ARRAY[u.id]);
         DELETE FROM queue q WHERE q.message_id = ANY (v_ids);

@@ -1,5 +1,5 @@
 -- The partitions of messages that are past the retention, oldest first. holds says what still needs one: what waits or is
--- dead in it, or is owed to a subscription; null: nothing does, and it may go. half_detached: an earlier DETACH was cut.
+-- dead in it, is owed to a subscription, or was refused by one; null: nothing does, and it may go. half_detached: an earlier DETACH was cut.
 CREATE OR REPLACE FUNCTION broker.due_partitions()
 RETURNS TABLE (name text, first_id uuid, end_id uuid, holds text, half_detached boolean)
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = broker, pg_temp SET jit = off AS $$
@@ -19,7 +19,9 @@ BEGIN
             WHEN EXISTS (SELECT FROM log_spans s
                           WHERE s.first_id < due_partitions.end_id AND s.last_id >= due_partitions.first_id
                             AND s.last_seq > (SELECT min(u.cursor) FROM subscriptions u WHERE u.topic_id = s.topic_id))
-                 THEN 'messages are owed to a subscription' END;
+                 THEN 'messages are owed to a subscription'
+            WHEN EXISTS (SELECT FROM redeliveries r WHERE r.message_id >= first_id AND r.message_id < end_id
+                          ORDER BY r.message_id LIMIT 1) THEN 'a subscription refused messages, which are kept for it' END;
         RETURN NEXT;
     END LOOP;
 END

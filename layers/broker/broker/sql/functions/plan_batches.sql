@@ -1,48 +1,70 @@
--- Lease up to p_limit subscriptions that are due, of one topic or (null) of all, and read the next batch of each: the
--- octets to send, with what to sign them. While the lease runs no other planner is given them; an outcome recorded with
--- another fence changes nothing. A batch's end is stored, so a retry is the same batch under the same webhook_id.
--- At most 400,000 octets a batch, one message always.
-CREATE OR REPLACE FUNCTION broker.plan_batches(p_topic text, p_limit integer, p_lease_seconds integer)
+-- Lease up to p_limit subscriptions that are due, of one topic or (null) of all, and read what each is sent next: the
+-- octets, with what to sign them. That is the next batch of its log, or a redelivery, by turns. While the lease runs no
+-- other planner is given them; an outcome recorded with another fence changes nothing. A batch's end is stored, so a retry
+-- is the same batch under the same webhook_id. At most 400,000 octets a batch, one message always. No more than
+-- p_in_flight are on lease at once, and no more than half of these have failed before, so that those hold up no others.
+CREATE OR REPLACE FUNCTION broker.plan_batches(
+    p_topic text, p_limit integer, p_lease_seconds integer, p_in_flight integer DEFAULT 1000)
 RETURNS TABLE (subscription_id uuid, fence integer, url text, headers json, secrets text[], webhook_id text,
-               first_seq bigint, last_seq bigint, attempt integer, body text)
+               first_seq bigint, last_seq bigint, attempt integer, retry_schedule integer[], ordered boolean,
+               redelivery uuid, body text)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = broker, pg_temp SET jit = off SET lock_timeout = '5s'
 -- planned for the topic asked for, if any; and by index scans only, whatever the planner expects of the log
 SET plan_cache_mode = force_custom_plan SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
 AS $$
+DECLARE
+    v_room    integer;
+    v_failing integer;
 BEGIN
+    SELECT p_in_flight - count(*), p_in_flight / 2 - count(*) FILTER (WHERE s.failures > 0) INTO v_room, v_failing
+      FROM subscriptions s WHERE s.lease_ends_at > statement_timestamp();
+
     RETURN QUERY
     WITH due AS MATERIALIZED (
         SELECT s.id, s.topic_id, t.name AS topic, s.cursor,
-               s.batch_last_seq, least(s.cursor + s.batch_size, t.last_seq) AS reach
+               s.batch_last_seq, least(s.cursor + s.batch_size, t.last_seq) AS reach,
+               coalesce(s.redelivery_due_at <= statement_timestamp(), false)
+               AND (s.cursor >= t.last_seq OR NOT s.redelivered) AS redelivers
           FROM topics t JOIN subscriptions s ON s.topic_id = t.id
          WHERE t.deleted_at IS NULL AND (p_topic IS NULL OR t.name = p_topic)
            AND s.paused_at IS NULL AND s.disabled_at IS NULL
-           AND s.due_at <= statement_timestamp() AND s.cursor < t.last_seq
+           AND s.due_at <= statement_timestamp()
+           AND (s.cursor < t.last_seq OR s.redelivery_due_at <= statement_timestamp())
+           AND (s.failures = 0 OR v_failing > 0)
            AND coalesce(s.batch_last_seq, 0) <= t.last_seq  -- its planner saw more of the log than this snapshot does
-         ORDER BY s.due_at LIMIT p_limit
+         ORDER BY s.due_at LIMIT greatest(least(p_limit, v_room), 0)
            FOR NO KEY UPDATE OF s SKIP LOCKED
     ), bounded AS MATERIALIZED (
-        SELECT d.id, d.topic_id, d.topic, d.cursor,
-               coalesce(d.batch_last_seq,
-                        (SELECT max(sized.seq)
-                           FROM (SELECT l.seq, sum(l.bytes) OVER (ORDER BY l.seq) AS total
-                                   FROM log l
-                                  WHERE l.topic_id = d.topic_id AND l.seq > d.cursor AND l.seq <= d.reach) sized
-                          WHERE sized.total <= 400000 OR sized.seq = d.cursor + 1)) AS batch_last_seq
+        SELECT d.id, d.topic_id, d.topic, d.cursor, d.redelivers,
+               CASE WHEN d.redelivers OR d.batch_last_seq IS NOT NULL THEN d.batch_last_seq
+                    ELSE (SELECT max(sized.seq)
+                            FROM (SELECT l.seq, sum(l.bytes) OVER (ORDER BY l.seq) AS total
+                                    FROM log l
+                                   WHERE l.topic_id = d.topic_id AND l.seq > d.cursor AND l.seq <= d.reach) sized
+                           WHERE sized.total <= 400000 OR sized.seq = d.cursor + 1) END AS batch_last_seq
           FROM due d
     ), leased AS (
         UPDATE subscriptions s
-           SET due_at = statement_timestamp() + make_interval(secs => p_lease_seconds), fence = s.fence + 1,
-               batch_last_seq = b.batch_last_seq
+           SET due_at = statement_timestamp() + make_interval(secs => p_lease_seconds),
+               lease_ends_at = statement_timestamp() + make_interval(secs => p_lease_seconds),
+               fence = s.fence + 1, batch_last_seq = b.batch_last_seq, redelivered = b.redelivers
           FROM bounded b WHERE s.id = ANY (ARRAY[b.id])
-        RETURNING s.id, s.topic_id, b.topic, s.fence, s.url, s.headers, s.epoch, s.cursor + 1 AS first_seq,
-                  s.batch_last_seq AS last_seq, s.failures + 1 AS attempt,
-                  live_secrets(s.secrets, s.old_secrets_until) AS secrets
+        RETURNING s.*, b.topic, b.redelivers, live_secrets(s.secrets, s.old_secrets_until) AS live
+    ), sent AS MATERIALIZED (
+        SELECT l.id, l.topic_id, l.topic, l.fence, l.url, l.headers, l.live, l.epoch, l.retry_schedule, l.ordered, r.message_id,
+               coalesce(r.seq, l.cursor + 1) AS first_seq, coalesce(r.seq, l.batch_last_seq) AS last_seq,
+               coalesce(r.failures, l.failures) + 1 AS attempt
+          FROM leased l
+          LEFT JOIN LATERAL (SELECT d.message_id, d.seq, d.failures FROM redeliveries d
+                              WHERE l.redelivers AND d.subscription_id = l.id AND d.died_at IS NULL
+                              ORDER BY d.due_at LIMIT 1) r ON true
     )
-    SELECT l.id, l.fence, l.url, l.headers, l.secrets, concat_ws('_', l.id, l.epoch, l.first_seq, l.last_seq),
-           l.first_seq, l.last_seq, l.attempt,
-           concat('{"topic":"', l.topic, '","subscription":"', l.id, '","messages":[', batch.messages, ']}')
-      FROM leased l,
+    SELECT s.id, s.fence, s.url, s.headers, s.live,
+           CASE WHEN s.message_id IS NULL THEN concat_ws('_', s.id, s.epoch, s.first_seq, s.last_seq)
+                ELSE concat_ws('_', s.id, s.epoch, s.first_seq, 'again') END,
+           s.first_seq, s.last_seq, s.attempt, s.retry_schedule, s.ordered, s.message_id,
+           concat('{"topic":"', s.topic, '","subscription":"', s.id, '","messages":[', batch.messages, ']}')
+      FROM sent s,
            LATERAL (SELECT string_agg(
                                -- a query of its own for each message: a join was planned as a scan of all partitions.
                                -- Written by hand, because the json functions put spaces everywhere
@@ -53,6 +75,6 @@ BEGIN
                                               ',"created_at":"', rfc3339(m.created_at), '"}')
                                   FROM messages m WHERE m.id = e.message_id), ',' ORDER BY e.seq) AS messages
                       FROM log e
-                     WHERE e.topic_id = l.topic_id AND e.seq BETWEEN l.first_seq AND l.last_seq) batch;
+                     WHERE e.topic_id = s.topic_id AND e.seq BETWEEN s.first_seq AND s.last_seq) batch;
 END
 $$;

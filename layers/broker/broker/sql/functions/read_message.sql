@@ -1,8 +1,9 @@
 -- One message of a topic and its fate: waiting (ready_at ahead: delayed), leased, dead, broadcast (with its seq) or
--- consumed. No row when the topic has no such message. Raises BR404 for the topic.
+-- consumed; deliveries are a broadcast one's fates at the subscriptions. No row when the topic has no such message. Raises BR404 for the topic.
 CREATE OR REPLACE FUNCTION broker.read_message(p_topic text, p_id uuid)
 RETURNS TABLE (id uuid, content json, sender text, key text, attributes json, created_at timestamptz, fate text,
-               ready_at timestamptz, leased_at timestamptz, receives integer, died_at timestamptz, reason text, seq bigint)
+               ready_at timestamptz, leased_at timestamptz, receives integer, died_at timestamptz, reason text, seq bigint,
+               deliveries json)
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = broker, pg_temp SET jit = off AS $$
 DECLARE
     v_topic topics := find_topic(p_topic);
@@ -14,7 +15,8 @@ BEGIN
                 WHEN q.message_id IS NOT NULL THEN 'waiting'
                 WHEN l.seq IS NOT NULL THEN 'broadcast'
                 ELSE 'consumed' END,
-           q.ready_at, q.leased_at, q.receives, q.died_at, q.reason, l.seq
+           q.ready_at, q.leased_at, q.receives, q.died_at, q.reason, l.seq,
+           CASE WHEN l.seq IS NOT NULL THEN delivery_fates(v_topic.id, m.id, l.seq) END
       FROM messages m
       LEFT JOIN queue q ON q.message_id = m.id
       LEFT JOIN LATERAL (

@@ -1,41 +1,57 @@
--- Record what came of batches. p_outcomes is an array of {"subscription_id", "fence", "webhook_id", "first_seq",
--- "last_seq", "attempt", "started_at", "duration_ms", "status", "reason", "verdict", "retry_seconds"}. delivered moves the
--- cursor behind the batch; retry waits retry_seconds and keeps the batch; disable keeps the cursor and stops. An outcome
--- whose fence is not the subscription's was recorded before, or is from before another planner took over: kept as an
--- attempt, nothing else.
--- Returns how many were of a current lease.
+-- Record what came of requests. p_outcomes is an array of {"subscription_id", "fence", "webhook_id", "first_seq",
+-- "last_seq", "attempt", "started_at", "duration_ms", "status", "reason", "answer", "verdict", "retry_seconds", "refused",
+-- "redelivery"}; redelivery is the message when the request was one. The verdicts of a batch:
+--   delivered  the cursor moves behind it; refused names messages of it that become redeliveries
+--   refused    the cursor moves behind it; all of it become redeliveries, dead ones when retry_seconds is null
+--   retry      the batch waits retry_seconds, a failure more
+--   slow       the batch waits retry_seconds, no failure more
+--   disable    the cursor stays, and nothing is sent any more
+-- Those of a redelivery: delivered (it is over), retry, slow, dead, disable.
+-- An outcome whose fence is not the subscription's was recorded before, or is from before another planner took over: kept
+-- as an attempt, nothing else. Returns how many were of a current lease.
 CREATE OR REPLACE FUNCTION broker.record_attempts(p_outcomes json)
 RETURNS integer
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = broker, pg_temp SET jit = off SET lock_timeout = '5s'
 SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
 AS $$
 DECLARE
-    v_current integer;
+    v_current json;
 BEGIN
     PERFORM FROM subscriptions s
       WHERE s.id = ANY (ARRAY(SELECT (o ->> 'subscription_id')::uuid FROM json_array_elements(p_outcomes) o))
       ORDER BY s.id FOR NO KEY UPDATE;
+    INSERT INTO attempts (subscription_id, webhook_id, first_seq, last_seq, attempt, started_at, duration_ms, status, reason, answer)
+    SELECT o.subscription_id, o.webhook_id, o.first_seq, o.last_seq, o.attempt, o.started_at, o.duration_ms, o.status, o.reason, o.answer
+      FROM outcomes(p_outcomes) o
+     WHERE EXISTS (SELECT FROM subscriptions s WHERE s.id = o.subscription_id OFFSET 0);  -- one by one
+    SELECT json_agg(o) INTO v_current FROM json_array_elements(p_outcomes) o
+     WHERE EXISTS (SELECT FROM subscriptions s
+                    WHERE s.id = (o ->> 'subscription_id')::uuid AND s.fence = (o ->> 'fence')::integer OFFSET 0);
+    IF v_current IS NULL THEN
+        RETURN 0;
+    END IF;
+    PERFORM step_aside(v_current);
 
-    WITH outcome AS MATERIALIZED (
-        SELECT * FROM json_to_recordset(p_outcomes) AS o (
-            subscription_id uuid, fence integer, webhook_id text, first_seq bigint, last_seq bigint, attempt integer,
-            started_at timestamptz, duration_ms integer, status integer, reason text, verdict text, retry_seconds real)
-    ), noted AS (
-        INSERT INTO attempts (subscription_id, webhook_id, first_seq, last_seq, attempt, started_at, duration_ms, status, reason)
-        SELECT o.subscription_id, o.webhook_id, o.first_seq, o.last_seq, o.attempt, o.started_at, o.duration_ms, o.status, o.reason
-          FROM outcome o WHERE EXISTS (SELECT FROM subscriptions s WHERE s.id = o.subscription_id OFFSET 0)  -- one by one
-    )
     UPDATE subscriptions s
        SET fence = s.fence + 1,  -- told again, it does not count again
-           cursor = CASE WHEN o.verdict = 'delivered' THEN o.last_seq ELSE s.cursor END,
-           batch_last_seq = CASE WHEN o.verdict = 'delivered' THEN NULL ELSE s.batch_last_seq END,
-           failures = CASE WHEN o.verdict = 'delivered' THEN 0 ELSE s.failures + 1 END,
-           due_at = statement_timestamp() + make_interval(secs => coalesce(o.retry_seconds, 0)),
+           lease_ends_at = NULL,
+           cursor = CASE WHEN o.passed THEN o.last_seq ELSE s.cursor END,
+           batch_last_seq = CASE WHEN o.passed THEN NULL ELSE s.batch_last_seq END,
+           failures = CASE WHEN o.passed THEN 0 WHEN o.redelivery IS NULL AND o.verdict <> 'slow' THEN s.failures + 1
+                           ELSE s.failures END,
+           due_at = CASE WHEN o.verdict = 'slow' OR o.verdict = 'retry' AND o.redelivery IS NULL
+                         THEN statement_timestamp() + make_interval(secs => o.retry_seconds)
+                         ELSE greatest(statement_timestamp(), o.started_at + interval '1 s' / s.rate_per_second) END,
+           redelivery_due_at = CASE WHEN s.redelivery_due_at IS NOT NULL OR o.refuses
+                                    THEN (SELECT r.due_at FROM redeliveries r WHERE r.subscription_id = s.id AND r.died_at IS NULL
+                                           ORDER BY r.due_at LIMIT 1) END,
            disabled_at = CASE WHEN o.verdict = 'disable' THEN statement_timestamp() ELSE s.disabled_at END,
            disabled_reason = CASE WHEN o.verdict = 'disable' THEN coalesce(o.reason, 'status ' || o.status)
                                   ELSE s.disabled_reason END
-      FROM outcome o WHERE s.id = ANY (ARRAY[o.subscription_id]) AND s.fence = o.fence;
-    GET DIAGNOSTICS v_current = ROW_COUNT;
-    RETURN v_current;
+      FROM (SELECT c.*, c.redelivery IS NULL AND c.verdict IN ('delivered', 'refused') AS passed,
+                   c.verdict = 'refused' OR c.refused IS NOT NULL AS refuses
+              FROM outcomes(v_current) c OFFSET 0) o
+     WHERE s.id = ANY (ARRAY[o.subscription_id]) AND s.fence = o.fence;
+    RETURN json_array_length(v_current);
 END
 $$;

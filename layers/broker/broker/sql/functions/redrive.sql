@@ -1,6 +1,6 @@
--- Give dead letters back to their topic's queue, as find_dead_letters finds them, with their ids and as many receives more
--- as the topic allows. receives stays what it is, or an old receipt would fit a new lease. Up to 10,000 a call: go on
--- behind next until it is null. With p_dry_run they are only counted. Raises BR404.
+-- Give dead letters back, as find_dead_letters finds them: to their topic's queue with their ids and as many receives more
+-- as the topic allows (receives stays what it is, or an old receipt would fit a new lease), or to their subscription, with
+-- all its tries. Up to 10,000 a call: go on behind next until it is null. With p_dry_run they are only counted. Raises BR404.
 CREATE OR REPLACE FUNCTION broker.redrive(
     p_topic text, p_filter json, p_delay_seconds integer, p_dry_run boolean, p_after text DEFAULT NULL)
 RETURNS TABLE (matched integer, changed integer, next text)
@@ -8,17 +8,26 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = broker, pg_temp SET jit = of
 SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
 AS $$
 DECLARE
-    v_topic topics := find_topic(p_topic);
-    v_ids   uuid[];
+    v_topic  topics := find_topic(p_topic);
+    v_reader uuid := (p_filter ->> 'subscription')::uuid;
+    v_due_at timestamptz := statement_timestamp() + make_interval(secs => p_delay_seconds);
+    v_ids    uuid[];
 BEGIN
+    -- who records what came of its redeliveries holds this lock too
+    PERFORM FROM subscriptions s WHERE s.id = v_reader FOR NO KEY UPDATE;
     SELECT f.ids, f.next INTO v_ids, next FROM find_dead_letters(v_topic.id, p_filter, p_after, 10000) f;
     matched := cardinality(v_ids);
     changed := 0;
-    IF NOT p_dry_run THEN
+    IF NOT p_dry_run AND v_reader IS NOT NULL THEN
+        UPDATE redeliveries r SET died_at = NULL, failures = 0, due_at = v_due_at
+         WHERE r.subscription_id = v_reader AND r.message_id = ANY (v_ids);
+        GET DIAGNOSTICS changed = ROW_COUNT;
+        UPDATE subscriptions s SET redelivery_due_at = least(s.redelivery_due_at, v_due_at) WHERE s.id = v_reader AND changed > 0;
+    ELSIF NOT p_dry_run THEN
         v_ids := lock_dead_letters(v_ids);
         UPDATE queue q
            SET died_at = NULL, reason = NULL, leased_at = NULL, max_receives = q.receives + v_topic.max_receives,
-               ready_at = statement_timestamp() + make_interval(secs => p_delay_seconds)
+               ready_at = v_due_at
          WHERE q.message_id = ANY (v_ids);
         GET DIAGNOSTICS changed = ROW_COUNT;
     END IF;

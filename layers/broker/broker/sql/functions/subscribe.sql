@@ -1,12 +1,13 @@
--- Register a webhook for a topic's coming broadcasts, creating the topic. Its name, unique in the topic, is its url
--- unless given. Asked again with the same url and settings (only those given are compared) it answers the one that
--- stands; with others nothing changes and conflict is true.
-CREATE OR REPLACE FUNCTION broker.subscribe(
-    p_topic text, p_name text, p_url text, p_secret text, p_headers json, p_batch_size integer)
+-- Register a webhook for a topic's coming broadcasts, creating the topic. p_settings is {"url", "headers"?, "batch_size"?,
+-- "retry_schedule"?, "ordered"?, "rate_per_second"?, "owed_days"?}. Its name, unique in the topic, is its url unless given.
+-- Asked again with the same settings (only those given are compared) it answers the one that stands; with others nothing
+-- changes and conflict is true.
+CREATE OR REPLACE FUNCTION broker.subscribe(p_topic text, p_name text, p_secret text, p_settings jsonb)
 RETURNS TABLE (id uuid, created boolean, conflict boolean, broadcast text)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = broker, pg_temp SET jit = off SET lock_timeout = '5s' AS $$
 DECLARE
     v_topic topics;
+    v_row   subscriptions;
 BEGIN
     LOOP
         -- a broadcast takes the same lock: a subscription sees it whole or not at all
@@ -15,17 +16,24 @@ BEGIN
         PERFORM ensure_topic(p_topic);
     END LOOP;
     broadcast := v_topic.broadcast;
-    SELECT s.id, s.url <> p_url OR s.batch_size <> p_batch_size OR s.headers::jsonb <> p_headers::jsonb
-      INTO id, conflict
-      FROM subscriptions s WHERE s.topic_id = v_topic.id AND s.name = coalesce(p_name, p_url);
+    SELECT * INTO v_row FROM subscriptions s
+     WHERE s.topic_id = v_topic.id AND s.name = coalesce(p_name, p_settings ->> 'url');
     created := NOT FOUND;
-    conflict := coalesce(conflict, false);
     IF created THEN
-        id := broker.uuidv7(ticks(clock_timestamp()));
-        INSERT INTO subscriptions AS s (id, topic_id, name, url, secrets, headers, batch_size, cursor)
-        VALUES (subscribe.id, v_topic.id, coalesce(p_name, p_url), p_url, ARRAY[p_secret], coalesce(p_headers, '{}'),
-                coalesce(p_batch_size, 100), v_topic.last_seq);
+        INSERT INTO subscriptions AS s
+               (id, topic_id, name, url, secrets, headers, batch_size, retry_schedule, ordered, rate_per_second, owed_days,
+                cursor, start_seq)
+        VALUES (uuidv7(ticks(clock_timestamp())), v_topic.id, coalesce(p_name, p_settings ->> 'url'), p_settings ->> 'url',
+                ARRAY[p_secret], coalesce((p_settings -> 'headers')::json, '{}'),
+                coalesce((p_settings ->> 'batch_size')::integer, 100), integers(p_settings -> 'retry_schedule'),
+                coalesce((p_settings ->> 'ordered')::boolean, false), (p_settings ->> 'rate_per_second')::integer,
+                coalesce((p_settings ->> 'owed_days')::integer, 30), v_topic.last_seq, v_topic.last_seq)
+        RETURNING * INTO v_row;
     END IF;
+    id := v_row.id;
+    conflict := NOT created AND EXISTS (
+        SELECT FROM jsonb_each(p_settings) given
+         WHERE given.value IS DISTINCT FROM subscription_settings(v_row) -> given.key);
     RETURN NEXT;
 END
 $$;

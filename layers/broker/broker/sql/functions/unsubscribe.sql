@@ -7,8 +7,12 @@ DECLARE
     v_removed integer;
 BEGIN
     PERFORM FROM topics t WHERE t.id = v_topic.id FOR NO KEY UPDATE;  -- no broadcast counts one that is going
-    DELETE FROM subscriptions s WHERE s.topic_id = v_topic.id AND (s.id = p_id OR s.url = p_url);
-    GET DIAGNOSTICS v_removed = ROW_COUNT;
+    WITH removed AS (
+        DELETE FROM subscriptions s WHERE s.topic_id = v_topic.id AND (s.id = p_id OR s.url = p_url) RETURNING s.id
+    ), forgotten AS (
+        DELETE FROM redeliveries r USING removed s WHERE r.subscription_id = s.id
+    )
+    SELECT count(*) INTO v_removed FROM removed;
     RETURN v_removed;
 END
 $$;
