@@ -3,7 +3,7 @@
 A time is (seconds, turn): only `pass_time` moves the seconds, and each call is a turn later than the one before.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 Time = tuple[int, int]
@@ -24,6 +24,15 @@ class Message:
 
 
 @dataclass
+class Refused:
+    """A message that a subscription refused, which is sent again on its own."""
+
+    due_at: Time
+    failures: int = 1
+    dead: bool = False
+
+
+@dataclass
 class Subscription:
     """A reader of the log. `batch` is the last seq of the batch under way, or to be tried again."""
 
@@ -34,9 +43,17 @@ class Subscription:
     batch: int | None = None
     planned: int = 0  # how many batches were
     open: bool = False  # the last plan has no outcome yet
+    leased_until: Time = (0, 0)
+    redelivers: int | None = None  # the last plan sent this message again, on its own
+    refused: dict[int, Refused] = field(default_factory=dict)
     failures: int = 0
     paused: bool = False
     disabled: bool = False
+
+    def next_again(self, now: Time) -> int | None:
+        """The refused message that is due to be sent again."""
+        due = [(each.due_at, number) for number, each in self.refused.items() if not each.dead and each.due_at <= now]
+        return min(due)[1] if due else None
 
 
 class Model:
@@ -123,14 +140,22 @@ class Model:
         subscription = self.subscriptions[key]
         if subscription.paused:
             subscription.paused = False
-            subscription.failures, subscription.due_at = 0, self.now
+            self._begin_anew(subscription)
 
     def enable(self, key: Any) -> None:
         self._turn()
         subscription = self.subscriptions[key]
         if subscription.disabled:
             subscription.disabled = False
-            subscription.failures, subscription.due_at = 0, self.now
+            self._begin_anew(subscription)
+
+    def redrive(self, key: Any) -> int:
+        """Give a subscription's dead letters all their tries again; how many they are."""
+        self._turn()
+        dead = [each for each in self.subscriptions[key].refused.values() if each.dead]
+        for each in dead:
+            each.dead, each.failures, each.due_at = False, 0, self.now
+        return len(dead)
 
     def due(self) -> list[Any]:
         """Who may be sent to, the longest due first."""
@@ -139,33 +164,53 @@ class Model:
             for key, subscription in self.subscriptions.items()
             if not (subscription.paused or subscription.disabled)
             and subscription.due_at <= self.now
-            and subscription.cursor < len(self.log)
+            and (subscription.cursor < len(self.log) or subscription.next_again(self.now) is not None)
         ]
         return [key for _, key in sorted(found)]
 
     def plan(self, keys: list[Any], lease_seconds: int) -> None:
-        """Decide what each is sent next. A batch that was planned before and has not arrived stays as it is."""
+        """Decide what each is sent next: its next batch, or what it refused, by turns.
+
+        A batch that was planned before and has not arrived stays as it is.
+        """
         self._turn()
         for subscription in (self.subscriptions[key] for key in keys):
-            subscription.batch = subscription.batch or min(subscription.cursor + subscription.batch_size, len(self.log))
-            subscription.due_at = self.later(lease_seconds)
+            end = len(self.log)
+            again = subscription.next_again(self.now)
+            if subscription.redelivers is not None and subscription.cursor < end:
+                again = None
+            subscription.redelivers = again
+            if again is None:
+                subscription.batch = subscription.batch or min(subscription.cursor + subscription.batch_size, end)
+            subscription.due_at = subscription.leased_until = self.later(lease_seconds)
             subscription.planned += 1
             subscription.open = True
 
-    def record(self, key: Any, plan: int, verdict: str, retry_seconds: int) -> bool:
-        """Take the outcome of the nth plan; False when it does not count: another plan came, or it was told before."""
+    def record(self, key: Any, plan: int, verdict: str, retry_seconds: int | None, named: list[int]) -> bool:
+        """Take the outcome of the nth plan; False when it does not count: another plan came, or it was told before.
+
+        `named` are the messages that a delivered batch is named as failed.
+        """
         self._turn()
         subscription = self.subscriptions.get(key)
         if subscription is None or subscription.planned != plan or not subscription.open:
             return False
         subscription.open = False
-        subscription.due_at = self.later(retry_seconds)
-        if verdict == "delivered":
+        subscription.leased_until = subscription.due_at = self.now
+        wait = self.later(retry_seconds or 0)
+        if verdict == "slow" or (verdict == "retry" and subscription.redelivers is None):
+            subscription.due_at = wait
+        if subscription.redelivers is not None:
+            self._redelivered(subscription, subscription.redelivers, verdict, wait)
+        elif verdict in {"delivered", "refused"}:
+            batch = self.log[subscription.cursor : subscription.batch]
+            aside = batch if verdict == "refused" else named
+            subscription.refused |= {number: Refused(wait, dead=retry_seconds is None) for number in aside}
             subscription.cursor = subscription.batch or subscription.cursor
             subscription.batch, subscription.failures = None, 0
-        else:
+        elif verdict != "slow":
             subscription.failures += 1
-            subscription.disabled = subscription.disabled or verdict == "disable"
+        subscription.disabled = subscription.disabled or verdict == "disable"
         return True
 
     def fate(self, number: int) -> tuple[str, int | None]:
@@ -178,6 +223,16 @@ class Model:
         if message.died_of:
             return "dead", None
         return ("leased" if message.on_lease and message.ready_at > self.now else "waiting"), None
+
+    def _redelivered(self, subscription: Subscription, number: int, verdict: str, wait: Time) -> None:
+        if verdict == "delivered":
+            del subscription.refused[number]
+        elif verdict in {"retry", "dead"}:
+            refused = subscription.refused[number]
+            refused.failures, refused.due_at, refused.dead = refused.failures + 1, wait, verdict == "dead"
+
+    def _begin_anew(self, subscription: Subscription) -> None:
+        subscription.failures, subscription.due_at = 0, max(self.now, subscription.leased_until)
 
     def _turn(self) -> None:
         self.now = (self.now[0], self.now[1] + 1)

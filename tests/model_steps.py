@@ -7,13 +7,17 @@ from datetime import UTC, datetime
 import pytest
 from hypothesis import strategies as st
 
-from broker import deliveries, jobs, leases, subscriptions, topics
+from broker import dead_letters, deliveries, jobs, leases, subscriptions, topics
 from broker.broadcasts import Broadcast
 from broker.errors import InvalidInput
 from tests.model import Model
 
 URL = "http://127.0.0.1:8000/"
-LATER = "UPDATE queue SET ready_at = ready_at - {0}; UPDATE subscriptions SET due_at = due_at - {0}"
+LATER = (
+    "UPDATE queue SET ready_at = ready_at - {0}; UPDATE redeliveries SET due_at = due_at - {0};"
+    "UPDATE subscriptions SET due_at = due_at - {0}, lease_ends_at = lease_ends_at - {0},"
+    " redelivery_due_at = redelivery_due_at - {0}"
+)
 
 COUNT = st.integers(1, 3)
 SIZE = st.sampled_from([1, 5, 5])  # 5: often more than there is, so a retry has a batch that could grow
@@ -21,7 +25,9 @@ SECONDS = st.sampled_from([60, 3600])  # far longer than an example runs: real t
 NAME = st.sampled_from(["one", "two", "three"])
 NTH = st.integers(0, 8)  # counted from the newest
 RECENT = st.sampled_from([0, 0, 0, 1, 1, 2, 4])
-VERDICT = st.sampled_from(["delivered", "delivered", "delivered", "retry", "retry", "disable"])
+VERDICT = st.sampled_from(
+    [*["delivered"] * 3, "partly", "refused", "refused", "aborted", "aborted", "retry", "retry", "slow", "disable"]
+)
 WISH = st.sampled_from(["ack", "release", "extend", "reject"])
 
 
@@ -120,7 +126,8 @@ class LogSteps(QueueSteps):
         super().__init__(orders, owner, met)
         self.named = {}  # the live subscriptions
         self.plans = []  # each (job, how many plans its subscription had by then)
-        self.received = defaultdict(list)  # what each subscription was sent and took
+        self.received = defaultdict(list)  # what each subscription was sent in batches and took
+        self.again = defaultdict(list)  # what it took that it had refused before
 
     @step(4)
     def broadcast(self):
@@ -166,7 +173,7 @@ class LogSteps(QueueSteps):
             self.model.subscriptions[subscribed.id].batch_size = batch_size
             self.orders.change(subscribed, batch_size=batch_size)
 
-    @step(6, limit=COUNT)
+    @step(9, limit=COUNT)
     def plan(self, limit):
         due = {key: self.model.subscriptions[key] for key in self.model.due()}
         jobs = deliveries.plan("orders", limit)
@@ -180,24 +187,54 @@ class LogSteps(QueueSteps):
         self.plans += [(job, due[job.subscription_id].planned) for job in jobs]
 
     def compare(self, job, subscription):
-        first, last = subscription.cursor + 1, subscription.batch
-        assert (job.first_seq, job.last_seq, job.attempt) == (first, last, subscription.failures + 1)
-        assert job.webhook_id == f"{job.subscription_id}_1_{first}_{last}"
+        first, last, failures = subscription.cursor + 1, subscription.batch, subscription.failures
+        name = f"1_{first}_{last}"
+        if subscription.redelivers is not None:
+            first = last = self.model.log.index(subscription.redelivers) + 1
+            failures = subscription.refused[subscription.redelivers].failures
+            name = f"1_{first}_again"
+            self.met["a redelivery"] += 1
+        assert (job.first_seq, job.last_seq, job.attempt) == (first, last, failures + 1)
+        assert job.webhook_id == f"{job.subscription_id}_{name}"
+        assert (job.redelivery is not None) == (subscription.redelivers is not None)
         assert [message["seq"] for message in sent(job)] == list(range(first, last + 1))
 
-    @step(8, nth=RECENT, verdict=VERDICT, seconds=SECONDS)
+    @step(11, nth=RECENT, verdict=VERDICT, seconds=SECONDS)
     def record(self, nth, verdict, seconds):
         """Tell what came of a plan; also late, again, or never."""
         if not self.plans:
             return
         job, plan = pick(self.plans, nth)
-        wait = seconds if verdict == "retry" else 0
-        counts = self.model.record(job.subscription_id, plan, verdict, wait)
-        if counts and verdict == "delivered":
-            self.received[job.subscription_id] += [message["content"] for message in sent(job)]
+        contents = [message["content"] for message in sent(job)]
+        said, wait, named = self.said(job, verdict, seconds)
+        counts = self.model.record(job.subscription_id, plan, said, wait, contents[:1] if named else [])
+        if counts and said == "delivered":
+            taken = self.again if job.redelivery else self.received
+            taken[job.subscription_id] += contents[1:] if named else contents
         outcome = jobs.Outcome(
-            job.subscription_id, job.fence, job.webhook_id, job.first_seq, job.last_seq, job.attempt,
-            datetime.now(UTC), 1, 200 if verdict == "delivered" else 503, None, verdict, wait,
+            job.subscription_id, job.fence, job.webhook_id, job.first_seq, job.last_seq, job.attempt, job.redelivery,
+            datetime.now(UTC), 1, 200 if said == "delivered" else 503, None, None, said, wait, named,
         )  # fmt: skip
         deliveries.record([outcome])
         self.met[verdict if counts else "an outcome too late"] += 1
+
+    def said(self, job, verdict, seconds):
+        """The verdict as it is recorded, its wait, and the messages it names as failed."""
+        if job.redelivery:
+            verdict = {"partly": "retry", "refused": "dead", "aborted": "dead"}.get(verdict, verdict)
+        match verdict:
+            case "partly":
+                return "delivered", seconds, [sent(job)[0]["id"]]
+            case "aborted":
+                return "refused", None, None
+            case "retry" | "refused" | "slow":
+                return verdict, seconds, None
+        return verdict, None, None
+
+    @step(5, name=NAME)
+    def redrive_what_was_refused(self, name):
+        if subscribed := self.named.get(name):
+            wish = dead_letters.Redrive(subscription=subscribed.id)
+            dead = self.model.redrive(subscribed.id)
+            assert dead_letters.redrive("orders", wish).redriven == dead
+            self.met["redriven" if dead else "nothing to redrive"] += 1

@@ -117,7 +117,7 @@ VERBS = {
     " END FROM broker.settle('orders', current_setting('test.receipts')::json)",
     "broadcast": "SELECT 'moved ' || messages FROM broker.broadcast('orders')",
     "subscribe": "SELECT CASE WHEN created THEN 'made' ELSE 'stands' END"
-    " FROM broker.subscribe('orders', 't', 'http://127.0.0.1/', 'whsec_', NULL, NULL)",
+    " FROM broker.subscribe('orders', 't', 'whsec_', '{\"url\": \"http://127.0.0.1/\"}')",
     "unsubscribe": "SELECT 'removed ' || broker.unsubscribe('orders', NULL, 'http://127.0.0.1:8000/')",
     "redrive": "SELECT 'redriven ' || changed FROM broker.redrive('orders', '{}', 0, false)",
     "delete": "SELECT 'deleted' FROM broker.delete_topic('orders', true)",

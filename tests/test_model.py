@@ -19,6 +19,7 @@ EXAMPLES, LENGTH = 220, 50  # some end early: 10,000 steps at least
 MET = {  # what a run must come by, or it says little
     *("ack", "release", "extend", "reject", "gone", "stale", "out of receives", "auto-acked"),
     *("moved", "nothing moved", "delivered", "retry", "disable", "an outcome too late", "the same batch again"),
+    *("partly", "refused", "aborted", "slow", "a redelivery", "redriven"),
     *("crash", "rollback"),
 }
 QUEUE = (
@@ -31,14 +32,15 @@ FATES = (
     " ORDER BY i.nth"
 )
 EMPTY = "DELETE FROM topics WHERE name = 'orders'" + "".join(
-    f"; DELETE FROM {table}" for table in ("queue", "messages", "log", "log_spans", "subscriptions", "attempts")
+    f"; DELETE FROM {table}"
+    for table in ("queue", "messages", "log", "log_spans", "subscriptions", "redeliveries", "attempts")
 )
 DOOR = {
     "publish": verbs.PUBLISH,
     "consume": "SELECT FROM broker.consume('orders', 2)",
     "auto-ack": "SELECT FROM broker.consume('orders', 2, p_auto_ack => true)",
     "broadcast": verbs.BROADCAST,
-    "subscribe": f"SELECT FROM broker.subscribe('orders', 'door', '{URL}', 'whsec_', NULL, NULL)",
+    "subscribe": f"SELECT FROM broker.subscribe('orders', 'door', 'whsec_', jsonb_build_object('url', '{URL}'))",
     "unsubscribe": f"SELECT FROM broker.unsubscribe('orders', NULL, '{URL}')",
     "plan": "SELECT FROM broker.plan_batches('orders', 1, 60)",
 }
@@ -94,22 +96,36 @@ class Broker(DoorSteps, RuleBasedStateMachine):
     def compare_subscriptions(self):
         end = len(self.model.log)
         found = {
-            each.id: (each.cursor, each.behind, each.failures, each.paused_at is not None, each.disabled_at is not None)
+            each.id: (
+                *(each.cursor, each.behind, each.failures, each.redeliveries, each.dead_letters),
+                *(each.paused_at is not None, each.disabled_at is not None),
+            )
             for each in subscriptions.listed("orders", None, 100)
         }
         assert found == {
-            key: (each.cursor, end - each.cursor, each.failures, each.paused, each.disabled)
+            key: (
+                *(each.cursor, end - each.cursor, each.failures),
+                *(sum(refused.dead == dead for refused in each.refused.values()) for dead in (False, True)),
+                *(each.paused, each.disabled),
+            )
             for key, each in self.model.subscriptions.items()
         }
 
     def teardown(self):
-        """Each message has one fate, and each subscription was sent the log from its beginning to its cursor."""
+        """Each message has one fate, and each subscription took the log from its beginning to its cursor, in order.
+
+        What it refused is missing there: it came later, comes later, or is dead.
+        """
         try:
             self.compare_the_log()
             fates = [self.model.fate(number) for number in range(len(self.ids))]
             assert self.owner.execute(FATES, [self.ids]).fetchall() == fates
             for key, each in self.model.subscriptions.items():
-                assert self.received[key] == self.model.log[each.begins : each.cursor]
+                passed = self.model.log[each.begins : each.cursor]
+                aside = {*self.again[key], *each.refused}
+                assert self.received[key] == [number for number in passed if number not in aside]
+                assert len(self.again[key]) + len(each.refused) == len(aside)
+                assert aside <= set(passed)
             self.met.update(message.died_of for message in self.model.queue.values())
         finally:
             self.door.close()

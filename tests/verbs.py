@@ -8,7 +8,7 @@ PUBLISH = "SELECT broker.publish('orders', '\"b\"')"
 CONSUME = "SELECT content FROM broker.consume('orders', %s)"
 SETTLE = "SELECT acked, gone, stale FROM broker.settle('orders', %s::json)"
 BROADCAST = "SELECT messages, first_seq, last_seq, subscriptions FROM broker.broadcast('orders')"
-SUBSCRIBE = "SELECT id, created FROM broker.subscribe('orders', NULL, %s, 'whsec_', NULL, NULL)"
+SUBSCRIBE = "SELECT id, created FROM broker.subscribe('orders', NULL, 'whsec_', jsonb_build_object('url', %s::text))"
 DELETE = "SELECT broker.delete_topic('orders', false)"
 
 

@@ -57,7 +57,7 @@ BEGIN
           FROM leased l
           LEFT JOIN LATERAL (SELECT d.message_id, d.seq, d.failures FROM redeliveries d
                               WHERE l.redelivers AND d.subscription_id = l.id AND d.died_at IS NULL
-                              ORDER BY d.due_at LIMIT 1) r ON true
+                              ORDER BY d.due_at, d.message_id LIMIT 1) r ON true
     )
     SELECT s.id, s.fence, s.url, s.headers, s.live,
            CASE WHEN s.message_id IS NULL THEN concat_ws('_', s.id, s.epoch, s.first_seq, s.last_seq)

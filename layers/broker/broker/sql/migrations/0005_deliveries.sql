@@ -27,7 +27,7 @@ CREATE TABLE redeliveries (
     PRIMARY KEY (subscription_id, message_id)
 );
 -- A subscription's next one.
-CREATE INDEX redeliveries_due ON redeliveries (subscription_id, due_at) WHERE died_at IS NULL;
+CREATE INDEX redeliveries_due ON redeliveries (subscription_id, due_at, message_id) WHERE died_at IS NULL;
 -- Its dead letters in the order in which they died.
 CREATE INDEX redeliveries_dead ON redeliveries (subscription_id, died_at, message_id) WHERE died_at IS NOT NULL;
 -- Whether a partition of messages may go.
