@@ -60,6 +60,14 @@ def have_a_subscription_to_remove(_context: HookContext, case: Case, _arguments:
             case.query["url"] = f"{WEBHOOK}/removed"
 
 
+@schemathesis.hook("before_call")
+def have_a_message_to_cancel(_context: HookContext, case: Case, _arguments: dict[str, Any]) -> None:
+    if _is_valid(case) and case.operation.label == "DELETE /topics/{topic}/messages/{id}":
+        target = f"{BROKER}/topics/{case.path_parameters['topic']}/messages"
+        published = requests.post(target, json={"content": None}, headers=AUTHORIZATION, timeout=30)
+        case.path_parameters["id"] = published.json()["id"]
+
+
 @schemathesis.hook("filter_failure")
 def let_a_rule_refuse_what_a_schema_allows(
     _context: HookContext, failure: Failure, _case: Case, response: Response
