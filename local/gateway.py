@@ -122,13 +122,17 @@ async def _read(receive: Callable[[], Awaitable[Message]]) -> bytes | None:
     return b"".join(parts) if size <= MAX_BODY_BYTES else None
 
 
+def _nothing() -> None:
+    pass
+
+
 class Server(uvicorn.Server):
     """Uvicorn, which says when it listens and leaves the signals to us."""
 
-    def __init__(self, gateway: Gateway, ready: Callable[[], None]) -> None:
+    def __init__(self, application: Any, ready: Callable[[], None] = _nothing) -> None:
         super().__init__(
             uvicorn.Config(
-                gateway,
+                application,
                 proxy_headers=False,
                 http="httptools",
                 ws="none",

@@ -44,10 +44,31 @@ class Schedule:
 
 
 @dataclass(frozen=True)
+class Queue:
+    name: str
+    visibility_seconds: int
+    retention_seconds: int
+
+
+@dataclass(frozen=True)
+class Source:
+    """A queue whose messages a function is given, some at a time."""
+
+    name: str
+    queue: Queue
+    function: Function
+    batch_size: int
+    concurrency: int  # invocations at once
+    reports_failures: bool  # message by message; else all of a batch have failed, or none
+
+
+@dataclass(frozen=True)
 class Template:
     functions: Mapping[str, Function]
     routes: tuple[Route, ...]
     schedules: tuple[Schedule, ...]
+    queues: Mapping[str, Queue]
+    sources: tuple[Source, ...]
 
 
 def translate(file: Path, cache: Path | None = None) -> dict[str, Any]:
@@ -68,13 +89,18 @@ def translate(file: Path, cache: Path | None = None) -> dict[str, Any]:
     return translated
 
 
-def read(translated: Mapping[str, Any], root: Path, parameters: Mapping[str, str]) -> Template:
+def read(translated: Mapping[str, Any], root: Path, parameters: Mapping[str, str], *, queues_at: str = "") -> Template:
     """Return what a translated template deploys from `root`, with these parameters and the others' defaults.
 
-    Raises TemplateError.
+    A queue's URL is its name behind `queues_at`: by default the bare name, as under `sam local`. Raises TemplateError.
     """
-    values = _values(translated.get("Parameters", {}), parameters)
     resources = translated["Resources"]
+    queues = {
+        name: _queue(name, resource.get("Properties", {}))
+        for name, resource in resources.items()
+        if resource["Type"] == "AWS::SQS::Queue"
+    }
+    values = _values(translated.get("Parameters", {}), parameters) | {name: queues_at + name for name in queues}
     layers = {
         name: root / resource["Properties"]["Content"]["S3Key"]
         for name, resource in resources.items()
@@ -85,7 +111,13 @@ def read(translated: Mapping[str, Any], root: Path, parameters: Mapping[str, str
         for name, resource in resources.items()
         if resource["Type"] == "AWS::Lambda::Function"
     }
-    return Template(functions, tuple(_routes(resources, functions)), tuple(_schedules(resources, functions)))
+    return Template(
+        functions,
+        tuple(_routes(resources, functions)),
+        tuple(_schedules(resources, functions)),
+        queues,
+        tuple(_sources(resources, functions, queues)),
+    )
 
 
 def _translate(source: bytes) -> dict[str, Any]:
@@ -138,7 +170,7 @@ def _resolved(value: object, variable: str, values: Mapping[str, str]) -> str:
     if not isinstance(value, dict):
         return str(value)
     if value.get("Ref") not in values:
-        raise TemplateError(f"the environment variable {variable} is not a plain value or !Ref of a parameter")
+        raise TemplateError(f"the environment variable {variable} is not a plain value or !Ref of a parameter or queue")
     return values[value["Ref"]]
 
 
@@ -162,3 +194,24 @@ def _schedules(resources: Mapping[str, Any], functions: Mapping[str, Function]) 
             for target in rule["Properties"]["Targets"]:
                 function = functions[target["Arn"]["Fn::GetAtt"][0]]
                 yield Schedule(name, timedelta(**{f"{rate[2]}s": int(rate[1])}), function)
+
+
+def _queue(name: str, properties: Mapping[str, Any]) -> Queue:
+    visibility, retention = properties.get("VisibilityTimeout", 30), properties.get("MessageRetentionPeriod", 345_600)
+    return Queue(name, visibility, retention)
+
+
+def _sources(
+    resources: Mapping[str, Any], functions: Mapping[str, Function], queues: Mapping[str, Queue]
+) -> Iterator[Source]:
+    for name, mapping in resources.items():
+        if mapping["Type"] == "AWS::Lambda::EventSourceMapping":
+            properties = mapping["Properties"]
+            yield Source(
+                name,
+                queues[properties["EventSourceArn"]["Fn::GetAtt"][0]],
+                functions[properties["FunctionName"]["Ref"]],
+                properties.get("BatchSize", 10),
+                properties.get("ScalingConfig", {}).get("MaximumConcurrency", 5),
+                "ReportBatchItemFailures" in properties.get("FunctionResponseTypes", []),
+            )
