@@ -20,6 +20,8 @@ class InProcess:
     def __init__(self, functions: Iterable[Function]) -> None:
         self._turn = asyncio.Lock()
         self._handlers: dict[str, Handler] = {}
+        for name in [name for name in os.environ if name.startswith("AWS_")]:
+            del os.environ[name]  # a worker would not see the user's profile either
         for function in functions:
             os.environ |= function.environment
             for layer in map(str, function.layers):

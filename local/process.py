@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import secrets
 import socket
 import subprocess
 import sys
@@ -14,6 +15,8 @@ from typing import BinaryIO, cast
 
 from local.template import Function
 from local.worker import ANSWER, REQUEST
+
+ACCESS_KEY = f"LOCAL{secrets.token_hex(16).upper()}"  # of this run: it opens the queues here, and nothing at AWS
 
 
 class FunctionError(Exception):
@@ -109,6 +112,11 @@ def environment(function: Function) -> dict[str, str]:
     inherited = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "VIRTUAL_ENV") if name in os.environ}
     return {
         **inherited,
+        # never the user's own: a mistake here must not reach AWS
+        "AWS_ACCESS_KEY_ID": ACCESS_KEY,
+        "AWS_SECRET_ACCESS_KEY": "local",
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
         "AWS_EXECUTION_ENV": "AWS_Lambda_python3.13",
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory_mb),
         "AWS_LAMBDA_FUNCTION_NAME": function.name,

@@ -16,16 +16,17 @@ from typing import BinaryIO
 import uvloop
 
 from local import settings, template
-from local.chores import Retries, keep_running, run_on_schedule, scheduled_event
+from local.chores import keep_running, run_on_schedule, scheduled_event
 from local.databases import database
 from local.gateway import Gateway, Server
 from local.inprocess import InProcess
 from local.kept import kept
+from local.loop import Loop, queues_at, queues_listener
 from local.postgres import PostgresError
 from local.postgres import Server as PostgresServer
 from local.process import FunctionError
 from local.settings import Settings
-from local.template import Function, Template
+from local.template import Template
 from local.terminal import CannotRun, pasted, say
 from local.workers import Invoke, NoWorker, Pool
 
@@ -52,7 +53,7 @@ def main(arguments: list[str]) -> int:
 def _run(wish: Settings, *, in_process: bool) -> None:
     wish.data.mkdir(parents=True, exist_ok=True)
     token = wish.admin_token or kept(wish.data / "admin.token", lambda: f"brk_{secrets.token_urlsafe(32)}")
-    with _listener(wish) as listener, ThreadPoolExecutor(1) as side:
+    with _listener(wish) as listener, queues_listener() as sending, ThreadPoolExecutor(1) as side:
         translating = side.submit(template.translate, ROOT / "template.yaml", wish.data / "template.json")
         with database(wish) as storage, _log(wish.data / "log") as log:
             parameters = {
@@ -61,10 +62,10 @@ def _run(wish: Settings, *, in_process: bool) -> None:
                 "AdminToken": token,
                 "AllowPrivateWebhooks": "true",
             }
-            broker = template.read(translating.result(), ROOT, parameters)
+            broker = template.read(translating.result(), ROOT, parameters, queues_at=queues_at(sending))
             ready = partial(_say_ready, wish, listener, token, storage.psql)
             with asyncio.Runner(loop_factory=uvloop.new_event_loop) as loop:
-                loop.run(_serve(wish, broker, storage.server, listener, log, ready, in_process=in_process))
+                loop.run(_serve(wish, broker, storage.server, listener, sending, log, ready, in_process=in_process))
 
 
 def _listener(wish: Settings) -> socket.socket:
@@ -92,22 +93,18 @@ async def _serve(
     broker: Template,
     postgres: PostgresServer | None,
     listener: socket.socket,
+    sending: socket.socket,
     log: BinaryIO,
     ready: Callable[[], None],
     *,
     in_process: bool,
 ) -> None:
     pool = InProcess(broker.functions.values()) if in_process else Pool(log, limit=wish.workers)
-    retries = Retries(broker.functions["Dispatch"], pool)
-
-    async def invoke(function: Function, event: bytes, *, may_wait: bool = False) -> bytes:
-        try:
-            return await pool(function, event, may_wait=may_wait)
-        finally:
-            if function.name in ("Broadcast", "Subscribe"):
-                retries.wake()
-
-    server = Server(Gateway(broker.routes, invoke, access_log=wish.access_log), ready)
+    # workers of their own, so that webhooks which hang take none from the requests
+    at_once = sum(source.concurrency for source in broker.sources)
+    background = pool if isinstance(pool, InProcess) else Pool(log, limit=max(1, at_once))
+    loop = Loop(broker, sending, background)
+    server = Server(Gateway(broker.routes, pool, access_log=wish.access_log), ready)
     starting = asyncio.current_task()
 
     def stop() -> None:
@@ -122,11 +119,13 @@ async def _serve(
         await _prepare(broker, pool)
         for name in ("Publish", "Consume"):
             pool.warm(broker.functions[name])
+        for source in broker.sources:
+            background.warm(source.function)
         async with asyncio.TaskGroup() as tasks:
             chores = [
                 tasks.create_task(chore)
                 for chore in (
-                    retries.run(),
+                    *loop.chores(),
                     *(run_on_schedule(schedule, pool) for schedule in broker.schedules),
                     *([keep_running(postgres)] if postgres else []),
                 )
@@ -135,6 +134,8 @@ async def _serve(
             for chore in chores:
                 chore.cancel()
     finally:
+        loop.close()
+        background.close()
         pool.close()
 
 

@@ -1,23 +1,27 @@
 """One PostgreSQL a run, one database a worker cloned from a migrated template, and rows deleted between tests."""
 
+import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
+from moto import mock_aws
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from broker import database, deadlines, leases, migrations, settings, tokens
+from broker import database, deadlines, doorbell, leases, migrations, settings, sqs, telemetry, tokens
 from local import postgres
 from tests.client import ADMIN_TOKEN, Client
 from tests.endpoints import Endpoint
 from tests.local_support import until
+from tests.queues import Queues
 from tests.topic import Topic
 
 pytest_plugins = ["tests.elsewhere"]
@@ -150,6 +154,29 @@ def endpoint() -> Iterator[Endpoint]:
 
 
 @pytest.fixture
+def queues(monkeypatch: pytest.MonkeyPatch) -> Iterator[Queues]:
+    """The loop's queues, in moto; the settings name them."""
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    with mock_aws():
+        queues = Queues()
+        monkeypatch.setenv("DISPATCH_QUEUE_URL", queues.dispatch.url)
+        monkeypatch.setenv("DELIVERY_QUEUE_URL", queues.delivery.url)
+        settings.current.cache_clear()
+        sqs._client.cache_clear()
+        yield queues
+    settings.current.cache_clear()
+    sqs._client.cache_clear()
+
+
+@pytest.fixture
+def said(monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[Any]]:
+    """Give the lines of the functions' log."""
+    log = StringIO()
+    monkeypatch.setattr(telemetry._logger.registered_handler, "stream", log)
+    return lambda: [json.loads(line) for line in log.getvalue().splitlines()]
+
+
+@pytest.fixture
 def client() -> Client:
     """Requests to the functions' handlers, in this process, as API Gateway makes them; with the admin token."""
     return Client()
@@ -171,11 +198,13 @@ def invoices(owner: psycopg.Connection[Any]) -> Topic:
 def _clean(database_url: str) -> Iterator[None]:
     yield
     tokens.forget()
+    doorbell.forget()
     leases.forget()
     deadlines.begin(float("inf"))
     with psycopg.connect(database_url, autocommit=True, options="-c search_path=broker") as connection:
         tables = [name for (name,) in connection.execute(TABLES)]
         connection.execute(";".join(f"DELETE FROM {table}" for table in tables).encode())
+        connection.execute("UPDATE wake_up SET wake_at = NULL")
         connection.execute("INSERT INTO topics (name) VALUES ('default')")
         connection.execute(
             "INSERT INTO tokens (id, name, hash, scopes, topics) VALUES (gen_random_uuid(), 'admin', %s, %s, '{*}')",
@@ -186,7 +215,7 @@ def _clean(database_url: str) -> Iterator[None]:
 SERVER = pytest.StashKey[tuple[Path, postgres.Server]]()
 URL = pytest.StashKey[str]()
 TABLES = """SELECT relname FROM pg_class WHERE relnamespace = 'broker'::regnamespace AND relkind IN ('r', 'p')
-            AND NOT relispartition AND relname NOT IN ('migrations', 'ring')"""
+            AND NOT relispartition AND relname NOT IN ('migrations', 'ring', 'wake_up')"""
 
 
 def _start_server() -> tuple[Path, postgres.Server]:

@@ -12,7 +12,7 @@ PACKAGE = ROOT / "layers" / "broker" / "broker"
 
 # Each module stands on those below only. Those of one floor may use each other, but in no circle.
 FLOORS = (
-    {"api"},
+    {"api", "dispatches", "doorbell"},
     {
         "broadcasts",
         "deliveries",
@@ -27,9 +27,10 @@ FLOORS = (
         "tokens",
         "topics",
     },
+    {"envelopes", "posts"},
     {"bodies", "database", "jobs", "pages", "telemetry", "webhooks"},
     {"transfers"},
-    {"addresses", "deadlines", "errors", "retries", "settings", "signatures"},
+    {"addresses", "deadlines", "errors", "retries", "settings", "signatures", "sqs", "wakes"},
 )
 FLOOR = {module: len(FLOORS) - nth for nth, floor in enumerate(FLOORS) for module in floor}
 
@@ -39,7 +40,8 @@ FENCES = {
     "psycopg": {"database", "migrations", "roles"},
     "aws_lambda_powertools": {"telemetry"},
 }
-BANNED = {"boto3", "botocore", "requests", "httpx", "pydantic"}
+LAZY = {"boto3", "botocore"}  # only where and when SQS is used
+BANNED = {"requests", "httpx", "pydantic"}
 
 MODULES = {file.stem: file for file in PACKAGE.glob("*.py") if file.stem != "__init__"}
 FUNCTIONS = sorted((ROOT / "functions").glob("*/app.py"))
@@ -89,6 +91,38 @@ def test_the_package_knows_nothing_of_what_uses_it(file: Path) -> None:
 @pytest.mark.parametrize("file", SOURCES, ids=lambda file: str(file.relative_to(ROOT)))
 def test_what_is_slow_to_import_is_not_imported(file: Path) -> None:
     assert not {name.split(".")[0] for name in imports(file)} & BANNED
+
+
+@pytest.mark.parametrize("file", SOURCES, ids=lambda file: str(file.relative_to(ROOT)))
+def test_boto3_is_imported_when_a_queue_is_used_and_not_before(file: Path) -> None:
+    tree = ast.parse(file.read_text())
+    inside = {
+        node for function in ast.walk(tree) if isinstance(function, ast.FunctionDef) for node in ast.walk(function)
+    }
+    found = [
+        node
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        and {name.split(".")[0] for name in [getattr(node, "module", None) or "", *(a.name for a in node.names)]} & LAZY
+    ]
+    assert not found or file == MODULES["sqs"]
+    assert all(node in inside for node in found)
+
+
+def reaches(module: str) -> set[str]:
+    """The module and all that it stands on, by whatever way."""
+    reached, new = set(), {module}
+    while new:
+        reached |= new
+        new = set().union(*(stands_on(each) for each in new)) - reached
+    return reached
+
+
+def test_who_posts_has_no_way_to_the_database() -> None:
+    asked = [name.split(".")[1] for name in imports(ROOT / "functions" / "deliver" / "app.py") if "broker." in name]
+    reached = set().union(*map(reaches, asked))
+    assert "webhooks" in reached
+    assert not [module for module in reached if "psycopg" in {name.split(".")[0] for name in imports(MODULES[module])}]
 
 
 @pytest.mark.parametrize("file", FUNCTIONS, ids=lambda file: file.parent.name)

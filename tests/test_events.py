@@ -2,12 +2,13 @@
 
 import json
 import re
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from local import payloads
+from local import payloads, queues
 from tests import contract
 from tests.client import ADMIN_TOKEN, ROOT, Client, Context, Response, app, template
 from tests.endpoints import Endpoint
@@ -56,6 +57,9 @@ ALSO = {
     "consume-ack": [("consume", 200, "one"), ("settle", 200, "rejected")],
     "manage-redrive": [("publish", 201, "one")],
 }
+# The other message that a queue carries, and what a function is told without a trigger.
+ALSO_TOLD = {"dispatch-outcomes", "dispatch"}
+SQS = ("dispatch-wake", "dispatch-outcomes", "deliver")
 HTTP = sorted({name for name, _, _ in STORY})
 
 
@@ -72,7 +76,7 @@ def test_every_function_and_trigger_has_its_event() -> None:
                 re.sub(r"(?<!^)(?=[A-Z])", "-", name).lower() for name in resource["Properties"].get("Events", {})
             ]
             expected |= {folder if trigger == folder else f"{folder}-{trigger}" for trigger in triggers or [folder]}
-    assert expected == EVENTS.keys()
+    assert expected | ALSO_TOLD == EVENTS.keys()
 
 
 def test_each_event_is_answered(client: Client) -> None:
@@ -137,6 +141,32 @@ def test_the_daily_event_lets_maintain_work() -> None:
 def test_dispatch_and_migrate_need_nothing_said() -> None:
     assert app("dispatch").handler(read("dispatch"), Context()) == {"next_due_at": None}
     assert app("migrate").handler(read("migrate"), Context())["applied"] == []
+
+
+@pytest.mark.parametrize("name", SQS)
+def test_an_event_of_a_queue_has_the_shape_that_event_sources_give(name: str) -> None:
+    for told in read(name)["Records"]:
+        given = queues.record(queues.Message(told["body"]), "Queue")
+        assert given.keys() == told.keys()
+        assert given["attributes"].keys() == told["attributes"].keys()
+        assert given["md5OfBody"] == told["md5OfBody"]
+
+
+def test_dispatch_takes_wake_ups_and_outcomes_of_whoever_has_unsubscribed() -> None:
+    for name in ("dispatch-wake", "dispatch-outcomes"):
+        assert app("dispatch").handler(read(name), Context()) == {"batchItemFailures": []}
+
+
+def test_deliver_posts_a_job_unless_it_is_too_old() -> None:
+    with Endpoint() as endpoint:
+        event = json.loads((EVENTS["deliver"].read_text()).replace("https://shop.example.com", endpoint.url))
+        assert app("deliver").handler(event, Context()) == {"batchItemFailures": []}
+        assert endpoint.requests == []
+        [record] = event["Records"]
+        record["body"] = record["body"].replace("2026-11-24T12:00:00.1Z", datetime.now(UTC).isoformat())
+        assert app("deliver").handler(event, Context()) == {"batchItemFailures": []}
+        [request] = endpoint.requests
+        assert (request.path, json.loads(request.body)["topic"]) == ("/hook", "orders")
 
 
 def _same_on_every_gateway(event: Any) -> Any:

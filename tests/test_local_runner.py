@@ -32,28 +32,32 @@ Resources:
   Publish:
     Type: AWS::Serverless::Function
     Properties: {CodeUri: functions, Events: {Get: {Type: HttpApi, Properties: {Method: GET, Path: "/"}}}}
-  Broadcast:
-    Type: AWS::Serverless::Function
-    Properties: {CodeUri: functions, Events: {Get: {Type: HttpApi, Properties: {Method: POST, Path: "/broadcast"}}}}
   Maintain:
     Type: AWS::Serverless::Function
     Properties: {CodeUri: functions, Events: {Daily: {Type: Schedule, Properties: {Schedule: rate(1 day)}}}}
   Consume: {Type: AWS::Serverless::Function, Properties: {CodeUri: functions}}
-  Dispatch: {Type: AWS::Serverless::Function, Properties: {CodeUri: functions}}
+  WakeUps: {Type: AWS::SQS::Queue}
+  Dispatch:
+    Type: AWS::Serverless::Function
+    Properties:
+      CodeUri: functions
+      Environment: {Variables: {QUEUE: !Ref WakeUps}}
+      Events: {Wake: {Type: SQS, Properties: {Queue: !GetAtt WakeUps.Arn}}}
   Migrate: {Type: AWS::Serverless::Function, Properties: {CodeUri: functions}}
 """
 # notes that it was called, and does of each function only what the runner looks at
 APP = """
-import datetime, json, os, pathlib
+import json, os, pathlib
+import boto3
 
 def handler(event, context):
     notes = pathlib.Path(os.environ["NOTES"])
     with notes.open("a") as file:
         file.write(json.dumps({"function": context.function_name, "event": event, "pid": os.getpid()}) + "\\n")
-    if context.function_name == "Dispatch":
-        calls = notes.read_text().count('"Dispatch"')
-        soon = datetime.datetime.now(datetime.UTC) + datetime.timedelta(milliseconds=10)
-        return {"next_due_at": soon.isoformat() if calls == 2 else None}
+    if context.function_name == "Dispatch" and "afresh" in event["Records"][0]["body"]:
+        url = os.environ["QUEUE"]
+        sqs = boto3.client("sqs", endpoint_url=url.rpartition("/")[0].rpartition("/")[0])
+        sqs.send_message(QueueUrl=url, MessageBody="to itself")
     return {
         "notes": ["a note"],
         "pid": os.getpid(),
@@ -100,6 +104,10 @@ class Home:
     def called(self):
         return [json.loads(line)["function"] for line in self.notes.read_text().splitlines()]
 
+    def events(self, name):
+        notes = map(json.loads, self.notes.read_text().splitlines())
+        return [note["event"] for note in notes if note["function"] == name]
+
     def processes(self):
         workers = [json.loads(line)["pid"] for line in self.notes.read_text().splitlines()]
         return [*workers, int((self.folder / ".local/data/postmaster.pid").read_text().split()[0])]
@@ -117,8 +125,8 @@ def url_in(said):
     return re.search(r"^ready on (http://127\.0\.0\.1:\d+)$", said, re.MULTILINE)[1]
 
 
-def ask(url, method="GET"):
-    with urllib.request.urlopen(urllib.request.Request(url, method=method), timeout=30) as response:
+def ask(url):
+    with urllib.request.urlopen(url, timeout=30) as response:
         return json.load(response)
 
 
@@ -153,11 +161,18 @@ def test_a_killed_runner_leaves_nothing_behind_and_starts_again_with_the_same_to
 
 
 @pytest.mark.slow
-def test_it_dispatches_at_start_after_a_broadcast_and_when_the_next_is_due(home):
-    url = url_in(home.start())
-    until(lambda: home.called().count("Dispatch") == 1)
-    ask(f"{url}/broadcast", "POST")
-    until(lambda: home.called().count("Dispatch") == 3)
+def test_it_wakes_dispatch_at_start_and_what_a_function_sends_to_a_queue_arrives(home):
+    home.start()
+    until(lambda: home.called().count("Dispatch") == 2)
+    first, second = home.events("Dispatch")
+    assert [json.loads(record["body"]) for record in first["Records"]] == [{"wake": {"afresh": True}}]
+    assert [record["body"] for record in second["Records"]] == ["to itself"]
+
+
+@pytest.mark.slow
+def test_queues_are_played_in_the_runners_own_process_too(home):
+    home.start("--in-process", AWS_PROFILE="not-there")
+    until(lambda: home.called().count("Dispatch") == 2)
 
 
 @pytest.mark.slow

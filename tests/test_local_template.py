@@ -1,4 +1,5 @@
 import json
+import re
 from datetime import timedelta
 from pathlib import Path
 
@@ -24,6 +25,10 @@ Resources:
       Events:
         Get: {Type: HttpApi, Properties: {Method: GET, Path: "/echo/{what}"}}
         Often: {Type: Schedule, Properties: {Schedule: rate(5 minutes)}}
+        Letter:
+          Type: SQS
+          Properties: {Queue: !GetAtt Letters.Arn, BatchSize: 3, ScalingConfig: {MaximumConcurrency: 2}}
+  Letters: {Type: AWS::SQS::Queue}
 """
 
 
@@ -79,6 +84,63 @@ def test_the_broker_is_maintained_once_a_day(broker):
     assert (daily.function.name, daily.every) == ("Maintain", timedelta(days=1))
 
 
+def test_the_brokers_queues_lead_to_its_functions(broker):
+    sources = {source.function.name: source for source in broker.sources}
+    assert {name: source.queue.name for name, source in sources.items()} == {
+        "Dispatch": "DispatchQueue",
+        "Deliver": "DeliveryQueue",
+    }
+    for source in broker.sources:
+        assert source.batch_size == 10
+        assert source.reports_failures
+        assert source.queue.visibility_seconds >= 6 * source.function.timeout_seconds
+        assert source.queue.retention_seconds <= 3600
+    assert (sources["Dispatch"].concurrency, sources["Deliver"].concurrency) == (4, 8)
+
+
+def test_a_queues_url_is_its_name_behind_where_queues_are(broker):
+    assert broker.functions["Publish"].environment["DISPATCH_QUEUE_URL"] == "DispatchQueue"
+    elsewhere = template.read(
+        template.translate(ROOT / "template.yaml"), ROOT, {"DatabaseUrl": "u"}, queues_at="http://127.0.0.1:1/0/"
+    )
+    assert elsewhere.functions["Dispatch"].environment["DELIVERY_QUEUE_URL"] == "http://127.0.0.1:1/0/DeliveryQueue"
+
+
+def test_who_posts_is_not_told_where_the_database_is(broker):
+    assert broker.functions["Deliver"].environment.keys() & {"DATABASE_URL", "OWNER_DATABASE_URL"} == set()
+
+
+def test_a_role_may_do_no_more_with_a_queue_than_its_function_does():
+    resources = template.translate(ROOT / "template.yaml")["Resources"]
+    rights = {}
+    for name, resource in resources.items():
+        if resource["Type"] == "AWS::IAM::Role":
+            properties = resource["Properties"]
+            [logs] = map(str, properties["ManagedPolicyArns"])
+            assert logs.rstrip("'}").endswith("/AWSLambdaBasicExecutionRole")
+            for policy in properties.get("Policies", []):
+                for statement in policy["PolicyDocument"]["Statement"]:
+                    rights.setdefault(name, []).append(_right(statement))
+    wakes = [("sqs:SendMessage*", "DispatchQueue")]
+    takes = "sqs:ReceiveMessage, sqs:DeleteMessage, sqs:GetQueueAttributes"
+    assert rights == {
+        "PublishRole": wakes,
+        "BroadcastRole": wakes,
+        "SubscribeRole": wakes,
+        "MaintainRole": wakes,
+        "ManageRole": wakes,
+        "DispatchRole": [(takes, "DispatchQueue"), ("sqs:SendMessage", "DispatchQueue, DeliveryQueue")],
+        "DeliverRole": [(takes, "DeliveryQueue"), ("sqs:SendMessage", "DispatchQueue")],
+    }
+
+
+def _right(statement):
+    actions = statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
+    queues = re.findall("[A-Z][a-z]+Queue", json.dumps(statement["Resource"]))
+    assert statement["Effect"] == "Allow"
+    return ", ".join(actions), ", ".join(dict.fromkeys(queues))
+
+
 def test_a_small_template_is_read_whole(translated, tmp_path):
     small = template.read(translated, tmp_path, {"Url": "u"})
     echo = small.functions["Echo"]
@@ -93,6 +155,10 @@ def test_a_small_template_is_read_whole(translated, tmp_path):
     )
     assert small.routes == (template.Route("GET", "/echo/{what}", echo),)
     assert small.schedules == (template.Schedule("EchoOften", timedelta(minutes=5), echo),)
+    assert small.queues == {"Letters": template.Queue("Letters", visibility_seconds=30, retention_seconds=345_600)}
+    [source] = small.sources
+    assert (source.name, source.queue, source.function) == ("EchoLetter", small.queues["Letters"], echo)
+    assert (source.batch_size, source.concurrency, source.reports_failures) == (3, 2, False)
 
 
 @pytest.mark.parametrize(

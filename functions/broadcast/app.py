@@ -1,8 +1,8 @@
-"""Move what is ready in a topic's queue to its log, and push it to the subscriptions."""
+"""Move what is ready in a topic's queue to its log, and have it pushed to the subscriptions."""
 
 from http import HTTPStatus
 
-from broker import api, broadcasts, deliveries
+from broker import api, broadcasts, doorbell
 
 app = api.Application()
 handler = app.handler
@@ -12,5 +12,5 @@ handler = app.handler
 def broadcast(call: api.Call) -> api.Answer:
     moved = broadcasts.broadcast(call.topic)
     call.count = moved.messages
-    deliveries.run(call.topic)
+    doorbell.ring(call.topic)
     return api.ok(moved, HTTPStatus.ACCEPTED)

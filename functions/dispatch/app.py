@@ -1,13 +1,17 @@
-"""Push what is due, of all topics: batches whose endpoint was away, and what a broadcast had no time for."""
+"""Record what came of webhooks, move what topics broadcast by themselves, and hand what is due to deliver."""
 
 from typing import Any
 
-from broker import deadlines, deliveries
+from broker import deadlines, dispatches, envelopes
 
 
-def handler(_event: dict[str, Any], context: Any) -> dict[str, str | None]:
-    """Push until nothing is due or the time is up. Returns `next_due_at`: when to invoke it again (None: no need)."""
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """Take what DispatchQueue has; returns what shall come again.
+
+    An event without records asks to look at all topics; returns `next_due_at`, when to do so again (None: no need).
+    """
     deadlines.begin(context.get_remaining_time_in_millis() / 1000 - 2)
-    deliveries.run()
-    due_at = deliveries.next_due()
+    if "Records" in event:
+        return envelopes.again(dispatches.take(event["Records"]))
+    due_at = dispatches.sweep()
     return {"next_due_at": due_at.isoformat() if due_at else None}

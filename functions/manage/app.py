@@ -8,7 +8,7 @@ from uuid import UUID
 import msgspec
 
 import broker
-from broker import api, database, dead_letters, messages, pages, queues, subscriptions, tokens, topics
+from broker import api, database, dead_letters, doorbell, messages, pages, queues, subscriptions, tokens, topics
 
 app = api.Application()
 handler = app.handler
@@ -79,13 +79,19 @@ def read_topic(call: api.Call) -> api.Answer:
 
 @app.route("PUT /topics/{topic}", scope="manage")
 def put_topic(call: api.Call) -> api.Answer:
-    created = topics.put(call.topic, call.body(topics.Put))
+    wish = call.body(topics.Put)
+    created = topics.put(call.topic, wish)
+    if wish.broadcast == "auto":
+        doorbell.ring(call.topic)
     return api.ok(topics.read(call.topic), HTTPStatus.CREATED if created else HTTPStatus.OK)
 
 
 @app.route("PATCH /topics/{topic}", scope="manage")
 def change_topic(call: api.Call) -> api.Answer:
-    topics.change(call.topic, call.body(topics.Patch))
+    wish = call.body(topics.Patch)
+    topics.change(call.topic, wish)
+    if wish.broadcast == "auto":
+        doorbell.ring(call.topic)
     return api.ok(topics.read(call.topic))
 
 
@@ -122,6 +128,7 @@ def list_dead_letters(call: api.Call) -> api.Answer:
 def redrive(call: api.Call) -> api.Answer:
     done = dead_letters.redrive(call.topic, call.body(dead_letters.Redrive))
     call.count = done.redriven
+    doorbell.ring(call.topic)
     return api.ok(done)
 
 

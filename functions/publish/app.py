@@ -2,7 +2,7 @@
 
 from http import HTTPStatus
 
-from broker import api, messages
+from broker import api, doorbell, messages
 
 app = api.Application()
 handler = app.handler
@@ -14,6 +14,8 @@ def publish(call: api.Call) -> api.Answer:
     publication = messages.publication(body)
     idempotency = messages.idempotency(call.header("idempotency-key"), call.token.id, body)
     published = messages.publish(call.topic, publication, call.token.name, idempotency)
+    if published.auto:
+        doorbell.ring(call.topic)
     call.count = 0 if published.replayed else len(published.ids)
     answer = {"ids": published.ids} if publication.many else {"id": published.ids[0]}
     return api.ok(answer, HTTPStatus.CREATED, {"Idempotency-Replayed": "true"} if published.replayed else {})

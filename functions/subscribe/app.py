@@ -5,7 +5,7 @@ from uuid import UUID
 
 import msgspec
 
-from broker import api, pages, subscriptions
+from broker import api, doorbell, pages, subscriptions
 
 app = api.Application()
 handler = app.handler
@@ -29,6 +29,7 @@ def subscribe(call: api.Call) -> api.Answer:
     found = subscriptions.subscribe(call.topic, call.body(subscriptions.Subscribe))
     answer = {"id": found.id, "broadcast": found.broadcast}
     if found.created:
+        doorbell.ring(call.topic)
         return api.ok({**answer, "secret": found.secret}, HTTPStatus.CREATED)
     return api.ok(answer)
 
@@ -52,7 +53,10 @@ def read(call: api.Call) -> api.Answer:
 
 @app.route("PATCH /topics/{topic}/subscriptions/{id}", scope="subscribe")
 def change(call: api.Call) -> api.Answer:
-    subscriptions.change(call.topic, call.id(), call.body(subscriptions.Change))
+    changes = call.body(subscriptions.Change)
+    subscriptions.change(call.topic, call.id(), changes)
+    if changes.resumes():
+        doorbell.ring(call.topic)
     return api.ok(subscriptions.read(call.topic, call.id()))
 
 

@@ -17,15 +17,16 @@ from tests.client import ADMIN_TOKEN, ROOT
 class Runner:
     """`make run` with its data in a folder, which outlives it. `settings` are variables of its environment."""
 
-    def __init__(self, data: Path, **settings: str) -> None:
+    def __init__(self, data: Path, *arguments: str, **settings: str) -> None:
         self.data = data
+        self.arguments = arguments
         self._settings = settings
         self._http = session()
 
     def start(self) -> None:
         environment = {"BROKER_PORT": "0", "BROKER_DATA": str(self.data), "BROKER_ADMIN_TOKEN": ADMIN_TOKEN}
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "local"],
+            [sys.executable, "-m", "local", *self.arguments],
             cwd=ROOT,
             env={"PATH": os.environ["PATH"], **environment, **self._settings},
             stdout=subprocess.PIPE,
@@ -40,6 +41,9 @@ class Runner:
 
     def get(self, path: str) -> requests.Response:
         return self._http.get(f"{self.url}{path}", timeout=40)
+
+    def patch(self, path: str, body: dict[str, Any]) -> requests.Response:
+        return self._http.patch(f"{self.url}{path}", json=body, timeout=40)
 
     def put(self, path: str, body: dict[str, Any]) -> requests.Response:
         return self._http.put(f"{self.url}{path}", json=body, timeout=40)

@@ -13,7 +13,7 @@ from tests.sam.clients import Invoker, Remote
 from tests.story import Story
 from tests.test_events import ALSO, EVENTS, HTTP, STORY
 
-CHORES = ("maintain-daily", "dispatch", "migrate")
+CHORES = ("maintain-daily", "dispatch", "dispatch-wake", "dispatch-outcomes", "deliver", "migrate")
 BROKEN = "def handler(event, context): raise ValueError(event['rawPath'])"
 
 
@@ -54,6 +54,7 @@ def test_the_chores_are_done(sam: stack.Sam) -> None:
     done = {name: sam.invoke(name.partition("-")[0], EVENTS[name].read_text()) for name in CHORES}
     assert done["maintain-daily"].keys() == {"made", "removed", "kept", "cleared", "sent"}
     assert done["dispatch"] == {"next_due_at": None}
+    assert [done[name] for name in ("dispatch-wake", "dispatch-outcomes", "deliver")] == [{"batchItemFailures": []}] * 3
     assert done["migrate"]["applied"] == []
 
 

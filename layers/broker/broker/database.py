@@ -112,6 +112,8 @@ class Database:
 
 
 def _connect(url: str) -> Session:
+    if not url:
+        raise settings.SettingMissing("DATABASE_URL is not set")
     proxy = settings.current().database_proxy
     wait = int(max(1, min(60, deadlines.left())))  # a database that sleeps lets the connection wait until it is awake
     connection = Session.connect(

@@ -45,7 +45,7 @@ def run(topic: str | None = None) -> int:
             sent += len(answers)
 
 
-def plan(topic: str | None, limit: int) -> list[Job]:
+def plan(topic: str | None, limit: int, lease_seconds: int = LEASE_SECONDS) -> list[Job]:
     """Lease the subscriptions that are due, and read the next batch of each; an empty list when none is."""
     if limit <= 0:
         return []
@@ -53,7 +53,7 @@ def plan(topic: str | None, limit: int) -> list[Job]:
         "SELECT subscription_id, fence, url, headers, secrets, webhook_id, first_seq, last_seq, attempt,"
         " retry_schedule, ordered, redelivery, body"
         " FROM broker.plan_batches(%(topic)s::text, %(limit)s, %(lease)s)",
-        {"topic": topic, "limit": limit, "lease": LEASE_SECONDS},
+        {"topic": topic, "limit": limit, "lease": lease_seconds},
         Job,
     )
 

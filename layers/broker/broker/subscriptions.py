@@ -68,6 +68,10 @@ class Change(msgspec.Struct, forbid_unknown_fields=True):
     paused: bool | msgspec.UnsetType = msgspec.UNSET
     disabled: Literal[False] | msgspec.UnsetType = msgspec.UNSET
 
+    def resumes(self) -> bool:
+        """Whether what was held back may now be due."""
+        return self.paused is False or self.disabled is False
+
 
 class Rotate(msgspec.Struct, forbid_unknown_fields=True):
     """The request for a new secret. The old ones sign beside it for `overlap_seconds`, a day by default."""

@@ -1,0 +1,155 @@
+"""Dispatch: record what came of jobs, move what topics broadcast by themselves, plan what is due, and hand it on.
+
+Messages may come twice, late, out of order or not at all: an outcome counts once, a planned batch is on lease, and a
+wake-up only lets one look.
+"""
+
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from broker import broadcasts, database, deadlines, deliveries, envelopes, settings, sqs, telemetry, wakes
+from broker.errors import DatabaseAway
+from broker.jobs import Outcome
+from broker.wakes import Wake
+
+PLANNED_AT_ONCE = 100  # jobs
+LEASE_SECONDS = 300  # of a job: it is delivered within 4 minutes of being planned, or not at all
+SPARE_SECONDS = 10  # to plan once more, and to hand that on
+SOON_SECONDS = 1.0
+
+settings.check_queues("DISPATCH_QUEUE_URL", "DELIVERY_QUEUE_URL")
+
+
+@dataclass(frozen=True, slots=True)
+class _Scheduled:
+    to_send: bool
+
+
+def push(topic: str | None = None) -> int:
+    """Move and send what is due, of one topic or of all, in this process; returns how many batches were sent."""
+    sent = 0
+    while True:
+        moved = broadcasts.move(None if topic is None else [topic])
+        sent_now = deliveries.run(topic)
+        sent += sent_now
+        if not (moved or sent_now) or deadlines.left() < deliveries.SEND_SECONDS:
+            return sent
+
+
+def sweep() -> datetime | None:
+    """Look at all topics, whatever wake-ups may have been lost; returns when to come again (None: no need)."""
+    _look([Wake(afresh=True)], outcomes=False)
+    return deliveries.next_due()
+
+
+def take(records: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Do what the messages of DispatchQueue ask for; returns the ids of those that shall come again.
+
+    Raises DatabaseAway or NotSent when all of them shall.
+    """
+    letters = list(envelopes.opened(records, envelopes.ToDispatch, "dispatch"))
+    told = (outcome for _, letter in letters for outcome in letter.outcomes or [])
+    outcomes = list({(outcome.subscription_id, outcome.fence): outcome for outcome in told}.values())
+    if outcomes:
+        _record(outcomes)
+    now = datetime.now(UTC)
+    wakes_come = [(message_id, letter.wake) for message_id, letter in letters if letter.wake]
+    early = [(message_id, wake) for message_id, wake in wakes_come if wake.delay(now)]
+    come = [wake for _, wake in wakes_come if not wake.delay(now)]
+    failed = [message_id for message_id, wake in early if not _sent_again(wake, now)]
+    if come or outcomes:
+        _look(come, outcomes=bool(outcomes))
+    return failed
+
+
+def _record(outcomes: Sequence[Outcome]) -> None:
+    """Record outcomes. One that the database will never take is logged and left: its batch is planned again."""
+    try:
+        deliveries.record(outcomes)
+    except DatabaseAway:
+        raise
+    except Exception as error:  # noqa: BLE001  whatever it is, it must not come again and again, with the good ones
+        if len(outcomes) == 1:
+            telemetry.failure(error, "dispatch", outcomes[0].webhook_id)
+            return
+        for outcome in outcomes:
+            _record([outcome])
+
+
+def _sent_again(wake: Wake, now: datetime) -> bool:
+    """Let a wake-up whose time has not come wait on; the database is left alone."""
+    queue_url = settings.current().dispatch_queue_url
+    try:
+        if queue_url is not None:
+            sqs.send(queue_url, wakes.body(wake), wake.delay(now))
+    except sqs.NotSent as error:
+        telemetry.failure(error.__cause__ or error, "dispatch", "")
+        return False
+    return True
+
+
+def _look(come: Sequence[Wake], *, outcomes: bool) -> None:
+    """Do what may be due since these wake-ups and (of whatever topics) outcomes came."""
+    everywhere = outcomes or any(wake.topic is None for wake in come)
+    topics = {None} if everywhere else {wake.topic for wake in come}
+    queues = settings.current()
+    if queues.dispatch_queue_url is None or queues.delivery_queue_url is None:
+        for topic in topics:
+            push(topic)
+        return
+    more = True
+    while more and deadlines.left() > SPARE_SECONDS:
+        found = [_moved_or_planned(topic, queues.delivery_queue_url) for topic in topics]
+        more = any(found) or _came_soon(deliveries.next_due())
+    _wake_later(come, queues.dispatch_queue_url)
+
+
+def _moved_or_planned(topic: str | None, queue_url: str) -> bool:
+    """Move what waits, plan some of what is due and hand it to deliver; whether there was anything."""
+    moved = broadcasts.move(None if topic is None else [topic])
+    planned_at = datetime.now(UTC)
+    jobs = deliveries.plan(topic, PLANNED_AT_ONCE, LEASE_SECONDS)
+    if jobs:
+        jobs.sort(key=lambda job: job.attempt > 1)  # those that may hang go together, and hold up few of the others
+        sqs.send_batch(queue_url, envelopes.planned(jobs, planned_at))
+    return bool(moved or jobs)
+
+
+def _came_soon(due_at: datetime | None) -> bool:
+    """Wait for what is due within the second, which is less than SQS would: so a rate is kept, not undercut."""
+    if due_at is None:
+        return False
+    seconds = (due_at - datetime.now(UTC)).total_seconds()
+    if not 0 < seconds < SOON_SECONDS:
+        return False
+    time.sleep(seconds + 0.001)
+    return True
+
+
+def _wake_later(come: Sequence[Wake], queue_url: str) -> None:
+    """Keep one delayed wake-up under way while anything is owed; `come` are those that are no longer."""
+    due_at = deliveries.next_due()
+    wake = wakes.later(due_at) if due_at else None
+    came = [wake.not_before for wake in come if wake.not_before]
+    afresh = any(wake.afresh for wake in come)
+    if wake is None and not came and not afresh:
+        return
+    if not _schedule(wake, came, afresh=afresh) or wake is None:
+        return
+    try:
+        sqs.send(queue_url, wakes.body(wake), wake.delay(datetime.now(UTC)))
+    except sqs.NotSent:
+        _schedule(None, [], afresh=True)
+        raise
+
+
+def _schedule(wake: Wake | None, came: Sequence[datetime], *, afresh: bool) -> bool:
+    [scheduled] = database.call(
+        "SELECT broker.schedule_wake_up(%(due_at)s::timestamptz, %(came)s::timestamptz[], %(afresh)s) AS to_send",
+        {"due_at": wake and wake.not_before, "came": list(came), "afresh": afresh},
+        _Scheduled,
+    )
+    return scheduled.to_send

@@ -1,0 +1,191 @@
+"""Dispatch: what it does with wake-ups and outcomes."""
+
+import json
+import time
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from broker import deliveries, dispatches, doorbell, posts, topics
+from tests.client import Context, app
+from tests.queues import deliver, dispatch, invoke, outcomes_of, record, wake
+
+NOWHERE = "http://127.0.0.1:8000/"
+
+
+@pytest.fixture
+def subscribed(orders, endpoint, queues):
+    """A subscription that is owed one message."""
+    subscribed = orders.subscribe(endpoint.url)
+    orders.publish("a")
+    orders.broadcast()
+    return subscribed
+
+
+def test_a_wake_up_plans_what_is_due_and_hands_it_to_deliver(queues, subscribed):
+    assert dispatch(wake(topic="orders")) == []
+    [sent] = queues.delivery.sent()
+    assert sent["job"]["webhook_id"] == f"{subscribed.id}_1_1_1"
+    assert datetime.fromisoformat(sent["planned_at"]) <= datetime.now(UTC)
+
+
+def test_a_wake_up_of_no_topic_looks_at_all(orders, invoices, queues, subscribed):
+    invoices.subscribe(NOWHERE)
+    invoices.publish("b")
+    invoices.broadcast()
+    dispatch(wake(topic=None))
+    assert len(queues.delivery.sent()) == 2
+
+
+def test_a_wake_up_of_a_topic_looks_at_no_other(orders, invoices, queues, subscribed):
+    dispatch(wake(topic="invoices"))
+    assert queues.delivery.sent() == []
+
+
+def test_from_wake_up_to_webhook_and_back(orders, endpoint, queues, subscribed):
+    dispatch(wake(topic="orders"))
+    assert deliver(*queues.delivery.take()) == []
+    [request] = endpoint.requests
+    assert json.loads(request.body)["messages"][0]["content"] == "a"
+    told = [each for each in queues.dispatch.take() if "outcomes" in each["body"]]
+    assert dispatch(*told) == []
+    assert orders.subscription(subscribed).behind == 0
+
+
+def test_an_outcome_lets_the_next_batch_be_sent(orders, endpoint, queues):
+    subscribed = orders.subscribe(endpoint.url, batch_size=2)
+    orders.publish(*range(5))
+    orders.broadcast()
+    dispatch(wake(topic="orders"))
+    for _ in range(3):
+        assert deliver(*queues.delivery.take()) == []
+        dispatch(*queues.dispatch.take())
+    assert [
+        [message["content"] for message in json.loads(request.body)["messages"]] for request in endpoint.requests
+    ] == [[0, 1], [2, 3], [4]]
+    assert orders.subscription(subscribed).behind == 0
+
+
+def test_more_than_one_plan_holds_are_all_handed_on(orders, queues, monkeypatch):
+    monkeypatch.setattr(dispatches, "PLANNED_AT_ONCE", 7)
+    ids = {str(orders.subscribe(f"{NOWHERE}{n}").id) for n in range(30)}
+    orders.publish("a")
+    orders.broadcast()
+    dispatch(wake(topic="orders"))
+    assert {sent["job"]["subscription_id"] for sent in queues.delivery.sent()} == ids
+
+
+def test_what_there_was_no_time_for_is_woken_for_at_once(orders, queues, subscribed):
+    assert invoke("dispatch", [wake(topic="orders")], seconds=5) == []
+    assert queues.delivery.sent() == []
+    assert len(queues.waiting()) == 1
+    assert queues.dispatch.delays() == [1]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "",
+        "no JSON",
+        "[]",
+        "{}",
+        '{"wake": null}',
+        '{"wake": {"topic": 1}}',
+        '{"wake": {"not_before": "soon"}}',
+        '{"wake": {"not_before": "2026-01-01T00:00:00"}}',
+        '{"wake": {}, "outcomes": []}',
+        '{"outcomes": [{"fence": 1}]}',
+        '{"outcomes": ' + "[" * 100_000,
+    ],
+)
+def test_a_message_that_makes_no_sense_is_dropped_and_the_others_are_done(queues, subscribed, said, body):
+    assert dispatch(record(body), wake(topic="orders")) == []
+    assert len(queues.delivery.sent()) == 1
+    [line] = said()
+    assert (line["message"], line["route"]) == ("the broker failed", "dispatch")
+
+
+def test_an_outcome_that_the_database_never_takes_is_dropped_and_the_others_count(orders, queues, subscribed, said):
+    [job] = deliveries.plan(None, 10)
+    [good] = outcomes_of(job)
+    impossible = json.loads(good["body"])
+    impossible["outcomes"][0]["fence"] = 2**40
+    assert dispatch(record(impossible), good) == []
+    assert orders.subscription(subscribed).behind == 0
+    assert [line["error"] for line in said()] == ["NumericValueOutOfRange"]
+
+
+def test_a_database_that_is_away_lets_all_come_again(queues, subscribed, monkeypatch):
+    def away():
+        raise dispatches.DatabaseAway
+
+    monkeypatch.setattr(dispatches.database.functions, "_alive", away)
+    with pytest.raises(dispatches.DatabaseAway):
+        dispatch(wake(topic="orders"))
+
+
+def test_what_is_published_to_an_auto_topic_goes_out_by_itself(client, orders, endpoint, queues):
+    topics.put("orders", topics.Put(broadcast="auto"))
+    orders.subscribe(endpoint.url)
+    assert client.post("/topics/orders/messages", {"content": "a"}).status == 201
+    assert endpoint.requests == []
+    queues.run()
+    assert [json.loads(request.body)["messages"][0]["content"] for request in endpoint.requests] == ["a"]
+
+
+def test_what_waits_in_a_topic_goes_out_once_it_is_auto(client, orders, endpoint, queues):
+    orders.subscribe(endpoint.url)
+    orders.publish("a")
+    assert client.patch("/topics/orders", {"broadcast": "auto"}).status == 200
+    queues.run()
+    assert len(endpoint.requests) == 1
+
+
+def test_what_waits_in_an_auto_topic_goes_to_the_first_who_subscribes(client, orders, endpoint, queues):
+    topics.put("orders", topics.Put(broadcast="auto"))
+    orders.publish("a")
+    assert client.post("/topics/orders/subscriptions", {"url": endpoint.url}).status == 201
+    queues.run()
+    assert len(endpoint.requests) == 1
+
+
+def test_what_is_redriven_to_a_subscription_is_sent(client, orders, endpoint, queues):
+    subscribed = orders.subscribe(endpoint.url, retry_schedule=[])
+    endpoint.answer(404, times=1)
+    orders.publish("a")
+    client.post("/topics/orders/broadcast")
+    queues.run()
+    assert orders.subscription(subscribed).behind == 0
+    doorbell.forget()
+    wish = {"subscription": str(subscribed.id)}
+    assert client.post("/topics/orders/dead-letters/redrive", wish).json["redriven"] == 1
+    queues.run()
+    assert len(endpoint.requests) == 2
+
+
+def test_a_rate_is_kept_and_not_undercut(client, orders, endpoint, queues):
+    orders.subscribe(endpoint.url, batch_size=1, rate_per_second=10)
+    orders.publish(*range(6))
+    client.post("/topics/orders/broadcast")
+    started = time.monotonic()
+    queues.run()
+    assert len(endpoint.requests) == 6
+    assert 0.5 <= time.monotonic() - started < 3
+
+
+def test_an_event_without_records_looks_at_all(orders, queues, subscribed):
+    answer = app("dispatch").handler({}, Context())
+    assert len(queues.delivery.sent()) == 1
+    assert datetime.fromisoformat(answer["next_due_at"]) == orders.subscription(subscribed).due_at
+
+
+def test_a_dispatch_without_queues_sends_by_itself(orders, endpoint):
+    orders.subscribe(endpoint.url)
+    orders.publish("a")
+    orders.broadcast()
+    assert dispatch(wake(topic="orders")) == []
+    assert len(endpoint.requests) == 1
+
+
+def test_a_lease_outlives_the_oldest_job():
+    assert timedelta(seconds=dispatches.LEASE_SECONDS) > posts.OLDEST + timedelta(seconds=posts.POST_SECONDS)

@@ -1,0 +1,140 @@
+"""The doorbell: who rings it, how often that wakes dispatch, and that nothing depends on it."""
+
+import pytest
+
+from broker import doorbell, settings
+from tests.queues import dispatch
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """The doorbell's clock in a test's hands: `clock(0.5)` moves it by half a second."""
+    now = [1_000_000.0]
+
+    def move(seconds):
+        now[0] += seconds
+
+    monkeypatch.setattr(doorbell.time, "time", lambda: now[0])
+    return move
+
+
+def test_the_first_ring_wakes_dispatch_at_once(queues):
+    doorbell.ring("orders")
+    assert queues.dispatch.sent() == [{"wake": {"topic": "orders"}}]
+    assert queues.dispatch.delays() == [0]
+
+
+def test_many_rings_at_once_send_one_wake_up_now_and_one_a_second_later(queues, clock):
+    for _ in range(50):
+        doorbell.ring("orders")
+        clock(0.0009)
+    assert queues.dispatch.sent() == [{"wake": {"topic": "orders"}}] * 2
+    assert queues.dispatch.delays() == [0, 1]
+
+
+def test_a_ring_that_comes_later_wakes_at_once_again(queues, clock):
+    for _ in range(3):
+        doorbell.ring("orders")
+        clock(0.06)
+    assert queues.dispatch.delays() == [0, 0, 0]
+
+
+def test_a_delayed_wake_up_does_not_cover_what_is_rung_for_when_it_may_have_come(queues, clock):
+    for pause in (0, 0.01, 0.92, 0.001):
+        clock(pause)
+        doorbell.ring("orders")
+    assert queues.dispatch.delays() == [0, 1, 0, 1]
+
+
+def test_a_clock_that_is_set_back_silences_nothing(queues, clock):
+    doorbell.ring("orders")
+    doorbell.ring("orders")
+    clock(-3600)
+    doorbell.ring("orders")
+    assert queues.dispatch.delays() == [0, 1, 0]
+
+
+def test_each_topic_has_its_own_bell(queues):
+    doorbell.ring("orders")
+    doorbell.ring("invoices")
+    assert queues.dispatch.delays() == [0, 0]
+
+
+def test_a_ring_that_is_not_heard_is_logged_and_the_next_one_is_sent(queues, said):
+    queues.dispatch.break_down()
+    doorbell.ring("orders")
+    [line] = said()
+    assert (line["error"], line["route"]) == ("QueueDoesNotExist", "doorbell")
+    queues.dispatch.repair()
+    doorbell.ring("orders")
+    assert queues.dispatch.delays() == [0]
+
+
+def test_a_broadcast_is_answered_before_anything_is_sent(client, orders, endpoint, queues):
+    orders.subscribe(endpoint.url)
+    orders.publish("a")
+    assert client.post("/topics/orders/broadcast").status == 202
+    assert endpoint.requests == []
+    assert queues.dispatch.sent() == [{"wake": {"topic": "orders"}}]
+
+
+def test_a_broadcast_is_answered_though_the_queue_is_away(client, orders, endpoint, queues):
+    orders.subscribe(endpoint.url)
+    orders.publish("a")
+    queues.dispatch.break_down()
+    assert client.post("/topics/orders/broadcast").json["messages"] == 1
+    assert orders.log() == [(1, "a")]
+
+
+@pytest.mark.parametrize(
+    ("changes", "rings"),
+    [({"paused": False}, True), ({"disabled": False}, True), ({"paused": True}, False), ({"batch_size": 2}, False)],
+)
+def test_a_subscription_that_goes_on_rings(client, orders, endpoint, queues, changes, rings):
+    subscribed = orders.subscribe(endpoint.url)
+    assert client.patch(f"/topics/orders/subscriptions/{subscribed.id}", changes).status == 200
+    assert queues.dispatch.sent() == [{"wake": {"topic": "orders"}}] * rings
+
+
+def test_a_publish_to_a_topic_that_waits_for_broadcasts_does_not_ring(client, queues):
+    assert client.post("/topics/orders/messages", {"content": "a"}).status == 201
+    assert queues.dispatch.sent() == []
+
+
+def test_without_a_queue_what_is_due_is_sent_at_once(client, orders, endpoint):
+    orders.subscribe(endpoint.url)
+    orders.publish("a")
+    client.post("/topics/orders/broadcast")
+    assert len(endpoint.requests) == 1
+
+
+def test_a_sweep_lets_dispatch_look_at_all(orders, endpoint, queues):
+    assert doorbell.sweep() is None
+    assert queues.dispatch.sent() == [{"wake": {"afresh": True}}]
+    orders.subscribe(endpoint.url)
+    orders.publish("a")
+    orders.broadcast()
+    assert dispatch(*queues.dispatch.take()) == []
+    assert len(queues.delivery.sent()) == 1
+
+
+def test_a_sweep_that_cannot_be_sent_fails(queues):
+    queues.dispatch.break_down()
+    with pytest.raises(doorbell.sqs.NotSent):
+        doorbell.sweep()
+
+
+@pytest.mark.parametrize("url", [None, "", "DispatchQueue"])
+def test_deployed_without_a_queue_is_an_error_at_the_start(monkeypatch, url):
+    monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "broker-Publish")
+    monkeypatch.setenv("DISPATCH_QUEUE_URL", url or "")
+    with pytest.raises(settings.SettingMissing, match="DISPATCH_QUEUE_URL must be the URL of a queue"):
+        settings.check_queues("DISPATCH_QUEUE_URL")
+
+
+def test_sam_local_has_no_queues(monkeypatch):
+    monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "Publish")
+    monkeypatch.setenv("AWS_SAM_LOCAL", "true")
+    monkeypatch.setenv("DISPATCH_QUEUE_URL", "DispatchQueue")
+    settings.check_queues("DISPATCH_QUEUE_URL")
+    assert settings.current.__wrapped__().dispatch_queue_url is None
