@@ -52,7 +52,7 @@ def test_outcomes_that_overtake_each_other_do_not_move_a_cursor_back(orders, que
     [first] = deliveries.plan(None, 10)
     dispatch(*outcomes_of(first))
     [second] = queues.delivery.take()
-    dispatch(*outcomes_of(msgspec.json.decode(second["body"], type=envelopes.ToDeliver).job))
+    dispatch(*outcomes_of(msgspec.json.decode(second["body"], type=envelopes.ToDeliver).jobs[0]))
     dispatch(*outcomes_of(first))
     assert orders.subscription(subscribed).cursor == 2
 

@@ -25,7 +25,7 @@ def subscribed(orders, endpoint, queues):
 def test_a_wake_up_plans_what_is_due_and_hands_it_to_deliver(queues, subscribed):
     assert dispatch(wake(topic="orders")) == []
     [sent] = queues.delivery.sent()
-    assert sent["job"]["webhook_id"] == f"{subscribed.id}_1_1_1"
+    assert sent["jobs"][0]["webhook_id"] == f"{subscribed.id}_1_1_1"
     assert datetime.fromisoformat(sent["planned_at"]) <= datetime.now(UTC)
 
 
@@ -34,7 +34,7 @@ def test_a_wake_up_of_no_topic_looks_at_all(orders, invoices, queues, subscribed
     invoices.publish("b")
     invoices.broadcast()
     dispatch(wake(topic=None))
-    assert len(queues.delivery.sent()) == 2
+    assert [len(sent["jobs"]) for sent in queues.delivery.sent()] == [2]
 
 
 def test_a_wake_up_of_a_topic_looks_at_no_other(orders, invoices, queues, subscribed):
@@ -72,7 +72,7 @@ def test_more_than_one_plan_holds_are_all_handed_on(orders, queues, monkeypatch)
     orders.publish("a")
     orders.broadcast()
     dispatch(wake(topic="orders"))
-    assert {sent["job"]["subscription_id"] for sent in queues.delivery.sent()} == ids
+    assert {job["subscription_id"] for sent in queues.delivery.sent() for job in sent["jobs"]} == ids
 
 
 def test_what_there_was_no_time_for_is_woken_for_at_once(orders, queues, subscribed):

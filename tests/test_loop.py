@@ -64,6 +64,22 @@ def test_a_broadcast_is_answered_although_a_webhook_hangs_and_reaches_the_others
         until(lambda: read(runner, well)["behind"] == 0)
 
 
+def test_many_webhooks_that_hang_hold_up_none_of_the_others(tmp_path: Path) -> None:
+    runner = Runner(tmp_path)
+    runner.start()
+    with Endpoint() as endpoint, Endpoint() as hanging:
+        hanging.hang()
+        for nth in range(20):
+            for each in range(4):
+                subscribe(runner, f"{endpoint.url}/{nth}/{each}")
+            subscribe(runner, f"{hanging.url}/{nth}")
+        started = time.monotonic()
+        broadcast(runner, "a")
+        endpoint.wait_for(80)
+        assert time.monotonic() - started < 10  # a webhook has 15 s
+    runner.stop()
+
+
 def test_what_failed_is_tried_again_when_it_is_due_and_what_is_resumed_at_once(runner: Runner) -> None:
     with Endpoint() as endpoint:
         endpoint.answer(503, times=1)

@@ -12,7 +12,7 @@ from uuid import uuid4
 import msgspec
 import pytest
 
-from broker import envelopes, jobs
+from broker import envelopes, jobs, posts
 from tests.client import ROOT, template
 from tests.endpoints import answers_after
 from tests.queues import deliver, invoke, record
@@ -49,9 +49,9 @@ def job(url, body='{"messages":[]}'):
     )
 
 
-def planned(job, age_seconds=0):
-    """A job as it comes to deliver."""
-    [body] = envelopes.planned([job], datetime.now(UTC) - timedelta(seconds=age_seconds))
+def planned(*jobs, age_seconds=0):
+    """Jobs as they come to deliver, in one message."""
+    [body] = envelopes.planned(jobs, datetime.now(UTC) - timedelta(seconds=age_seconds))
     return record(body)
 
 
@@ -121,7 +121,7 @@ def test_a_job_whose_outcome_cannot_be_told_comes_again(endpoint, queues, said):
     assert [line["error"] for line in said()] == ["QueueDoesNotExist"]
 
 
-@pytest.mark.parametrize("body", ["", "{}", '{"job": {}}', '{"planned_at": "2026-01-01T00:00:00Z"}'])
+@pytest.mark.parametrize("body", ["", "{}", '{"jobs": [{}]}', '{"planned_at": "2026-01-01T00:00:00Z"}'])
 def test_a_message_that_makes_no_sense_is_dropped_and_the_others_are_posted(endpoint, queues, said, body):
     assert deliver(record(body), planned(job(endpoint.url))) == []
     assert len(endpoint.requests) == 1
@@ -130,10 +130,31 @@ def test_a_message_that_makes_no_sense_is_dropped_and_the_others_are_posted(endp
 
 def test_a_job_that_cannot_be_signed_is_dropped_and_the_others_are_posted(endpoint, queues, said):
     message = json.loads(planned(job(endpoint.url))["body"])
-    message["job"]["secrets"] = ["?"]
+    message["jobs"][0]["secrets"] = ["?"]
     assert deliver(record(message), planned(job(endpoint.url))) == []
     assert len(endpoint.requests) == 1
     assert len(said()) == 1
+
+
+def test_a_message_of_many_jobs_comes_again_when_one_of_them_was_not_told(endpoint, queues, monkeypatch):
+    endpoint.does(answers_after(0.3), path="/late")
+    first, second = (planned(job(endpoint.url), job(endpoint.url + path)) for path in ("/", "/late"))
+    tell = posts._told
+
+    def forget_the_late(outcomes, queue_url):
+        return outcomes[0].duration_ms < 200 and tell(outcomes, queue_url)
+
+    monkeypatch.setattr(posts, "_told", forget_the_late)
+    assert deliver(first, second) == [second["messageId"]]
+
+
+def test_many_jobs_go_in_one_message_and_large_ones_in_few():
+    small, large = job("http://127.0.0.1/"), job("http://127.0.0.1/", "x" * 100_000)
+    sizes = [
+        [len(json.loads(body)["jobs"]) for body in envelopes.planned(jobs, datetime.now(UTC))]
+        for jobs in ([small] * 25, [large] * 5, [small, job("http://127.0.0.1/", "x" * 400_000), small])
+    ]
+    assert sizes == [[10, 10, 5], [2, 2, 1], [1, 1, 1]]
 
 
 def test_many_outcomes_go_in_messages_of_a_quarter_of_a_mebibyte():

@@ -12,7 +12,8 @@ from broker.wakes import Wake
 
 T = TypeVar("T")
 
-MAX_OUTCOMES_OCTETS = 256 * 1024  # a message
+MAX_OCTETS = 256 * 1024  # of several outcomes or jobs in one message; a single one may be larger
+MAX_JOBS = 10  # a message; so an invocation has up to 100, which wait for their endpoints at the same time
 
 _encode = msgspec.json.Encoder().encode
 
@@ -29,9 +30,9 @@ class ToDispatch(msgspec.Struct, frozen=True):
 
 
 class ToDeliver(msgspec.Struct, frozen=True):
-    """A job, and when it was planned."""
+    """Jobs, and when they were planned."""
 
-    job: Job
+    jobs: list[Job]
     planned_at: Annotated[datetime, msgspec.Meta(tz=True)]
 
 
@@ -53,21 +54,24 @@ def again(message_ids: Iterable[str]) -> dict[str, list[dict[str, str]]]:
 
 
 def planned(jobs: Iterable[Job], planned_at: datetime) -> list[str]:
-    """Write jobs to deliver, one a message."""
-    return [_encode(ToDeliver(job, planned_at)).decode() for job in jobs]
+    """Write jobs to deliver, as many a message as fit."""
+    together = _together(jobs, MAX_JOBS)
+    return [_encode({"jobs": some, "planned_at": planned_at}).decode() for some in together]
 
 
 def told(outcomes: Sequence[Outcome]) -> list[str]:
     """Write outcomes to dispatch, as many a message as fit."""
-    bodies: list[str] = []
+    return [_encode({"outcomes": some}).decode() for some in _together(outcomes, len(outcomes))]
+
+
+def _together(values: Iterable[object], most: int) -> Iterator[list[msgspec.Raw]]:
     together: list[msgspec.Raw] = []
-    octets = 0
-    for encoded in map(_encode, outcomes):
-        if together and octets + len(encoded) > MAX_OUTCOMES_OCTETS:
-            bodies.append(_encode({"outcomes": together}).decode())
-            together, octets = [], 0
+    room = MAX_OCTETS
+    for encoded in map(_encode, values):
+        if together and (len(together) == most or len(encoded) > room):
+            yield together
+            together, room = [], MAX_OCTETS
         together.append(msgspec.Raw(encoded))
-        octets += len(encoded)
+        room -= len(encoded)
     if together:
-        bodies.append(_encode({"outcomes": together}).decode())
-    return bodies
+        yield together

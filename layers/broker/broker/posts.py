@@ -3,12 +3,14 @@
 A job that nothing is told of is planned again when its lease ends, so none is lost with this process.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from broker import deadlines, envelopes, jobs, settings, sqs, telemetry, webhooks
 from broker.jobs import Job
+from broker.transfers import Request
 
 POST_SECONDS = 17  # a webhook has 15; what came of it must also be told
 OLDEST = timedelta(minutes=4)  # of a job: after 5 minutes its lease ends, and another may be planned
@@ -19,30 +21,35 @@ settings.check_queues("DISPATCH_QUEUE_URL")
 def take(records: Iterable[Mapping[str, Any]]) -> list[str]:
     """Post the jobs in the messages of DeliveryQueue; returns the ids of those that shall come again.
 
+    All jobs of a message come again when one of them does, and are then posted twice, under the same id.
     What came of each is told as soon as it is known: one that hangs holds up no other. What is too old is dropped.
     """
     found = settings.current()
-    unsettled: set[str] = set()
+    unsettled: Counter[str] = Counter()  # jobs, by message
     with webhooks.Sender[tuple[str, Job]](allow_private=found.allow_private_webhooks) as sender:
         for message_id, letter in envelopes.opened(records, envelopes.ToDeliver, "deliver"):
             if datetime.now(UTC) - letter.planned_at > OLDEST:
                 continue
-            try:
-                request = jobs.request(letter.job)
-            except Exception as error:  # noqa: BLE001  whatever is wrong with one job, the others go out
-                telemetry.failure(error, "deliver", letter.job.webhook_id)
-                continue
-            unsettled.add(message_id)
-            if deadlines.left() > POST_SECONDS:
-                sender.post(request, (message_id, letter.job))
+            for job in letter.jobs:
+                if (request := _request(job)) is not None:
+                    unsettled[message_id] += 1
+                    if deadlines.left() > POST_SECONDS:
+                        sender.post(request, (message_id, job))
         while len(sender):
             ended = sender.answers(timedelta(seconds=max(0.0, min(POST_SECONDS, deadlines.left()))))
             if not ended:
                 break
-            outcomes = [jobs.outcome(job, answer) for (_, job), answer in ended]
-            if _told(outcomes, found.dispatch_queue_url):
-                unsettled.difference_update(message_id for (message_id, _), _ in ended)
-    return sorted(unsettled)
+            if _told([jobs.outcome(job, answer) for (_, job), answer in ended], found.dispatch_queue_url):
+                unsettled.subtract(message_id for (message_id, _), _ in ended)
+    return sorted(+unsettled)
+
+
+def _request(job: Job) -> Request | None:
+    try:
+        return jobs.request(job)
+    except Exception as error:  # noqa: BLE001  whatever is wrong with one job, the others go out
+        telemetry.failure(error, "deliver", job.webhook_id)
+        return None
 
 
 def _told(outcomes: list[jobs.Outcome], queue_url: str | None) -> bool:
