@@ -52,7 +52,7 @@ def test_each_request_is_answered(sam: stack.Sam, webhooks: tuple[Endpoint, Endp
 
 def test_the_chores_are_done(sam: stack.Sam) -> None:
     done = {name: sam.invoke(name.partition("-")[0], EVENTS[name].read_text()) for name in CHORES}
-    assert done["maintain-daily"].keys() == {"made", "removed", "kept", "cleared", "sent"}
+    assert done["maintain-daily"].keys() == {"made", "lost", "removed", "kept", "cleared", "sent"}
     assert done["dispatch"] == {"next_due_at": None}
     assert [done[name] for name in ("dispatch-wake", "dispatch-outcomes", "deliver")] == [{"batchItemFailures": []}] * 3
     assert done["migrate"]["applied"] == []
