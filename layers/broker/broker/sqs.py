@@ -85,8 +85,8 @@ def _client(endpoint: str | None) -> Any:
 
     config = Config(
         connect_timeout=1,  # seconds, as the next
-        read_timeout=3,
-        retries={"mode": "standard", "total_max_attempts": 3},
+        read_timeout=2,
+        retries={"mode": "standard", "total_max_attempts": 2},
         parameter_validation=False,
         proxies={} if endpoint else None,
     )
