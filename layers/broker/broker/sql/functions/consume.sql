@@ -9,7 +9,8 @@ RETURNS TABLE (id uuid, receipt text, content json, sender text, key text, attri
                receives integer, lease_expires_at timestamptz, was_ready_at timestamptz)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = broker, pg_temp SET jit = off SET lock_timeout = '5s'
 -- Index scans in nested loops and nothing else, so that one plan, made once a session, holds from no rows to millions; and
--- = ANY (ARRAY[id]) for = id, because where statistics say that the queue is empty, = was planned as a walk of all its ids
+-- = ANY (ARRAY[id]) for = id, because where statistics say that the queue is empty, = was planned as a walk of all its ids;
+-- and OFFSET 0, because PostgreSQL 18 forgets that it may not scan a table when that is the only partition
 SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
 AS $$
 DECLARE
@@ -62,7 +63,7 @@ BEGIN
             SELECT c.met, c.spent, g.bytes, g.was_ready_at, g.receives, g.ready_at,
                    m.id, m.content, m.sender, m.key, m.attributes, m.created_at
               FROM (SELECT count(*) AS met, count(*) FILTER (WHERE r.spent) AS spent FROM ready r) c
-              LEFT JOIN (given g JOIN messages m ON m.id = ANY (ARRAY[g.message_id])) ON true
+              LEFT JOIN (given g CROSS JOIN LATERAL (SELECT s.* FROM messages s WHERE s.id = g.message_id OFFSET 0) m) ON true
              ORDER BY g.was_ready_at, g.message_id
         LOOP
             CONTINUE WHEN id IS NULL;

@@ -20,7 +20,7 @@ BEGIN
         GET DIAGNOSTICS changed = ROW_COUNT;
     ELSIF NOT p_dry_run THEN
         v_ids := lock_dead_letters(v_ids);
-        DELETE FROM messages m USING unnest(v_ids) u (id) WHERE m.id = ANY (ARRAY[u.id]);
+        DELETE FROM messages m WHERE m.id = ANY (v_ids);
         DELETE FROM queue q WHERE q.message_id = ANY (v_ids);
         GET DIAGNOSTICS changed = ROW_COUNT;
     END IF;

@@ -49,7 +49,7 @@ BEGIN
                   WHERE r.subscription_id = v_reader AND r.died_at >= v_since AND r.died_at < v_until
                     AND (r.died_at, r.message_id) > (broker.place_time(p_after), broker.place_id(p_after))
                   ORDER BY r.died_at, r.message_id LIMIT 10000)) q
-          JOIN broker.messages m ON m.id = ANY (ARRAY[q.message_id])
+         CROSS JOIN LATERAL (SELECT s.sender, s.key FROM broker.messages s WHERE s.id = q.message_id OFFSET 0) m
          ORDER BY q.died_at, q.message_id
     LOOP
         IF v_row.wanted THEN

@@ -34,7 +34,7 @@ BEGIN
           FROM fitting f
     )
     (SELECT m.id, m.content, m.sender, m.key, m.attributes, m.created_at, f.died_at, f.reason, f.receives, NULL::text
-       FROM fitting f JOIN messages m ON m.id = ANY (ARRAY[f.message_id])
+       FROM fitting f CROSS JOIN LATERAL (SELECT s.* FROM messages s WHERE s.id = f.message_id OFFSET 0) m
       ORDER BY f.died_at, f.message_id)
     UNION ALL
     SELECT NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, l.place FROM last l WHERE l.place IS NOT NULL;
