@@ -9,15 +9,16 @@ RETURNS TABLE (subscription_id uuid, fence integer, url text, headers json, secr
                first_seq bigint, last_seq bigint, attempt integer, retry_schedule integer[], ordered boolean,
                redelivery uuid, body text)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = broker, pg_temp SET jit = off SET lock_timeout = '5s'
--- planned for the topic asked for, if any; and by index scans only, whatever the planner expects of the log
-SET plan_cache_mode = force_custom_plan SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
 AS $$
 DECLARE
     v_room    integer;
     v_failing integer;
+    v_due     uuid[];
 BEGIN
     SELECT p_in_flight - count(*), p_in_flight / 2 - count(*) FILTER (WHERE s.failures > 0) INTO v_room, v_failing
       FROM subscriptions s WHERE s.lease_ends_at > statement_timestamp();
+    v_due := ARRAY(SELECT due_subscriptions(p_topic, least(p_limit, v_room), v_failing > 0));
 
     RETURN QUERY
     WITH due AS MATERIALIZED (
@@ -25,15 +26,8 @@ BEGIN
                s.batch_last_seq, least(s.cursor + s.batch_size, t.last_seq) AS reach,
                coalesce(s.redelivery_due_at <= statement_timestamp(), false)
                AND (s.cursor >= t.last_seq OR NOT s.redelivered) AS redelivers
-          FROM topics t JOIN subscriptions s ON s.topic_id = t.id
-         WHERE t.deleted_at IS NULL AND (p_topic IS NULL OR t.name = p_topic)
-           AND s.paused_at IS NULL AND s.disabled_at IS NULL
-           AND s.due_at <= statement_timestamp()
-           AND (s.cursor < t.last_seq OR s.redelivery_due_at <= statement_timestamp())
-           AND (s.failures = 0 OR v_failing > 0)
-           AND coalesce(s.batch_last_seq, 0) <= t.last_seq  -- its planner saw more of the log than this snapshot does
-         ORDER BY s.due_at LIMIT greatest(least(p_limit, v_room), 0)
-           FOR NO KEY UPDATE OF s SKIP LOCKED
+          FROM unnest(v_due) d (id), subscriptions s, topics t
+         WHERE s.id = ANY (ARRAY[d.id]) AND t.id = ANY (ARRAY[s.topic_id])
     ), bounded AS MATERIALIZED (
         SELECT d.id, d.topic_id, d.topic, d.cursor, d.redelivers,
                CASE WHEN d.redelivers OR d.batch_last_seq IS NOT NULL THEN d.batch_last_seq
@@ -50,7 +44,7 @@ BEGIN
                fence = s.fence + 1, batch_last_seq = b.batch_last_seq, redelivered = b.redelivers
           FROM bounded b WHERE s.id = ANY (ARRAY[b.id])
         RETURNING s.*, b.topic, b.redelivers, live_secrets(s.secrets, s.old_secrets_until) AS live
-    ), sent AS MATERIALIZED (
+    ), sent AS (
         SELECT l.id, l.topic_id, l.topic, l.fence, l.url, l.headers, l.live, l.epoch, l.retry_schedule, l.ordered, r.message_id,
                coalesce(r.seq, l.cursor + 1) AS first_seq, coalesce(r.seq, l.batch_last_seq) AS last_seq,
                coalesce(r.failures, l.failures) + 1 AS attempt
@@ -58,13 +52,17 @@ BEGIN
           LEFT JOIN LATERAL (SELECT d.message_id, d.seq, d.failures FROM redeliveries d
                               WHERE l.redelivers AND d.subscription_id = l.id AND d.died_at IS NULL
                               ORDER BY d.due_at, d.message_id LIMIT 1) r ON true
+    ), ranked AS (
+        SELECT s.*, row_number() OVER (PARTITION BY s.topic_id, s.first_seq, s.last_seq) AS nth FROM sent s
     )
     SELECT s.id, s.fence, s.url, s.headers, s.live,
            CASE WHEN s.message_id IS NULL THEN concat_ws('_', s.id, s.epoch, s.first_seq, s.last_seq)
                 ELSE concat_ws('_', s.id, s.epoch, s.first_seq, 'again') END,
            s.first_seq, s.last_seq, s.attempt, s.retry_schedule, s.ordered, s.message_id,
-           concat('{"topic":"', s.topic, '","subscription":"', s.id, '","messages":[', batch.messages, ']}')
-      FROM sent s,
+           '{"topic":"' || s.topic || '","subscription":"' || s.id || '","messages":['
+           || max(batch.messages) OVER (PARTITION BY s.topic_id, s.first_seq, s.last_seq) || ']}'  -- that of the first
+      FROM ranked s,
+           -- read once for all that are sent the same
            LATERAL (SELECT string_agg(
                                -- a query of its own for each message: a join was planned as a scan of all partitions.
                                -- Written by hand, because the json functions put spaces everywhere
@@ -75,6 +73,6 @@ BEGIN
                                               ',"created_at":"', rfc3339(m.created_at), '"}')
                                   FROM messages m WHERE m.id = e.message_id), ',' ORDER BY e.seq) AS messages
                       FROM log e
-                     WHERE e.topic_id = s.topic_id AND e.seq BETWEEN s.first_seq AND s.last_seq) batch;
+                     WHERE s.nth = 1 AND e.topic_id = s.topic_id AND e.seq BETWEEN s.first_seq AND s.last_seq) batch;
 END
 $$;

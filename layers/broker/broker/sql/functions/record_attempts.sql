@@ -15,23 +15,29 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = broker, pg_temp SET jit = of
 SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
 AS $$
 DECLARE
-    v_current json;
+    v_aside   boolean;
+    v_current integer;
 BEGIN
-    PERFORM FROM subscriptions s
-      WHERE s.id = ANY (ARRAY(SELECT (o ->> 'subscription_id')::uuid FROM json_array_elements(p_outcomes) o))
-      ORDER BY s.id FOR NO KEY UPDATE;
-    INSERT INTO attempts (subscription_id, webhook_id, first_seq, last_seq, attempt, started_at, duration_ms, status, reason, answer)
-    SELECT o.subscription_id, o.webhook_id, o.first_seq, o.last_seq, o.attempt, o.started_at, o.duration_ms, o.status, o.reason, o.answer
-      FROM outcomes(p_outcomes) o
-     WHERE EXISTS (SELECT FROM subscriptions s WHERE s.id = o.subscription_id OFFSET 0);  -- one by one
-    SELECT json_agg(o) INTO v_current FROM json_array_elements(p_outcomes) o
-     WHERE EXISTS (SELECT FROM subscriptions s
-                    WHERE s.id = (o ->> 'subscription_id')::uuid AND s.fence = (o ->> 'fence')::integer OFFSET 0);
-    IF v_current IS NULL THEN
-        RETURN 0;
+    SELECT bool_or(o.verdict = 'refused' OR o.refused IS NOT NULL OR o.redelivery IS NOT NULL) INTO v_aside
+      FROM (SELECT * FROM outcomes(p_outcomes) o ORDER BY o.subscription_id) o,
+           LATERAL (SELECT FROM subscriptions s WHERE s.id = o.subscription_id FOR NO KEY UPDATE) held;
+    IF v_aside THEN
+        PERFORM step_aside((SELECT json_agg(o) FROM json_array_elements(p_outcomes) o
+                             WHERE EXISTS (SELECT FROM subscriptions s
+                                            WHERE s.id = (o ->> 'subscription_id')::uuid
+                                              AND s.fence = (o ->> 'fence')::integer OFFSET 0)));
     END IF;
-    PERFORM step_aside(v_current);
 
+    WITH told AS MATERIALIZED (
+        SELECT o.*, o.redelivery IS NULL AND o.verdict IN ('delivered', 'refused') AS passed,
+               o.verdict = 'refused' OR o.refused IS NOT NULL AS refuses
+          FROM outcomes(p_outcomes) o
+    ), noted AS (
+        INSERT INTO attempts (subscription_id, webhook_id, first_seq, last_seq, attempt, started_at, duration_ms, status, reason, answer)
+        SELECT o.subscription_id, o.webhook_id, o.first_seq, o.last_seq, o.attempt, o.started_at, o.duration_ms, o.status, o.reason,
+               o.answer
+          FROM told o WHERE EXISTS (SELECT FROM subscriptions s WHERE s.id = o.subscription_id OFFSET 0)  -- one by one
+    )
     UPDATE subscriptions s
        SET fence = s.fence + 1,  -- told again, it does not count again
            lease_ends_at = NULL,
@@ -48,10 +54,8 @@ BEGIN
            disabled_at = CASE WHEN o.verdict = 'disable' THEN statement_timestamp() ELSE s.disabled_at END,
            disabled_reason = CASE WHEN o.verdict = 'disable' THEN coalesce(o.reason, 'status ' || o.status)
                                   ELSE s.disabled_reason END
-      FROM (SELECT c.*, c.redelivery IS NULL AND c.verdict IN ('delivered', 'refused') AS passed,
-                   c.verdict = 'refused' OR c.refused IS NOT NULL AS refuses
-              FROM outcomes(v_current) c OFFSET 0) o
-     WHERE s.id = ANY (ARRAY[o.subscription_id]) AND s.fence = o.fence;
-    RETURN json_array_length(v_current);
+      FROM told o WHERE s.id = ANY (ARRAY[o.subscription_id]) AND s.fence = o.fence;
+    GET DIAGNOSTICS v_current = ROW_COUNT;
+    RETURN v_current;
 END
 $$;
