@@ -1,17 +1,19 @@
 """Push what subscriptions have not had: plan batches, send them, record what came of it."""
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import msgspec
 
-from broker import database, deadlines, jobs, settings, webhooks
+from broker import database, deadlines, jobs, settings, transfers, webhooks
 from broker.jobs import Job, Outcome
 
 SEND_SECONDS = 17  # a webhook has 15; what is started must also be recorded
 LEASE_SECONDS = 60  # a batch that nobody recorded by then is planned again
-CONCURRENCY = 100
+CONCURRENCY, MOST = 100, 500  # batches planned ahead: and where they are answered before the database has more
+LOOK_AGAIN = timedelta(milliseconds=1)  # whether the database is done
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,19 +32,36 @@ def run(topic: str | None = None) -> int:
     Of one topic, or of all. Several may run at once: each batch is planned by one of them. An endpoint that is slow
     holds up no other's next batch.
     """
-    sent = 0
-    with webhooks.Sender[Job](allow_private=settings.current().allow_private_webhooks) as sender:
+    sent, room = 0, CONCURRENCY
+    answers: list[tuple[Job, transfers.Answer]] = []
+    with (
+        ThreadPoolExecutor(1) as beside,  # while the database records and plans, webhooks leave
+        webhooks.Sender[Job](allow_private=settings.current().allow_private_webhooks) as sender,
+    ):
+        planned = beside.submit(_record_and_plan, [], topic, room)
         while True:
-            if deadlines.left() > SEND_SECONDS:
-                for job in plan(topic, CONCURRENCY - len(sender)):
-                    sender.post(jobs.request(job), job)
-            if not len(sender):
-                return sent
-            answers = sender.answers(timedelta(seconds=max(0.0, min(SEND_SECONDS, deadlines.left()))))
+            if not planned.done():
+                if len(sender):
+                    answers += sender.answers(LOOK_AGAIN)
+                    continue
+                room = min(2 * room, MOST)
+            for job in planned.result():
+                sender.post(jobs.request(job), job)
+            if not answers:
+                room = CONCURRENCY
+                answers = sender.answers(timedelta(seconds=max(0.0, min(SEND_SECONDS, deadlines.left()))))
             if not answers:
                 return sent
-            record([jobs.outcome(job, answer) for job, answer in answers])
+            outcomes = [jobs.outcome(job, answer) for job, answer in answers]
+            planned = beside.submit(_record_and_plan, outcomes, topic, room - len(sender))
             sent += len(answers)
+            answers = []
+
+
+def _record_and_plan(outcomes: Sequence[Outcome], topic: str | None, limit: int) -> list[Job]:
+    if outcomes:
+        record(outcomes)
+    return plan(topic, limit) if deadlines.left() > SEND_SECONDS else []
 
 
 def plan(topic: str | None, limit: int, lease_seconds: int = LEASE_SECONDS) -> list[Job]:

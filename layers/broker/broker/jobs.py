@@ -64,10 +64,14 @@ class _Partly(msgspec.Struct):
     failed: list[UUID]
 
 
+_HEADERS = msgspec.json.Decoder(dict[str, str])
+_PARTLY = msgspec.json.Decoder(_Partly)
+
+
 def request(job: Job) -> transfers.Request:
     """Make the signed request that delivers a job (Standard Webhooks)."""
     body = job.body.encode()
-    own = msgspec.json.decode(job.headers, type=dict[str, str])
+    own = _HEADERS.decode(job.headers)
     signed = signatures.sign(job.secrets, job.webhook_id, datetime.now(UTC), body)
     return transfers.Request(job.url, {**own, "content-type": "application/json", **signed}, body)
 
@@ -75,19 +79,7 @@ def request(job: Job) -> transfers.Request:
 def outcome(job: Job, answer: transfers.Answer) -> Outcome:
     """Judge what an endpoint answered, by the rules of docs/delivery.md."""
     refused = _failed(job, answer) if _is(answer, range(200, 300)) else None
-    schedule = retries.SCHEDULE if job.retry_schedule is None else [timedelta(seconds=s) for s in job.retry_schedule]
-    wait = retries.delay(job.attempt, schedule)
-    asked = retries.asked(answer.headers.get("retry-after"), datetime.now(UTC))
-    verdict = _verdict(job, answer, refused, last=wait is None)
-    match verdict:
-        case "slow":
-            wait = asked or retries.delay(1, [SLOW])
-        case "retry":
-            wait = max(wait or timedelta(), asked)
-        case "delivered" | "refused" if job.redelivery is None and not _aborts(answer):
-            wait = retries.delay(1, schedule)
-        case _:
-            wait = None
+    verdict, wait = _judged(job, answer, refused)
     return Outcome(
         subscription_id=job.subscription_id,
         fence=job.fence,
@@ -105,6 +97,25 @@ def outcome(job: Job, answer: transfers.Answer) -> Outcome:
         retry_seconds=wait.total_seconds() if wait else None,
         refused=refused if verdict == "delivered" else None,
     )
+
+
+def _judged(job: Job, answer: transfers.Answer, refused: list[UUID] | None) -> tuple[Verdict, timedelta | None]:
+    """The verdict, and how long what comes of it waits."""
+    if _is(answer, range(200, 300)) and not refused:
+        return "delivered", None
+    schedule = retries.SCHEDULE if job.retry_schedule is None else [timedelta(seconds=s) for s in job.retry_schedule]
+    wait = retries.delay(job.attempt, schedule)
+    asked = retries.asked(answer.headers.get("retry-after"), datetime.now(UTC))
+    verdict = _verdict(job, answer, refused, last=wait is None)
+    match verdict:
+        case "slow":
+            return verdict, asked or retries.delay(1, [SLOW])
+        case "retry":
+            return verdict, max(wait or timedelta(), asked)
+        case "delivered" | "refused" if job.redelivery is None and not _aborts(answer):
+            return verdict, retries.delay(1, schedule)
+        case _:
+            return verdict, None
 
 
 def _verdict(job: Job, answer: transfers.Answer, refused: list[UUID] | None, *, last: bool) -> Verdict:
@@ -125,8 +136,10 @@ def _verdict(job: Job, answer: transfers.Answer, refused: list[UUID] | None, *, 
 
 def _failed(job: Job, answer: transfers.Answer) -> list[UUID] | None:
     """The messages that an endpoint took with its answer, but names as failed; None when it names none."""
+    if not answer.body:
+        return None
     try:
-        named = msgspec.json.decode(answer.body, type=_Partly).failed
+        named = _PARTLY.decode(answer.body).failed
     except msgspec.MsgspecError:
         return None
     if job.redelivery:

@@ -41,6 +41,8 @@ def asked(retry_after: str | None, now: datetime) -> timedelta:
     Zero when it is missing, past or cannot be read.
     """
     text = (retry_after or "").strip()
+    if not text:
+        return timedelta()
     if text.isascii() and text.isdecimal():
         return timedelta(seconds=min(int(text[:12]), LONGEST.total_seconds()))
     try:

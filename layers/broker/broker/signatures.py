@@ -5,6 +5,7 @@ import hmac
 import secrets as randomness
 from collections.abc import Sequence
 from datetime import datetime
+from functools import lru_cache
 
 PREFIX = "whsec_"
 
@@ -30,5 +31,9 @@ def sign(secrets: Sequence[str], webhook_id: str, timestamp: datetime, body: byt
 
 
 def _signature(secret: str, content: bytes) -> str:
-    key = base64.b64decode(secret.removeprefix(PREFIX), validate=True)
-    return "v1," + base64.b64encode(hmac.digest(key, content, "sha256")).decode()
+    return "v1," + base64.b64encode(hmac.digest(_key(secret), content, "sha256")).decode()
+
+
+@lru_cache(1000)
+def _key(secret: str) -> bytes:
+    return base64.b64decode(secret.removeprefix(PREFIX), validate=True)
