@@ -8,7 +8,19 @@ from datetime import UTC, datetime
 from os import cpu_count
 from pathlib import Path
 
-from bench import backlogs, contests, gateways, handlers, memories, plots, pushes, servers, starts
+from bench import (
+    backlogs,
+    contests,
+    deliveries,
+    gateways,
+    handlers,
+    memories,
+    plots,
+    publishers,
+    pushes,
+    servers,
+    starts,
+)
 from bench.measure import Bench, Figures, LeftOut, Row, at_least, at_most
 
 ROWS = (
@@ -29,7 +41,17 @@ ROWS = (
         for rival in (contests.PROCRASTINATE, contests.PG_BOSS, contests.GRAPHILE_WORKER)
     ),
     Row("new-process", starts.new_process, "ms", at_most(1.40)),
-    Row("webhooks", pushes.webhooks, "webhooks/s", at_least(5)),
+    Row("push-webhooks", pushes.webhooks, "webhooks/s", at_least(8)),
+    Row("push-cpu", pushes.cpu, "µs each", at_most(0.125)),
+    Row("push-rows", deliveries.rows, "rows", at_most(1010)),
+    Row("push-fan-out", deliveries.fan_out, "webhooks/s", at_least(0.4)),
+    Row("push-one", deliveries.one, "messages/s", at_least(20_000)),
+    Row("push-hanging", deliveries.hanging, "ms", at_most(1.15)),
+    Row("push-planning", deliveries.planning, "ms", at_most(1.3)),
+    Row("push-beside", publishers.beside, "ms", at_most(3)),
+    Row("push-auto", publishers.auto, "requests/s", at_least(0.8)),
+    Row("push-latency", publishers.latency, "ms", at_most(20)),
+    Row("push-latency-tail", publishers.latency_tail, "ms", at_most(100)),
     Row("first-start", starts.first_start, "s", at_most(3)),
     Row("second-start", starts.second_start, "s", at_most(3)),
     Row("memory", memories.memory, "MB", at_most(60)),
@@ -43,7 +65,7 @@ HEAD = "| row | ours | reference | ratio | goal | reached |\n|---|---|---|---|--
 
 def main() -> None:
     parser = argparse.ArgumentParser("python -m bench", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="fewer rounds: coarse figures, in three minutes")
+    parser.add_argument("--quick", action="store_true", help="fewer rounds: coarse figures, in four minutes")
     parser.add_argument("--write", action="store_true", help="put the table and its plot into docs/; takes all rows")
     parser.add_argument(
         "row", nargs="*", help=f"which rows, or how their names begin: {', '.join(row.name for row in ROWS)}"

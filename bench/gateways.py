@@ -11,10 +11,6 @@ from bench.handlers import KILOBYTE
 from bench.measure import Bench, Figures, alternate
 
 CONTENT = f'{{"content": {KILOBYTE}}}'.encode()
-REQUEST = (
-    b"POST /topics/orders/messages HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\n"
-    b"authorization: Bearer %b\r\ncontent-length: %d\r\n\r\n%b" % (servers.ADMIN_TOKEN.encode(), len(CONTENT), CONTENT)
-)
 ROUND_SECONDS = 1
 WARMING = 20  # requests a connection: each of them waits for a worker of its own
 
@@ -24,15 +20,15 @@ def rate(connections: int) -> Callable[[Bench], Figures]:
 
     def measure(bench: Bench) -> Figures:
         shares: list[float] = []
-        with _broker(bench) as ours, starts.running("bench.constant") as constant, load.client() as client:
+        with broker(bench) as ours, starts.running("bench.constant") as constant, load.client() as client:
 
             def asked(url: str) -> float:
-                loaded = client.load(_wish(url, connections, ROUND_SECONDS))
+                loaded = client.load(wish(url, connections, ROUND_SECONDS))
                 shares.append(loaded.share)
                 return loaded.rate
 
             for url in (ours, constant):
-                client.load(_wish(url, connections, 0, WARMING))
+                client.load(wish(url, connections, 0, WARMING))
             figures = alternate(lambda: asked(ours), lambda: asked(constant), bench.rounds(15))
         return Figures(figures.ours, figures.reference, f"The client took up to {max(shares):.0%} of a core.")
 
@@ -46,22 +42,28 @@ def rate(connections: int) -> Callable[[Bench], Figures]:
 
 def tail(bench: Bench) -> Figures:
     """`make run` stores messages of 1 KB over 8 connections: the 99th percentile; against the median."""
-    with _broker(bench) as url, load.client() as client:
-        client.load(_wish(url, 8, 0, WARMING))
-        rounds = [client.load(_wish(url, 8, 2 * ROUND_SECONDS)).latencies for _ in range(bench.rounds(15))]
+    with broker(bench) as url, load.client() as client:
+        client.load(wish(url, 8, 0, WARMING))
+        rounds = [client.load(wish(url, 8, 2 * ROUND_SECONDS)).latencies for _ in range(bench.rounds(15))]
     cuts = [statistics.quantiles(latencies, n=100) for latencies in rounds]
     last, middle = (1000 * statistics.median(cut[nth - 1] for cut in cuts) for nth in (99, 50))
     return Figures(last, middle)
 
 
-def _wish(url: str, connections: int, seconds: float, least: int = 1) -> load.Wish:
+def wish(url: str, connections: int, seconds: float, least: int = 1, *, topic: str = "orders") -> load.Wish:
+    """Wish for messages of 1 KB to be published over so many connections."""
     port = urlsplit(url).port
     assert port
-    return load.Wish(port, REQUEST, connections, seconds, least)
+    request = (
+        b"POST /topics/%b/messages HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\n"
+        b"authorization: Bearer %b\r\ncontent-length: %d\r\n\r\n%b"
+        % (topic.encode(), servers.ADMIN_TOKEN.encode(), len(CONTENT), CONTENT)
+    )
+    return load.Wish(port, request, connections, seconds, least)
 
 
 @contextlib.contextmanager
-def _broker(bench: Bench) -> Iterator[str]:
+def broker(bench: Bench) -> Iterator[str]:
     """`make run` on a database of the bench's server: its url."""
     with (
         servers.migrated(bench.server, "broker_bench") as made,

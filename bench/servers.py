@@ -4,7 +4,7 @@ import contextlib
 import os
 import secrets
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ import psycopg
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from broker import database, leases, migrations, settings, tokens
+from broker import database, leases, migrations, settings, signatures, tokens
 from local import postgres
 
 LOGIN = "broker_bench"
@@ -125,6 +125,37 @@ def fill(connection: psycopg.Connection[Any], topic: str, messages: int, size: i
         {"topic": topic, "messages": messages, "size": size, "step": days * 86400 * 4096000 / messages},
     )
     connection.execute("VACUUM (ANALYZE) broker.messages, broker.queue")
+
+
+def subscribe(connection: psycopg.Connection[Any], topic: str, urls: Sequence[str]) -> None:
+    """Subscribe webhooks to a topic, and bring statistics up to date."""
+    connection.execute(
+        """
+        SELECT count(made.id)
+          FROM unnest(%(urls)s::text[]) WITH ORDINALITY AS given (url, n),
+               broker.subscribe(%(topic)s, given.n::text, %(secret)s, jsonb_build_object('url', given.url)) made
+        """,
+        {"topic": topic, "urls": list(urls), "secret": signatures.new_secret()},
+    )
+    connection.execute("VACUUM (ANALYZE) broker.subscriptions, broker.topics")
+
+
+def log(connection: psycopg.Connection[Any], topic: str) -> None:
+    """Let all that waits in a topic be in its log, as one broadcast would leave it."""
+    connection.execute(
+        """
+        WITH moved AS (
+            DELETE FROM broker.queue q USING broker.topics t WHERE t.id = q.topic_id AND t.name = %(topic)s
+            RETURNING q.message_id, q.ready_at, q.bytes, t.id AS topic_id, t.last_seq
+        ), logged AS (
+            INSERT INTO broker.log (topic_id, seq, message_id, bytes)
+            SELECT m.topic_id, m.last_seq + row_number() OVER (ORDER BY m.ready_at), m.message_id, m.bytes FROM moved m
+        )
+        UPDATE broker.topics SET last_seq = last_seq + (SELECT count(*) FROM moved) WHERE name = %(topic)s
+        """,
+        {"topic": topic},
+    )
+    connection.execute("VACUUM (ANALYZE) broker.log, broker.queue")
 
 
 def _changed(url: str, **changes: str) -> str:

@@ -1,0 +1,158 @@
+"""What broadcasts and deliveries cost in process, with the statements that they make."""
+
+import contextlib
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from multiprocessing import get_context
+from typing import Any
+
+import psycopg
+
+from bench import functions, pushes, receivers, servers
+from bench.handlers import KILOBYTE
+from bench.measure import Bench, Figures, alternate, seconds
+from broker import broadcasts, database, deliveries, jobs
+from broker.transfers import Answer, Request
+from broker.webhooks import Sender
+
+FAR, NEAR = 1_000_000, 1_000
+SHORT = '{"messages": [' + ", ".join(['{"content": "' + "x" * 198 + '"}'] * 100) + "]}"
+LONG = f'{{"content": {KILOBYTE}}}'
+WHOLE = b"x" * 1320  # octets of a webhook with one message of 1 KB
+SIGNATURE = "v1," + 44 * "="
+
+
+def rows(bench: Bench) -> Figures:
+    """Rows that a broadcast of 1,000 messages to 1,000 subscriptions inserts or updates, in all tables."""
+    with _topic(bench, "orders", ["http://127.0.0.1/"] * 1000) as owner:
+        servers.fill(owner, "orders", 1000, 200)
+        before = _written(owner)
+        moved = broadcasts.broadcast("orders")
+        assert (moved.messages, moved.subscriptions) == (1000, 1000)
+        database.call("SELECT pg_stat_force_next_flush() AS done", {}, dict)
+        return Figures(_written(owner) - before)
+
+
+def _written(owner: psycopg.Connection[Any]) -> int:
+    owner.execute("SELECT pg_stat_force_next_flush()")
+    [(written,)] = owner.execute(
+        "SELECT sum(n_tup_ins + n_tup_upd)::bigint FROM pg_stat_user_tables WHERE schemaname = 'broker'"
+    )
+    return int(written)
+
+
+def fan_out(bench: Bench) -> Figures:
+    """One message of 1 KB goes to 10,000 subscriptions, from the broadcast's call to the last receipt; against a Sender that posts 10,000 webhooks of that size."""
+    many = 10_000
+    with (
+        receivers.receiver() as receiver,
+        Sender[int](allow_private=True) as sender,
+        _topic(bench, "orders", [receiver.url()] * many),
+        functions.metrics_dropped(),
+    ):
+        publish = functions.publisher("orders", LONG)
+        headers = pushes.HEADERS | {"webhook-id": "x" * 45, "webhook-signature": SIGNATURE}
+        request = Request(receiver.url(), headers, WHOLE)
+
+        def rate(act: Callable[[], object]) -> float:
+            started = time.monotonic()
+            act()
+            return many / (receiver.receipts(many)[-1].at - started)
+
+        def ours() -> float:
+            publish()
+            return rate(_broadcast_and_deliver)
+
+        return alternate(ours, lambda: rate(lambda: pushes.post(sender, request, many)), bench.rounds(9))
+
+
+def _broadcast_and_deliver() -> None:
+    broadcasts.broadcast("orders")
+    deliveries.run("orders")
+
+
+def one(bench: Bench) -> Figures:
+    """100,000 messages of 200 octets go to one subscription, 100 a batch."""
+    many = bench.rounds(100_000)
+    with receivers.receiver() as receiver, _topic(bench, "orders", [receiver.url()]) as owner:
+        rates = []
+        for _ in range(bench.rounds(5) + 1):
+            servers.fill(owner, "orders", many, 200)
+            servers.log(owner, "orders")
+            rates.append(many / seconds(lambda: deliveries.run("orders")))
+            assert len(receiver.receipts()) == many / 100
+        return Figures(statistics.median(rates[1:]))
+
+
+def hanging(bench: Bench) -> Figures:
+    """Two broadcasts to 100 subscriptions, one of which hangs: from the call to the others' receipts, the 99th percentile; against 99 without it."""
+    with (
+        receivers.receiver() as receiver,
+        _topic(bench, "hung", [receiver.url(receivers.HANG), *[receiver.url()] * 99]) as owner,
+        functions.metrics_dropped(),
+        ProcessPoolExecutor(2, get_context("spawn")) as others,
+    ):
+        servers.subscribe(owner, "free", [receiver.url()] * 99)
+        tail = partial(_tail, receiver, others)
+        return alternate(lambda: tail("hung"), lambda: tail("free"), bench.rounds(50))
+
+
+def _tail(receiver: receivers.Receiver, others: ProcessPoolExecutor, topic: str) -> float:
+    """Milliseconds to all but the slowest hundredth. At the second broadcast the webhook that hangs is under way."""
+    publish = functions.publisher(topic, LONG)
+    times: list[float] = []
+    runs = []
+    receiver.hold()
+    for due in (100 if topic == "hung" else 99, 99):
+        publish()
+        started = time.monotonic()
+        broadcasts.broadcast(topic)
+        runs.append(others.submit(deliveries.run, topic))
+        times += [came.at - started for came in receiver.receipts(due) if came.path != receivers.HANG]
+    receiver.let_go()
+    for run in runs:
+        run.result()
+    receiver.receipts()  # of the one that hung, its second
+    assert len(times) == 198
+    return 1000 * statistics.quantiles(times, n=100)[98]
+
+
+def planning(bench: Bench) -> Figures:
+    """A subscription that is 1,000,000 messages behind has its next batch of 100 planned; against one that is 1,000 behind."""
+    far = bench.rounds(FAR)
+    with _topic(bench, "far", ["http://127.0.0.1/"]) as owner, functions.metrics_dropped():
+        servers.subscribe(owner, "near", ["http://127.0.0.1/"])
+        for topic, behind in (("far", far), ("near", NEAR)):
+            servers.fill(owner, topic, behind, 200)
+            servers.log(owner, topic)
+        owner.execute("CHECKPOINT")
+        return alternate(_planning("far"), _planning("near"), bench.rounds(300))
+
+
+def _planning(topic: str) -> Callable[[], float]:
+    """Make the call that gives the milliseconds of planning a batch. It is delivered, and as much broadcast anew."""
+    publish = functions.publisher(topic, SHORT)
+
+    def plan() -> float:
+        started = time.perf_counter()
+        [job] = deliveries.plan(topic, 1)
+        took = 1000 * (time.perf_counter() - started)
+        assert job.last_seq - job.first_seq == 99
+        deliveries.record([jobs.outcome(job, Answer(200, None, {}, b"", datetime.now(UTC), timedelta()))])
+        publish()
+        broadcasts.broadcast(topic)
+        return took
+
+    return plan
+
+
+@contextlib.contextmanager
+def _topic(bench: Bench, topic: str, urls: list[str]) -> Iterator[psycopg.Connection[Any]]:
+    """Make a topic with subscriptions: a connection of the owner."""
+    with servers.migrated(bench.server, "broker_bench") as made, servers.connect(made.owner_url) as owner:
+        servers.subscribe(owner, topic, urls)
+        yield owner
