@@ -1,5 +1,6 @@
 """Planning: who may send a batch, for how long, and whose outcome counts."""
 
+import json
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
@@ -41,6 +42,21 @@ def test_a_batch_whose_planner_died_is_planned_again(orders, subscribed):
 
     assert job.fence == lost.fence + 1
     assert (job.webhook_id, job.body, job.attempt) == (lost.webhook_id, lost.body, lost.attempt)
+
+
+def test_each_is_sent_its_own_where_some_are_sent_the_same(orders):
+    both = [orders.subscribe(f"http://127.0.0.1:8000/{n}", batch_size=2) for n in range(2)]
+    orders.publish("a", "b", "c")
+    orders.broadcast()
+    one = orders.subscribe("http://127.0.0.1:8000/one")
+    orders.publish("d")
+    orders.broadcast()
+
+    planned = {job.subscription_id: json.loads(job.body) for job in deliveries.plan("orders", 10)}
+
+    sent = {who: [message["content"] for message in body["messages"]] for who, body in planned.items()}
+    assert sent == {both[0].id: ["a", "b"], both[1].id: ["a", "b"], one.id: ["d"]}
+    assert all(body["subscription"] == str(who) for who, body in planned.items())
 
 
 @pytest.mark.parametrize("status", [200, 503, 410])
