@@ -17,8 +17,8 @@ from bench.measure import Bench, Figures, alternate
 from broker import broadcasts, deadlines
 
 PUBLISHERS = 8
-ROUND_SECONDS = 2
-WARM_UP = 10  # publishes
+ROUND_SECONDS = 1
+WARM_UP = 5  # publishes
 LONG = f'{{"content": {KILOBYTE}}}'
 
 
@@ -72,9 +72,9 @@ def auto(bench: Bench) -> Figures:
 
         def rate(topic: str) -> float:
             loaded = client.load(gateways.wish(url, PUBLISHERS, ROUND_SECONDS, topic=topic))
-            time.sleep(0.5)
+            time.sleep(0.25)
             while receiver.receipts():  # the other side shall not pay for what is still to be sent
-                time.sleep(0.5)
+                time.sleep(0.25)
             return loaded.rate
 
         for topic in ("auto", "manual"):
