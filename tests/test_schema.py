@@ -4,6 +4,7 @@ import pytest
 
 HELPERS = {
     "delivery_fates",
+    "due_subscriptions",
     "integers",
     "outcomes",
     "step_aside",
