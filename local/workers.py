@@ -2,12 +2,18 @@
 
 import asyncio
 import contextlib
+import os
 import sys
 import time
+from collections.abc import AsyncIterator
 from typing import BinaryIO, Protocol
 
 from local.process import FunctionError, Process
 from local.template import Function
+
+# More than so many at once only take the cores from each other, and from PostgreSQL.
+TURNS = max(8, 4 * (os.cpu_count() or 1))
+TURN_SECONDS = 0.25
 
 
 class NoWorker(Exception):
@@ -29,6 +35,9 @@ class Pool:
 
     An idle worker is used again by its function, gives way to another function when room is short, and ends after
     `idle_seconds`. One is kept free of invocations that may wait. A request waits `patience_seconds` for a worker.
+
+    Invocations that work take turns, `TURNS` at once. One whose turn does not come within `TURN_SECONDS` begins all the
+    same: those before it do not work then, but wait for something.
     """
 
     def __init__(
@@ -40,12 +49,13 @@ class Pool:
         self._idle_seconds = idle_seconds
         self._slots = asyncio.Semaphore(limit)
         self._waiting_slots = asyncio.Semaphore(max(1, limit - 1))
+        self._turns = asyncio.Semaphore(TURNS)
         self._workers: set[Process] = set()
         self._idle: list[Process] = []  # the longest idle first
         self._sweep()
 
     async def __call__(self, function: Function, event: bytes, *, may_wait: bool = False) -> bytes:
-        waiting = self._waiting_slots if may_wait else contextlib.nullcontext()
+        waiting = self._waiting_slots if may_wait else self._turn()
         try:
             async with asyncio.timeout(self._patience_seconds) as patience, waiting, self._slots:
                 patience.reschedule(None)
@@ -64,6 +74,18 @@ class Pool:
         for worker in list(self._workers):
             self._discard(worker)
         self._idle.clear()
+
+    @contextlib.asynccontextmanager
+    async def _turn(self) -> AsyncIterator[None]:
+        had = False
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(TURN_SECONDS):
+                had = await self._turns.acquire()
+        try:
+            yield
+        finally:
+            if had:
+                self._turns.release()
 
     async def _run(self, function: Function, event: bytes) -> bytes:
         worker = self._take(function)
