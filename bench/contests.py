@@ -13,7 +13,7 @@ from pathlib import Path
 from psycopg.conninfo import conninfo_to_dict
 
 from bench import functions, servers
-from bench.handlers import KILOBYTE
+from bench.handlers import MESSAGE
 from bench.measure import Bench, Figures, LeftOut, alternate, seconds
 
 RIVALS = Path(__file__).parent / "rivals"
@@ -21,7 +21,7 @@ NODE = RIVALS / "node_modules" / ".bin" / "node"
 PYTHON = RIVALS / ".venv" / "bin" / "python"
 VARIABLES = {"host": "PGHOST", "port": "PGPORT", "user": "PGUSER", "password": "PGPASSWORD", "dbname": "PGDATABASE"}
 BATCH, BATCHES = 100, 20
-MESSAGES = '{"messages": [' + ", ".join([f'{{"content": {KILOBYTE}}}'] * BATCH) + "]}"
+MESSAGES = '{"messages": [' + ", ".join([MESSAGE] * BATCH) + "]}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from typing import Any
 import psycopg
 
 from bench import functions, pushes, receivers, servers
-from bench.handlers import KILOBYTE
+from bench.handlers import MESSAGE
 from bench.measure import Bench, Figures, alternate, seconds
 from broker import broadcasts, database, deliveries, jobs
 from broker.transfers import Answer, Request
@@ -21,7 +21,6 @@ from broker.webhooks import Sender
 
 FAR, NEAR = 1_000_000, 1_000
 SHORT = '{"messages": [' + ", ".join(['{"content": "' + "x" * 198 + '"}'] * 100) + "]}"
-LONG = f'{{"content": {KILOBYTE}}}'
 WHOLE = b"x" * 1320  # octets of a webhook with one message of 1 KB
 SIGNATURE = "v1," + 44 * "="
 
@@ -54,7 +53,7 @@ def fan_out(bench: Bench) -> Figures:
         _topic(bench, "orders", [receiver.url()] * many),
         functions.metrics_dropped(),
     ):
-        publish = functions.publisher("orders", LONG)
+        publish = functions.publisher("orders", MESSAGE)
         headers = pushes.HEADERS | {"webhook-id": "x" * 45, "webhook-signature": SIGNATURE}
         request = Request(receiver.url(), headers, WHOLE)
 
@@ -103,7 +102,7 @@ def hanging(bench: Bench) -> Figures:
 
 def _tail(receiver: receivers.Receiver, others: ProcessPoolExecutor, topic: str) -> float:
     """Milliseconds to all but the slowest hundredth. At the second broadcast the webhook that hangs is under way."""
-    publish = functions.publisher(topic, LONG)
+    publish = functions.publisher(topic, MESSAGE)
     times: list[float] = []
     runs = []
     receiver.hold()

@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator
 from urllib.parse import urlsplit
 
 from bench import load, servers, starts
-from bench.handlers import KILOBYTE
+from bench.handlers import MESSAGE
 from bench.measure import Bench, Figures, alternate
 
-CONTENT = f'{{"content": {KILOBYTE}}}'.encode()
+CONTENT = MESSAGE.encode()
 ROUND_SECONDS = 1
 WARMING = 20  # requests a connection: each of them waits for a worker of its own
 

@@ -11,6 +11,7 @@ from bench import functions, servers
 from bench.measure import Bench, Figures, alternate, rate
 
 KILOBYTE = json.dumps("x" * 1022)
+MESSAGE = f'{{"content": {KILOBYTE}}}'
 BATCH = 1000
 
 
@@ -26,13 +27,13 @@ def publish(bench: Bench) -> Figures:
                 statement = "INSERT INTO plain (content) VALUES (%s::json) RETURNING id"
                 return connection.execute(statement, [KILOBYTE]).fetchone()
 
-            ours = partial(rate, functions.publisher("orders", f'{{"content": {KILOBYTE}}}'), 250)
+            ours = partial(rate, functions.publisher("orders", MESSAGE), 250)
             return alternate(ours, partial(rate, insert, 250), bench.rounds(41))
 
 
 def publish_batch(bench: Bench) -> Figures:
     """The publish handler stores 1,000 messages of 1 KB; against the server's own `INSERT … SELECT` of as many."""
-    messages = ", ".join([f'{{"content": {KILOBYTE}}}'] * BATCH)
+    messages = ", ".join([MESSAGE] * BATCH)
     with servers.migrated(bench.server, "broker_bench") as made, functions.metrics_dropped():
         publish = functions.publisher("orders", f'{{"messages": [{messages}]}}')
         with servers.connect(made.owner_url) as owner:

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import multiprocessing
 import re
 import time
 from collections.abc import Iterator
@@ -11,6 +10,8 @@ from multiprocessing.connection import Connection
 from typing import cast
 
 import uvloop
+
+from bench.processes import process
 
 LENGTH = re.compile(rb"\r\ncontent-length: (\d+)\r\n", re.IGNORECASE)
 
@@ -57,15 +58,8 @@ class Client:
 @contextlib.contextmanager
 def client() -> Iterator[Client]:
     """Start a client, and end it."""
-    spawning = multiprocessing.get_context("spawn")
-    mine, its = spawning.Pipe()
-    process = spawning.Process(target=_work, args=(its,), daemon=True)
-    process.start()
-    try:
-        yield Client(mine)
-    finally:
-        process.terminate()
-        process.join()
+    with process(_work) as pipe:
+        yield Client(pipe)
 
 
 def _work(pipe: Connection) -> None:

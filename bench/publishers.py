@@ -12,14 +12,13 @@ from multiprocessing import get_context
 import requests
 
 from bench import functions, gateways, load, receivers, servers
-from bench.handlers import KILOBYTE
+from bench.handlers import MESSAGE
 from bench.measure import Bench, Figures, alternate
 from broker import broadcasts, deadlines
 
 PUBLISHERS = 8
 ROUND_SECONDS = 1
 WARM_UP = 5  # publishes
-LONG = f'{{"content": {KILOBYTE}}}'
 
 
 def beside(bench: Bench) -> Figures:
@@ -63,7 +62,7 @@ def _publish(until: float) -> list[float]:
 @cache
 def _publisher() -> Callable[[], str]:
     """Make the publisher of this process."""
-    return functions.publisher("orders", LONG)
+    return functions.publisher("orders", MESSAGE)
 
 
 def auto(bench: Bench) -> Figures:
@@ -99,7 +98,7 @@ def _latencies(bench: Bench) -> list[float]:
         for _ in range(bench.rounds(200) + WARM_UP):
             time.sleep(0.1)
             started = time.monotonic()
-            answer = session.post(f"{url}/topics/auto/messages", LONG, headers={"content-type": "application/json"})
+            answer = session.post(f"{url}/topics/auto/messages", MESSAGE, headers={"content-type": "application/json"})
             assert answer.status_code == 201, answer.text
             [receipt] = receiver.receipts(1)
             times.append(1000 * (receipt.at - started))

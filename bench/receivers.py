@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import multiprocessing
 import re
 import time
 from collections.abc import Iterator
@@ -11,6 +10,8 @@ from multiprocessing.connection import Connection
 from typing import cast
 
 import uvloop
+
+from bench.processes import process
 
 LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 ANSWER = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"
@@ -56,15 +57,8 @@ class Receiver:
 @contextlib.contextmanager
 def receiver() -> Iterator[Receiver]:
     """Start a receiver, and end it."""
-    spawning = multiprocessing.get_context("spawn")
-    mine, its = spawning.Pipe()
-    process = spawning.Process(target=_work, args=(its,), daemon=True)
-    process.start()
-    try:
-        yield Receiver(mine)
-    finally:
-        process.terminate()
-        process.join()
+    with process(_work) as pipe:
+        yield Receiver(pipe)
 
 
 def _work(pipe: Connection) -> None:

@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 
 from bench import functions, servers
-from bench.handlers import KILOBYTE
+from bench.handlers import MESSAGE
 from bench.measure import Bench, Figures, alternate, seconds
 
 FOLDER = Path(__file__).parent
@@ -26,7 +26,7 @@ def new_process(bench: Bench) -> Figures:
     with servers.migrated(bench.server, "broker_bench") as made, servers.connect(made.owner_url) as owner:
         owner.execute("CREATE TABLE plain (id uuid PRIMARY KEY DEFAULT gen_random_uuid(), content json NOT NULL)")
         owner.execute(f"GRANT SELECT, INSERT ON plain TO {servers.LOGIN}")
-        asked = json.dumps(functions.event(functions.PUBLISH, "orders", f'{{"content": {KILOBYTE}}}'))
+        asked = json.dumps(functions.event(functions.PUBLISH, "orders", MESSAGE))
         path = os.pathsep.join(map(str, (ROOT / "functions" / "publish", LAYER)))
         ours = partial(_run, "first_publish.py", asked, {**os.environ, "PYTHONPATH": path})
         reference = partial(_run, "first_insert.py", asked, {**os.environ, "PYTHONPATH": ""})
