@@ -16,7 +16,7 @@ from moto import mock_aws
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from broker import database, deadlines, doorbell, leases, migrations, settings, sqs, telemetry, tokens
+from broker import database, deadlines, doorbell, leases, migrations, settings, sqs, subscriptions, telemetry, tokens
 from local import postgres
 from tests.client import ADMIN_TOKEN, Client
 from tests.endpoints import Endpoint
@@ -186,6 +186,15 @@ def client() -> Client:
 def orders(owner: psycopg.Connection[Any]) -> Topic:
     """A topic, by the operations that the functions call."""
     return Topic("orders", owner)
+
+
+@pytest.fixture
+def subscribed(orders: Topic, endpoint: Endpoint) -> subscriptions.Subscribed:
+    """A subscription that is owed one message."""
+    subscribed = orders.subscribe(endpoint.url)
+    orders.publish("a")
+    orders.broadcast()
+    return subscribed
 
 
 @pytest.fixture

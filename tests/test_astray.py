@@ -9,15 +9,6 @@ from broker import deliveries, dispatches, envelopes, subscriptions
 from tests.queues import deliver, dispatch, outcomes_of, wake
 
 
-@pytest.fixture
-def subscribed(orders, endpoint, queues):
-    """A subscription that is owed one message."""
-    subscribed = orders.subscribe(endpoint.url)
-    orders.publish("a")
-    orders.broadcast()
-    return subscribed
-
-
 def test_a_doubled_wake_up_plans_nothing_twice(queues, subscribed):
     dispatch(wake(topic="orders"), wake(topic="orders"))
     dispatch(wake(topic="orders"))

@@ -12,15 +12,6 @@ from tests import endpoints
 pytestmark = pytest.mark.verbs
 
 
-@pytest.fixture
-def subscribed(orders, endpoint):
-    """A subscription that is owed one message."""
-    subscribed = orders.subscribe(endpoint.url)
-    orders.publish("a")
-    orders.broadcast()
-    return subscribed
-
-
 def fail_until(owner, attempt):
     """Let the batch under way have failed so often that the next try is its `attempt`th."""
     owner.execute("UPDATE subscriptions SET failures = %s, due_at = now()", [attempt - 1])

@@ -13,15 +13,6 @@ NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 YEAR = timedelta(days=365)
 
 
-@pytest.fixture
-def subscribed(orders, endpoint):
-    """A subscription that is owed one message."""
-    subscribed = orders.subscribe(endpoint.url)
-    orders.publish("a")
-    orders.broadcast()
-    return subscribed
-
-
 def waits(orders, owner, subscribed):
     """For how long the subscription waits from now, in seconds."""
     return (orders.subscription(subscribed).due_at - owner.execute("SELECT now()").fetchone()[0]).total_seconds()

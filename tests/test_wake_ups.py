@@ -12,15 +12,6 @@ NOWHERE = "http://127.0.0.1:8000/"
 
 
 @pytest.fixture
-def subscribed(orders, endpoint, queues):
-    """A subscription that is owed one message."""
-    subscribed = orders.subscribe(endpoint.url)
-    orders.publish("a")
-    orders.broadcast()
-    return subscribed
-
-
-@pytest.fixture
 def no_database(monkeypatch):
     """Let each use of the database fail the test."""
     monkeypatch.setattr(dispatches.database.functions, "_alive", lambda: pytest.fail("the database was asked"))
