@@ -6,20 +6,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from broker import deliveries, dispatches, doorbell, posts, topics
+from broker import deliveries, dispatches, doorbell, jobs, posts, topics
 from tests.client import Context, app
 from tests.queues import deliver, dispatch, invoke, outcomes_of, record, wake
 
 NOWHERE = "http://127.0.0.1:8000/"
-
-
-@pytest.fixture
-def subscribed(orders, endpoint, queues):
-    """A subscription that is owed one message."""
-    subscribed = orders.subscribe(endpoint.url)
-    orders.publish("a")
-    orders.broadcast()
-    return subscribed
 
 
 def test_a_wake_up_plans_what_is_due_and_hands_it_to_deliver(queues, subscribed):
@@ -188,4 +179,4 @@ def test_a_dispatch_without_queues_sends_by_itself(orders, endpoint):
 
 
 def test_a_lease_outlives_the_oldest_job():
-    assert timedelta(seconds=dispatches.LEASE_SECONDS) > posts.OLDEST + timedelta(seconds=posts.POST_SECONDS)
+    assert timedelta(seconds=dispatches.LEASE_SECONDS) > posts.OLDEST + timedelta(seconds=jobs.SEND_SECONDS)

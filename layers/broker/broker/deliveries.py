@@ -10,7 +10,6 @@ import msgspec
 from broker import database, deadlines, jobs, settings, transfers, webhooks
 from broker.jobs import Job, Outcome
 
-SEND_SECONDS = 17  # a webhook has 15; what is started must also be recorded
 LEASE_SECONDS = 60  # a batch that nobody recorded by then is planned again
 CONCURRENCY, MOST = 100, 500  # batches planned ahead: and where they are answered before the database has more
 LOOK_AGAIN = timedelta(milliseconds=1)  # whether the database is done
@@ -49,7 +48,7 @@ def run(topic: str | None = None) -> int:
                 sender.post(jobs.request(job), job)
             if not answers:
                 room = CONCURRENCY
-                answers = sender.answers(timedelta(seconds=max(0.0, min(SEND_SECONDS, deadlines.left()))))
+                answers = sender.answers(timedelta(seconds=max(0.0, min(jobs.SEND_SECONDS, deadlines.left()))))
             if not answers:
                 return sent
             outcomes = [jobs.outcome(job, answer) for job, answer in answers]
@@ -61,7 +60,7 @@ def run(topic: str | None = None) -> int:
 def _record_and_plan(outcomes: Sequence[Outcome], topic: str | None, limit: int) -> list[Job]:
     if outcomes:
         record(outcomes)
-    return plan(topic, limit) if deadlines.left() > SEND_SECONDS else []
+    return plan(topic, limit) if deadlines.left() > jobs.SEND_SECONDS else []
 
 
 def plan(topic: str | None, limit: int, lease_seconds: int = LEASE_SECONDS) -> list[Job]:

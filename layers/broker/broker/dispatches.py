@@ -12,7 +12,7 @@ from typing import Any
 
 from broker import broadcasts, database, deadlines, deliveries, envelopes, settings, sqs, telemetry, wakes
 from broker.errors import DatabaseAway
-from broker.jobs import Outcome
+from broker.jobs import SEND_SECONDS, Outcome
 from broker.wakes import Wake
 
 PLANNED_AT_ONCE = 100  # jobs
@@ -35,7 +35,7 @@ def push(topic: str | None = None) -> int:
         moved = broadcasts.move(None if topic is None else [topic])
         sent_now = deliveries.run(topic)
         sent += sent_now
-        if not (moved or sent_now) or deadlines.left() < deliveries.SEND_SECONDS:
+        if not (moved or sent_now) or deadlines.left() < SEND_SECONDS:
             return sent
 
 
@@ -103,8 +103,10 @@ def _look(come: Sequence[Wake], *, outcomes: bool) -> None:
     more = True
     while more and deadlines.left() > SPARE_SECONDS:
         found = [_moved_or_planned(topic, queues.delivery_queue_url) for topic in topics]
-        more = any(found) or _came_soon(deliveries.next_due())
-    _wake_later(come, queues.dispatch_queue_url)
+        more = any(found) or _came_soon(due_at := deliveries.next_due())
+    if more:
+        due_at = deliveries.next_due()
+    _wake_later(come, due_at, queues.dispatch_queue_url)
 
 
 def _moved_or_planned(topic: str | None, queue_url: str) -> bool:
@@ -129,9 +131,8 @@ def _came_soon(due_at: datetime | None) -> bool:
     return True
 
 
-def _wake_later(come: Sequence[Wake], queue_url: str) -> None:
+def _wake_later(come: Sequence[Wake], due_at: datetime | None, queue_url: str) -> None:
     """Keep one delayed wake-up under way while anything is owed; `come` are those that are no longer."""
-    due_at = deliveries.next_due()
     wake = wakes.later(due_at) if due_at else None
     came = [wake.not_before for wake in come if wake.not_before]
     afresh = any(wake.afresh for wake in come)

@@ -10,6 +10,7 @@ import msgspec
 
 from broker import retries, signatures, transfers
 
+SEND_SECONDS = 17  # a webhook has 15; what came of it must also be recorded, or told
 MAX_ANSWER = 1024  # octets of an answer that are kept
 SLOW = timedelta(seconds=30)  # of a 429 that does not say how long
 OUTAGES = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY}  # of the 4xx: the server's trouble, not the message's

@@ -12,7 +12,6 @@ from broker import deadlines, envelopes, jobs, settings, sqs, telemetry, webhook
 from broker.jobs import Job
 from broker.transfers import Request
 
-POST_SECONDS = 17  # a webhook has 15; what came of it must also be told
 OLDEST = timedelta(minutes=4)  # of a job: after 5 minutes its lease ends, and another may be planned
 
 settings.check_queues("DISPATCH_QUEUE_URL")
@@ -33,10 +32,10 @@ def take(records: Iterable[Mapping[str, Any]]) -> list[str]:
             for job in letter.jobs:
                 if (request := _request(job)) is not None:
                     unsettled[message_id] += 1
-                    if deadlines.left() > POST_SECONDS:
+                    if deadlines.left() > jobs.SEND_SECONDS:
                         sender.post(request, (message_id, job))
         while len(sender):
-            ended = sender.answers(timedelta(seconds=max(0.0, min(POST_SECONDS, deadlines.left()))))
+            ended = sender.answers(timedelta(seconds=max(0.0, min(jobs.SEND_SECONDS, deadlines.left()))))
             if not ended:
                 break
             if _told([jobs.outcome(job, answer) for (_, job), answer in ended], found.dispatch_queue_url):
