@@ -18,6 +18,7 @@ from broker import broadcasts, deadlines
 
 PUBLISHERS = 8
 ROUND_SECONDS = 1
+STEADY_SECONDS = 3  # until as much is moved and sent as is published
 WARM_UP = 5  # publishes
 
 
@@ -70,7 +71,7 @@ def auto(bench: Bench) -> Figures:
     with _subscribed(bench) as (url, receiver), load.client() as client:
 
         def rate(topic: str) -> float:
-            loaded = client.load(gateways.wish(url, PUBLISHERS, ROUND_SECONDS, topic=topic))
+            loaded = client.load(gateways.wish(url, PUBLISHERS, STEADY_SECONDS, topic=topic))
             time.sleep(0.25)
             while receiver.receipts():  # the other side shall not pay for what is still to be sent
                 time.sleep(0.25)
@@ -78,7 +79,7 @@ def auto(bench: Bench) -> Figures:
 
         for topic in ("auto", "manual"):
             client.load(gateways.wish(url, PUBLISHERS, 0, gateways.WARMING, topic=topic))
-        return alternate(lambda: rate("auto"), lambda: rate("manual"), bench.rounds(10))
+        return alternate(lambda: rate("auto"), lambda: rate("manual"), bench.rounds(5))
 
 
 def latency(bench: Bench) -> Figures:

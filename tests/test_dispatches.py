@@ -11,6 +11,7 @@ from tests.client import Context, app
 from tests.queues import deliver, dispatch, invoke, outcomes_of, record, wake
 
 NOWHERE = "http://127.0.0.1:8000/"
+UNREACHABLE = "postgresql://broker@127.0.0.1:1/broker"
 
 
 def test_a_wake_up_plans_what_is_due_and_hands_it_to_deliver(queues, subscribed):
@@ -106,11 +107,36 @@ def test_an_outcome_that_the_database_never_takes_is_dropped_and_the_others_coun
     assert [line["error"] for line in said()] == ["NumericValueOutOfRange"]
 
 
-def test_a_database_that_is_away_lets_all_come_again(queues, subscribed, monkeypatch):
-    def away():
-        raise dispatches.DatabaseAway
+@pytest.fixture
+def away(monkeypatch):
+    """Let the database be away until it is told to come back."""
+    with monkeypatch.context() as outage:
+        outage.setattr(dispatches.database.functions, "_url", lambda: UNREACHABLE)
+        dispatches.database.functions.close()
+        yield outage
 
-    monkeypatch.setattr(dispatches.database.functions, "_alive", away)
+
+@pytest.fixture
+def planned(subscribed):
+    return deliveries.plan(None, 10)
+
+
+def test_while_the_database_is_away_all_comes_again_in_seconds(orders, queues, subscribed, planned, away, said):
+    assert dispatch(*outcomes_of(*planned), wake(topic="orders")) == []
+    assert [line["message"] for line in said()] == ["the broker failed"]
+    assert queues.dispatch.delays() == [5, 5]
+    away.undo()
+    dispatch(*queues.dispatch.take())
+    assert orders.subscription(subscribed).behind == 0
+
+
+def test_when_nothing_can_be_sent_again_either_sqs_gives_it_back(queues, away):
+    queues.dispatch.break_down()
+    with pytest.raises(dispatches.sqs.NotSent):
+        dispatch(wake(topic="orders"))
+
+
+def test_without_queues_a_database_that_is_away_is_an_error(away):
     with pytest.raises(dispatches.DatabaseAway):
         dispatch(wake(topic="orders"))
 

@@ -97,7 +97,7 @@ def test_the_operation_says_whether_it_was_repeated():
     document = messages.Publication('[{"content": 1}]', many=False)
     first = messages.publish("orders", document, "x", idempotency)
     assert messages.publish("orders", document, "x", idempotency) == messages.Published(
-        first.ids, auto=False, replayed=True
+        first.ids, unseen=False, replayed=True
     )
     other = messages.Idempotency("k", idempotency.token_id, b"2")
     with pytest.raises(IdempotencyKeyReused):

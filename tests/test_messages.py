@@ -100,9 +100,9 @@ def test_the_longest_name_is_taken():
 
 
 def test_publish_tells_whether_its_topic_broadcasts_by_itself(owner):
-    assert publish("orders", b'{"content": 1}').auto is False
+    assert publish("orders", b'{"content": 1}').unseen is False
     owner.execute("UPDATE topics SET broadcast = 'auto' WHERE name = 'orders'")
-    assert publish("orders", b'{"content": 1}').auto is True
+    assert publish("orders", b'{"content": 1}').unseen is True
 
 
 def test_a_message_counts_as_many_octets_as_its_answer_will_have(orders):

@@ -14,7 +14,7 @@ def publish(call: api.Call) -> api.Answer:
     publication = messages.publication(body)
     idempotency = messages.idempotency(call.header("idempotency-key"), call.token.id, body)
     published = messages.publish(call.topic, publication, call.token.name, idempotency)
-    if published.auto:
+    if published.unseen:
         doorbell.ring(call.topic)
     call.count = 0 if published.replayed else len(published.ids)
     answer = {"ids": published.ids} if publication.many else {"id": published.ids[0]}

@@ -2,8 +2,8 @@
 
 import contextlib
 import time
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from broker import database, deadlines
@@ -28,6 +28,15 @@ class Broadcast:
 class _Moved(Broadcast):
     until: datetime
     buried: int
+    watched_for: float
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How many messages were moved, and which topics, as they are busy, are to be moved again after so many seconds."""
+
+    messages: int
+    watched_for: Mapping[str, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,16 +50,21 @@ def broadcast(topic: str) -> Broadcast:
     What is left after that is told as `remaining`, and goes with the next broadcast. Without a subscription nothing is
     moved. Raises NotFound.
     """
-    return _broadcast(topic, skip=False)
+    moved = _move_all(topic)
+    return Broadcast(moved.messages, moved.subscriptions, moved.first_seq, moved.last_seq, moved.remaining)
 
 
-def move(topics: Collection[str] | None = None) -> int:
-    """Broadcast what is ready in topics that do so by themselves: of those named, or of all; returns how many messages.
+def move(topics: Collection[str] | None = None, *, watch: bool = False) -> Progress:
+    """Broadcast what is ready in topics that do so by themselves: of those named, or of all.
 
     It looks again after each commit, until nothing is ready: whoever publishes meanwhile needs to wake nobody. What
     another one is moving is left to that one, who looks again too.
+
+    With `watch` a busy topic is moved once, and then left alone for a while, by everybody: the caller is to move it
+    again after that.
     """
     moved = 0
+    watched_for: dict[str, float] = {}
     while names := database.call(
         "SELECT name FROM broker.auto_topics(%(topics)s::text[])",
         {"topics": None if topics is None else list(topics)},
@@ -59,32 +73,39 @@ def move(topics: Collection[str] | None = None) -> int:
         before = moved
         for ready in names:
             if deadlines.left() < SPARE_SECONDS:
-                return moved
+                return Progress(moved, watched_for)
             with contextlib.suppress(NotFound):  # deleted meanwhile
-                moved += _broadcast(ready.name, skip=True).messages
+                found = _move_all(ready.name, skip=True, watch=watch)
+                moved += found.messages
+                if found.watched_for:
+                    watched_for[ready.name] = found.watched_for
         if moved == before:
             break
+    return Progress(moved, watched_for)
+
+
+def _move_all(topic: str, *, skip: bool = False, watch: bool = False) -> _Moved:
+    """Move what is ready, chunk by chunk; what they moved together."""
+    until = time.monotonic() + min(MOVE_SECONDS, deadlines.left())
+    moved = last = _move(topic, None, skip=skip, watch=watch)
+    while last.remaining and last.subscriptions and time.monotonic() < until:
+        last = _move(topic, last.until, skip=skip, watch=watch)
+        moved = replace(
+            last,
+            messages=moved.messages + last.messages,
+            first_seq=moved.first_seq or last.first_seq,
+            watched_for=max(moved.watched_for, last.watched_for),
+        )
+        if not last.messages and not last.buried:
+            break  # what remains is being settled by somebody else
     return moved
 
 
-def _broadcast(topic: str, *, skip: bool) -> Broadcast:
-    until = time.monotonic() + min(MOVE_SECONDS, deadlines.left())
-    moved = _move(topic, None, skip=skip)
-    messages, first_seq = moved.messages, moved.first_seq
-    while moved.remaining and moved.subscriptions and time.monotonic() < until:
-        moved = _move(topic, moved.until, skip=skip)
-        if not moved.messages and not moved.buried:
-            break  # what remains is being settled by somebody else
-        messages += moved.messages
-        first_seq = first_seq or moved.first_seq
-    return Broadcast(messages, moved.subscriptions, first_seq, moved.last_seq, moved.remaining)
-
-
-def _move(topic: str, until: datetime | None, *, skip: bool) -> _Moved:
+def _move(topic: str, until: datetime | None, *, skip: bool, watch: bool) -> _Moved:
     [moved] = database.call(
-        "SELECT messages, subscriptions, first_seq, last_seq, remaining, until, buried"
-        " FROM broker.broadcast(%(topic)s, %(until)s::timestamptz, p_skip => %(skip)s)",
-        {"topic": topic, "until": until, "skip": skip},
+        "SELECT messages, subscriptions, first_seq, last_seq, remaining, until, buried, watched_for"
+        " FROM broker.broadcast(%(topic)s, %(until)s::timestamptz, p_skip => %(skip)s, p_watch => %(watch)s)",
+        {"topic": topic, "until": until, "skip": skip, "watch": watch},
         _Moved,
     )
     return moved

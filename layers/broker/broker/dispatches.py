@@ -7,8 +7,8 @@ wake-up only lets one look.
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeGuard
 
 from broker import broadcasts, database, deadlines, deliveries, envelopes, settings, sqs, telemetry, wakes
 from broker.errors import DatabaseAway
@@ -18,7 +18,8 @@ from broker.wakes import Wake
 PLANNED_AT_ONCE = 100  # jobs
 LEASE_SECONDS = 300  # of a job: it is delivered within 4 minutes of being planned, or not at all
 SPARE_SECONDS = 10  # to plan once more, and to hand that on
-SOON_SECONDS = 1.0
+SOON = timedelta(seconds=1)
+AWAY = timedelta(seconds=5)  # until the database is looked for again
 
 settings.check_queues("DISPATCH_QUEUE_URL", "DELIVERY_QUEUE_URL")
 
@@ -35,7 +36,7 @@ def push(topic: str | None = None) -> int:
         moved = broadcasts.move(None if topic is None else [topic])
         sent_now = deliveries.run(topic)
         sent += sent_now
-        if not (moved or sent_now) or deadlines.left() < SEND_SECONDS:
+        if not (moved.messages or sent_now) or deadlines.left() < SEND_SECONDS:
             return sent
 
 
@@ -48,8 +49,22 @@ def sweep() -> datetime | None:
 def take(records: Iterable[Mapping[str, Any]]) -> list[str]:
     """Do what the messages of DispatchQueue ask for; returns the ids of those that shall come again.
 
-    Raises DatabaseAway or NotSent when all of them shall.
+    While the database is away, all are sent again for soon: DispatchQueue itself would give them back in minutes.
+    Raises NotSent when all of them shall come again.
     """
+    given = list(records)
+    try:
+        return _take(given)
+    except DatabaseAway as error:
+        queue_url = settings.current().dispatch_queue_url
+        if queue_url is None:
+            raise
+        telemetry.failure(error.__cause__ or error, "dispatch", "")
+        sqs.send_batch(queue_url, [record["body"] for record in given], AWAY)
+        return []
+
+
+def _take(records: Iterable[Mapping[str, Any]]) -> list[str]:
     letters = list(envelopes.opened(records, envelopes.ToDispatch, "dispatch"))
     told = (outcome for _, letter in letters for outcome in letter.outcomes or [])
     outcomes = list({(outcome.subscription_id, outcome.fence): outcome for outcome in told}.values())
@@ -93,48 +108,58 @@ def _sent_again(wake: Wake, now: datetime) -> bool:
 
 def _look(come: Sequence[Wake], *, outcomes: bool) -> None:
     """Do what may be due since these wake-ups and (of whatever topics) outcomes came."""
-    everywhere = outcomes or any(wake.topic is None for wake in come)
-    topics = {None} if everywhere else {wake.topic for wake in come}
     queues = settings.current()
+    now = datetime.now(UTC)
+    soon = {wake.topic: moment for wake in come if (moment := wake.not_before) and now < moment <= now + wakes.SHORT}
+    topics = {wake.topic for wake in come if wake.topic not in soon} | ({None} if outcomes else set())
     if queues.dispatch_queue_url is None or queues.delivery_queue_url is None:
         for topic in topics:
             push(topic)
         return
-    more = True
-    while more and deadlines.left() > SPARE_SECONDS:
-        found = [_moved_or_planned(topic, queues.delivery_queue_url) for topic in topics]
-        more = any(found) or _came_soon(due_at := deliveries.next_due())
-    if more:
-        due_at = deliveries.next_due()
+    _hand_on(topics, queues.dispatch_queue_url, queues.delivery_queue_url)
+    if soon:
+        _wait_until(max(soon.values()))
+        _hand_on(soon, queues.dispatch_queue_url, queues.delivery_queue_url)
+    while _comes_soon(due_at := deliveries.next_due()):
+        _wait_until(due_at)
+        _hand_on({None}, queues.dispatch_queue_url, queues.delivery_queue_url)
     _wake_later(come, due_at, queues.dispatch_queue_url)
 
 
-def _moved_or_planned(topic: str | None, queue_url: str) -> bool:
-    """Move what waits, plan some of what is due and hand it to deliver; whether there was anything."""
-    moved = broadcasts.move(None if topic is None else [topic])
-    planned_at = datetime.now(UTC)
-    jobs = deliveries.plan(topic, PLANNED_AT_ONCE, LEASE_SECONDS)
-    if jobs:
-        jobs.sort(key=lambda job: job.attempt > 1)  # those that may hang go together, and hold up few of the others
-        sqs.send_batch(queue_url, envelopes.planned(jobs, planned_at))
-    return bool(moved or jobs)
+def _hand_on(topics: Iterable[str | None], dispatch_queue_url: str, delivery_queue_url: str) -> None:
+    """Move what waits in these topics (None: in all), plan what is due, and hand it to deliver, while there is time."""
+    topics = {None} if None in topics else topics
+    for topic in topics:
+        if deadlines.left() < SPARE_SECONDS:
+            return
+        watched_for = broadcasts.move(None if topic is None else [topic], watch=True).watched_for
+        if watched_for:
+            now = datetime.now(UTC)
+            again = [Wake(name, now + timedelta(seconds=seconds)) for name, seconds in watched_for.items()]
+            sqs.send_batch(dispatch_queue_url, [wakes.body(wake) for wake in again])
+        while deadlines.left() > SPARE_SECONDS:
+            planned_at = datetime.now(UTC)
+            jobs = deliveries.plan(topic, PLANNED_AT_ONCE, LEASE_SECONDS)
+            if jobs:
+                jobs.sort(key=lambda job: job.attempt > 1)  # those that may hang go together, and hold up few others
+                sqs.send_batch(delivery_queue_url, envelopes.planned(jobs, planned_at))
+            if len(jobs) < PLANNED_AT_ONCE:
+                break
 
 
-def _came_soon(due_at: datetime | None) -> bool:
-    """Wait for what is due within the second, which is less than SQS would: so a rate is kept, not undercut."""
-    if due_at is None:
-        return False
-    seconds = (due_at - datetime.now(UTC)).total_seconds()
-    if not 0 < seconds < SOON_SECONDS:
-        return False
-    time.sleep(seconds + 0.001)
-    return True
+def _comes_soon(due_at: datetime | None) -> TypeGuard[datetime]:
+    """Whether something is due within the second, less than SQS would wait: so a rate is kept, not undercut."""
+    return due_at is not None and deadlines.left() > SPARE_SECONDS and timedelta() < due_at - datetime.now(UTC) < SOON
+
+
+def _wait_until(moment: datetime) -> None:
+    time.sleep(max(0, (moment - datetime.now(UTC)).total_seconds()) + 0.001)
 
 
 def _wake_later(come: Sequence[Wake], due_at: datetime | None, queue_url: str) -> None:
     """Keep one delayed wake-up under way while anything is owed; `come` are those that are no longer."""
     wake = wakes.later(due_at) if due_at else None
-    came = [wake.not_before for wake in come if wake.not_before]
+    came = [wake.not_before for wake in come if wake.not_before and wake.topic is None]
     afresh = any(wake.afresh for wake in come)
     if wake is None and not came and not afresh:
         return

@@ -1,6 +1,7 @@
 """Publish: store messages in a topic's queue."""
 
 import hashlib
+import time
 from dataclasses import asdict, dataclass
 from typing import Annotated
 from uuid import UUID
@@ -56,13 +57,22 @@ class Idempotency:
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """The ids of stored messages, in the order given; `auto` when the topic broadcasts by itself.
+    """The ids of stored messages, in the order given.
 
-    `replayed` when they were stored by an earlier request with the same idempotency key.
+    `unseen` when the topic broadcasts by itself, and nobody is known to look at what was stored: then somebody must be
+    woken. `replayed` when it was stored by an earlier request with the same idempotency key.
     """
 
     ids: list[UUID]
+    unseen: bool
+    replayed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Stored:
+    ids: list[UUID]
     auto: bool
+    watched_for: float
     replayed: bool
 
 
@@ -101,16 +111,21 @@ def publish(topic: str, publication: Publication, sender: str, idempotency: Idem
     With `idempotency` it is safe to repeat for 24 hours: the first request's ids come back. Raises IdempotencyKeyReused
     when its key stands for another body.
     """
-    statement = "SELECT ids, auto, replayed FROM broker.publish_batch(%(topic)s, %(messages)s::json, %(sender)s)"
+    statement = (
+        "SELECT ids, auto, watched_for, replayed FROM broker.publish_batch(%(topic)s, %(messages)s::json, %(sender)s)"
+    )
     values: dict[str, object] = {"topic": topic, "messages": publication.document, "sender": sender}
     if idempotency is not None:
         statement = (
-            "SELECT ids, auto, replayed FROM broker.publish_batch("
+            "SELECT ids, auto, watched_for, replayed FROM broker.publish_batch("
             "%(topic)s, %(messages)s::json, %(sender)s, %(key)s, %(token_id)s, %(fingerprint)s)"
         )
         values |= asdict(idempotency)
-    [published] = database.call(statement, values, Published)
-    return published
+    begun = time.monotonic()
+    [stored] = database.call(statement, values, _Stored)
+    # counted from before the database did, and ended after the commit
+    unseen = stored.auto and time.monotonic() - begun >= stored.watched_for
+    return Published(stored.ids, unseen, stored.replayed)
 
 
 def _octets(message: Message) -> int:

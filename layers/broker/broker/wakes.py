@@ -6,6 +6,7 @@ from typing import Annotated
 import msgspec
 
 LONGEST_DELAY = timedelta(seconds=900)  # SQS's own
+SHORT = timedelta(seconds=0.5)  # SQS has whole seconds only, so that much is waited for by who takes the wake-up
 
 
 class Wake(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -19,8 +20,8 @@ class Wake(msgspec.Struct, frozen=True, omit_defaults=True):
     afresh: bool = False
 
     def delay(self, now: datetime) -> timedelta:
-        """How long SQS shall keep it: whole seconds, 15 minutes at most. Zero when its time has come."""
-        if self.not_before is None or self.not_before <= now:
+        """How long SQS shall keep it: whole seconds, 15 minutes at most. Zero when its time is come, or SHORT away."""
+        if self.not_before is None or self.not_before - now <= SHORT:
             return timedelta()
         seconds = -((now - self.not_before) // timedelta(seconds=1))  # rounded up
         return min(LONGEST_DELAY, timedelta(seconds=seconds))

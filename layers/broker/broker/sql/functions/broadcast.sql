@@ -2,11 +2,13 @@
 -- default now), oldest first. Without a subscription nothing moves. It writes no row for a subscription: their cursors
 -- are behind by themselves. Waits for another broadcast of the topic, or with p_skip leaves it all to that one; never for
 -- a consumer. first_seq is null when nothing moved; buried counts what was out of receives; remaining counts what was ready
--- and is still there, up to 10,001. Raises BR404.
+-- and is still there, up to 10,001. With p_watch a busy topic is watched for watched_for seconds, the longer
+-- the more there was: the caller looks at it again after that, and until then whoever publishes wakes nobody. Raises BR404.
 CREATE OR REPLACE FUNCTION broker.broadcast(
-    p_topic text, p_until timestamptz DEFAULT NULL, p_limit integer DEFAULT 10000, p_skip boolean DEFAULT false)
+    p_topic text, p_until timestamptz DEFAULT NULL, p_limit integer DEFAULT 10000, p_skip boolean DEFAULT false,
+    p_watch boolean DEFAULT false)
 RETURNS TABLE (messages integer, subscriptions integer, first_seq bigint, last_seq bigint, remaining integer, until timestamptz,
-               buried integer)
+               buried integer, watched_for double precision)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = broker, pg_temp SET jit = off SET lock_timeout = '5s'
 SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
 AS $$
@@ -16,6 +18,7 @@ BEGIN
     messages := 0;
     remaining := 0;
     buried := 0;
+    watched_for := 0;
     last_seq := v_topic.last_seq;
     until := coalesce(p_until, statement_timestamp());
     IF p_skip THEN
@@ -63,7 +66,14 @@ BEGIN
     SELECT count(*), min(n.seq), coalesce(max(n.seq), last_seq), (SELECT count(*) FROM ready r WHERE r.spent)
       INTO messages, first_seq, last_seq, buried FROM numbered n;
 
-    UPDATE topics t SET last_seq = broadcast.last_seq WHERE t.id = v_topic.id AND messages > 0;
+    IF p_watch AND messages >= 5 THEN
+        watched_for := least(messages * 0.005, 0.5);  -- from 200 a second on it grows, below it ends
+    END IF;
+    UPDATE topics t
+       SET last_seq = broadcast.last_seq,
+           watched_until = CASE WHEN watched_for > 0 THEN clock_timestamp() + make_interval(secs => watched_for)
+                                ELSE t.watched_until END
+     WHERE t.id = v_topic.id AND messages > 0;
     SELECT count(*) INTO remaining
       FROM (SELECT FROM queue q
              WHERE q.topic_id = v_topic.id AND q.died_at IS NULL AND q.ready_at <= until LIMIT 10001) still_ready;

@@ -1,5 +1,5 @@
 -- When something is due next, of all topics: a batch or redelivery of a subscription, or a message of an auto topic that
--- waits to be moved. In the past when it is due now, null when nothing is owed.
+-- waits to be moved (none that is watched: who watches it looks). In the past when it is due now, null when nothing is owed.
 CREATE OR REPLACE FUNCTION broker.next_due()
 RETURNS timestamptz
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = broker, pg_temp
@@ -13,4 +13,5 @@ RETURN least(
             LATERAL (SELECT q.ready_at FROM broker.queue q WHERE q.topic_id = t.id AND q.died_at IS NULL
                       ORDER BY q.ready_at, q.message_id LIMIT 1) first
       WHERE t.broadcast = 'auto' AND t.deleted_at IS NULL
+        AND coalesce(t.watched_until <= clock_timestamp(), true)
         AND EXISTS (SELECT FROM broker.subscriptions s WHERE s.topic_id = t.id)));

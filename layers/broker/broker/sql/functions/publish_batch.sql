@@ -1,13 +1,14 @@
 -- Store messages and put them in their topic's queue, all or none, in the order given. p_messages is an array of
 -- {"content", "sender"?, "key"?, "attributes"?}; the sender is else p_sender, or the session's user. Creates the topic.
--- Raises BR400 when attributes are no object.
+-- Raises BR400 when attributes are no object. auto says that the topic broadcasts by itself: dispatch looks at it after
+-- another watched_for seconds, and is to be woken for what is committed later than that.
 -- In a caller's own transaction the messages appear with its commit, or not at all. With an idempotency key (unique for
 -- its topic and token for 24 hours) the same request again gives the first one's ids, and replayed; see
 -- claim_idempotency_key.
 CREATE OR REPLACE FUNCTION broker.publish_batch(
     p_topic text, p_messages json, p_sender text DEFAULT NULL, p_idempotency_key text DEFAULT NULL,
     p_token_id uuid DEFAULT '00000000-0000-0000-0000-000000000000', p_fingerprint bytea DEFAULT '')
-RETURNS TABLE (ids uuid[], auto boolean, replayed boolean)
+RETURNS TABLE (ids uuid[], auto boolean, watched_for real, replayed boolean)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = broker, pg_temp SET jit = off SET lock_timeout = '5s' AS $$
 DECLARE
     v_topic_id   integer;
@@ -20,7 +21,8 @@ BEGIN
     replayed := false;
     LOOP
         -- the lock is held to the commit, so that a topic is not deleted as empty under a message that is on its way
-        SELECT t.id, t.broadcast = 'auto', r.ends_at INTO v_topic_id, auto, v_ends_at
+        SELECT t.id, t.broadcast = 'auto', coalesce(extract(epoch FROM t.watched_until - clock_timestamp()), 0), r.ends_at
+          INTO v_topic_id, auto, watched_for, v_ends_at
           FROM topics t, ring r, LATERAL pg_advisory_xact_lock_shared(hashtext('broker.topics'), t.id)
          WHERE t.name = p_topic AND t.deleted_at IS NULL;
         IF NOT FOUND THEN
