@@ -32,6 +32,21 @@ def test_a_planned_batch_is_planned_by_nobody_else(subscribed):
     assert deliveries.plan(None, 10) == []
 
 
+def test_who_sends_is_not_told_the_secret(subscribed):
+    [job] = deliveries.plan(None, 10)
+    assert subscribed.secret not in str(job)
+    assert job.headers.keys() == {"content-type", "webhook-id", "webhook-timestamp", "webhook-signature"}
+
+
+def test_a_batch_that_cannot_be_signed_holds_up_no_other(orders, subscribed, owner, said):
+    owner.execute("UPDATE subscriptions SET secrets = '{?}'")
+    other = orders.subscribe("http://127.0.0.1:8000/other")
+    orders.publish("b")
+    orders.broadcast()
+    assert [job.subscription_id for job in deliveries.plan(None, 10)] == [other.id]
+    assert [line["message"] for line in said()] == ["the broker failed"]
+
+
 def test_a_batch_whose_planner_died_is_planned_again(orders, subscribed):
     [lost] = deliveries.plan(None, 10)
     orders.publish("b")

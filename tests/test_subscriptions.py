@@ -2,10 +2,11 @@
 
 import json
 import uuid
+from datetime import UTC, datetime
 
 import pytest
 
-from broker import deliveries, subscriptions, topics
+from broker import deliveries, signatures, subscriptions, topics
 from broker.errors import Conflict, InvalidInput, NotFound
 
 pytestmark = pytest.mark.verbs
@@ -217,10 +218,14 @@ def test_resuming_what_is_not_paused_changes_no_wait_and_enables_nothing(orders,
     assert enabled.due_at < before.due_at
 
 
-def secrets(subscribed):
-    """What a batch that is planned now is signed with."""
+def signing(*known):
+    """Which of these secrets sign a batch that is planned now, in their order; None stands for another."""
     [job] = deliveries.plan(None, 10)
-    return job.secrets
+    moment = datetime.fromtimestamp(int(job.headers["webhook-timestamp"]), UTC)
+    signed = {
+        signatures.sign([each], job.webhook_id, moment, job.body.encode())["webhook-signature"]: each for each in known
+    }
+    return [signed.get(signature) for signature in job.headers["webhook-signature"].split()]
 
 
 @pytest.fixture
@@ -239,30 +244,28 @@ def test_both_secrets_sign_during_a_rotation(orders, owed):
     rotated = rotate(owed)
     assert rotated.secret != owed.secret
     assert orders.subscription(owed).old_secrets_until == rotated.old_secrets_until
-    assert secrets(owed) == [rotated.secret, owed.secret]
+    assert signing(owed.secret, rotated.secret) == [rotated.secret, owed.secret]
 
 
 def test_after_the_overlap_only_the_new_secret_signs(orders, owed, owner):
     rotated = rotate(owed, overlap_seconds=60)
     owner.execute("UPDATE subscriptions SET old_secrets_until = now() - interval '1 s'")
     assert orders.subscription(owed).old_secrets_until is None
-    assert secrets(owed) == [rotated.secret]
+    assert signing(owed.secret, rotated.secret) == [rotated.secret]
     again = rotate(owed)
     orders.end_waits()
-    assert secrets(owed) == [again.secret, rotated.secret]
+    assert signing(owed.secret, rotated.secret, again.secret) == [again.secret, rotated.secret]
 
 
 def test_without_an_overlap_the_old_secret_is_void_at_once(owed):
     rotated = rotate(owed, overlap_seconds=0)
     assert rotated.old_secrets_until is None
-    assert secrets(owed) == [rotated.secret]
+    assert signing(owed.secret, rotated.secret) == [rotated.secret]
 
 
 def test_five_secrets_sign_at_most(owed):
-    *_, fifth, sixth = [rotate(owed).secret for _ in range(6)]
-    signing = secrets(owed)
-    assert len(signing) == 5
-    assert signing[:2] == [sixth, fifth]
+    _, *last_five = [rotate(owed).secret for _ in range(6)]
+    assert signing(*last_five) == last_five[::-1]
 
 
 def test_a_secret_of_no_subscription_is_not_rotated(orders, invoices, owed):

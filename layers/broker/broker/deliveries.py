@@ -1,18 +1,22 @@
 """Push what subscriptions have not had: plan batches, send them, record what came of it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import msgspec
 
-from broker import database, deadlines, jobs, settings, transfers, webhooks
+from broker import database, deadlines, jobs, settings, signatures, telemetry, transfers, webhooks
 from broker.jobs import Job, Outcome
 
 LEASE_SECONDS = 60  # a batch that nobody recorded by then is planned again
 CONCURRENCY, MOST = 100, 500  # batches planned ahead: and where they are answered before the database has more
 LOOK_AGAIN = timedelta(milliseconds=1)  # whether the database is done
+
+_Unsigned = dict[str, Any]  # a Job's fields, its subscription's own headers in JSON, and the secrets
+_HEADERS = msgspec.json.Decoder(dict[str, str])
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,14 +41,14 @@ def run(topic: str | None = None) -> int:
         ThreadPoolExecutor(1) as beside,  # while the database records and plans, webhooks leave
         webhooks.Sender[Job](allow_private=settings.current().allow_private_webhooks) as sender,
     ):
-        planned = beside.submit(_record_and_plan, [], topic, room)
+        leased = beside.submit(_record_and_lease, [], topic, room)
         while True:
-            if not planned.done():
+            if not leased.done():
                 if len(sender):
                     answers += sender.answers(LOOK_AGAIN)
                     continue
                 room = min(2 * room, MOST)
-            for job in planned.result():
+            for job in _signed(leased.result()):
                 sender.post(jobs.request(job), job)
             if not answers:
                 room = CONCURRENCY
@@ -52,19 +56,26 @@ def run(topic: str | None = None) -> int:
             if not answers:
                 return sent
             outcomes = [jobs.outcome(job, answer) for job, answer in answers]
-            planned = beside.submit(_record_and_plan, outcomes, topic, room - len(sender))
+            leased = beside.submit(_record_and_lease, outcomes, topic, room - len(sender))
             sent += len(answers)
             answers = []
 
 
-def _record_and_plan(outcomes: Sequence[Outcome], topic: str | None, limit: int) -> list[Job]:
+def _record_and_lease(outcomes: Sequence[Outcome], topic: str | None, limit: int) -> list[_Unsigned]:
     if outcomes:
         record(outcomes)
-    return plan(topic, limit) if deadlines.left() > jobs.SEND_SECONDS else []
+    return _lease(topic, limit, LEASE_SECONDS) if deadlines.left() > jobs.SEND_SECONDS else []
 
 
 def plan(topic: str | None, limit: int, lease_seconds: int = LEASE_SECONDS) -> list[Job]:
-    """Lease the subscriptions that are due, and read the next batch of each; an empty list when none is."""
+    """Lease the subscriptions that are due, and read and sign the next batch of each; an empty list when none is.
+
+    One that cannot be signed is logged and left out.
+    """
+    return list(_signed(_lease(topic, limit, lease_seconds)))
+
+
+def _lease(topic: str | None, limit: int, lease_seconds: int) -> list[_Unsigned]:
     if limit <= 0:
         return []
     return database.call(
@@ -72,8 +83,21 @@ def plan(topic: str | None, limit: int, lease_seconds: int = LEASE_SECONDS) -> l
         " retry_schedule, ordered, redelivery, body"
         " FROM broker.plan_batches(%(topic)s::text, %(limit)s, %(lease)s)",
         {"topic": topic, "limit": limit, "lease": lease_seconds},
-        Job,
+        dict,
     )
+
+
+def _signed(leased: Iterable[_Unsigned]) -> Iterator[Job]:
+    now = datetime.now(UTC)
+    for row in leased:
+        try:
+            signed = signatures.sign(row.pop("secrets"), row["webhook_id"], now, row["body"].encode())
+            own = _HEADERS.decode(row.pop("headers"))
+            job = Job(headers={**own, "content-type": "application/json", **signed}, **row)
+        except Exception as error:  # noqa: BLE001  whatever is wrong with one, the others go out
+            telemetry.failure(error, "dispatch", row["webhook_id"])
+        else:
+            yield job
 
 
 def record(outcomes: Sequence[Outcome]) -> None:

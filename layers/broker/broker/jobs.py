@@ -8,7 +8,7 @@ from uuid import UUID
 
 import msgspec
 
-from broker import retries, signatures, transfers
+from broker import retries, transfers
 
 SEND_SECONDS = 17  # a webhook has 15; what came of it must also be recorded, or told
 MAX_ANSWER = 1024  # octets of an answer that are kept
@@ -18,13 +18,15 @@ OUTAGES = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY}  # of the 4xx: the 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What to send to a subscription, on lease under `fence`: a batch of its log, or one message as a `redelivery`."""
+    """What to send to a subscription, on lease under `fence`: a batch of its log, or one message as a `redelivery`.
+
+    `headers` are all that matter, the signature's too: the secrets stay with who plans.
+    """
 
     subscription_id: UUID
     fence: int
     url: str
-    headers: msgspec.Raw
-    secrets: list[str]
+    headers: dict[str, str]
     webhook_id: str
     first_seq: int
     last_seq: int
@@ -65,16 +67,12 @@ class _Partly(msgspec.Struct):
     failed: list[UUID]
 
 
-_HEADERS = msgspec.json.Decoder(dict[str, str])
 _PARTLY = msgspec.json.Decoder(_Partly)
 
 
 def request(job: Job) -> transfers.Request:
-    """Make the signed request that delivers a job (Standard Webhooks)."""
-    body = job.body.encode()
-    own = _HEADERS.decode(job.headers)
-    signed = signatures.sign(job.secrets, job.webhook_id, datetime.now(UTC), body)
-    return transfers.Request(job.url, {**own, "content-type": "application/json", **signed}, body)
+    """Make the request that delivers a job."""
+    return transfers.Request(job.url, job.headers, job.body.encode())
 
 
 def outcome(job: Job, answer: transfers.Answer) -> Outcome:

@@ -10,7 +10,6 @@ from typing import Any
 
 from broker import deadlines, envelopes, jobs, settings, sqs, telemetry, webhooks
 from broker.jobs import Job
-from broker.transfers import Request
 
 OLDEST = timedelta(minutes=4)  # of a job: after 5 minutes its lease ends, and another may be planned
 
@@ -30,10 +29,9 @@ def take(records: Iterable[Mapping[str, Any]]) -> list[str]:
             if datetime.now(UTC) - letter.planned_at > OLDEST:
                 continue
             for job in letter.jobs:
-                if (request := _request(job)) is not None:
-                    unsettled[message_id] += 1
-                    if deadlines.left() > jobs.SEND_SECONDS:
-                        sender.post(request, (message_id, job))
+                unsettled[message_id] += 1
+                if deadlines.left() > jobs.SEND_SECONDS:
+                    sender.post(jobs.request(job), (message_id, job))
         while len(sender):
             ended = sender.answers(timedelta(seconds=max(0.0, min(jobs.SEND_SECONDS, deadlines.left()))))
             if not ended:
@@ -41,14 +39,6 @@ def take(records: Iterable[Mapping[str, Any]]) -> list[str]:
             if _told([jobs.outcome(job, answer) for (_, job), answer in ended], found.dispatch_queue_url):
                 unsettled.subtract(message_id for (message_id, _), _ in ended)
     return sorted(+unsettled)
-
-
-def _request(job: Job) -> Request | None:
-    try:
-        return jobs.request(job)
-    except Exception as error:  # noqa: BLE001  whatever is wrong with one job, the others go out
-        telemetry.failure(error, "deliver", job.webhook_id)
-        return None
 
 
 def _told(outcomes: list[jobs.Outcome], queue_url: str | None) -> bool:
