@@ -65,7 +65,7 @@ HEAD = "| row | ours | reference | ratio | goal | reached |\n|---|---|---|---|--
 
 def main() -> None:
     parser = argparse.ArgumentParser("python -m bench", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="fewer rounds: coarse figures, in four minutes")
+    parser.add_argument("--quick", action="store_true", help="fewer rounds: coarse figures, in three minutes")
     parser.add_argument("--write", action="store_true", help="put the table and its plot into docs/; takes all rows")
     parser.add_argument(
         "row", nargs="*", help=f"which rows, or how their names begin: {', '.join(row.name for row in ROWS)}"
