@@ -64,7 +64,7 @@ def nobody_answers() -> Iterator[str]:
 
 def end_sessions(owner: psycopg.Connection[Any]) -> None:
     owner.execute(
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+        "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity"
         " WHERE datname = current_database() AND application_name = 'broker'"
     )
 

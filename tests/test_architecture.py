@@ -14,6 +14,7 @@ PACKAGE = ROOT / "layers" / "broker" / "broker"
 FLOORS = (
     {"api", "dispatches", "doorbell"},
     {
+        "attempts",
         "broadcasts",
         "deliveries",
         "leases",

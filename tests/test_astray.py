@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import msgspec
 import pytest
 
-from broker import deliveries, dispatches, envelopes, subscriptions
+from broker import attempts, deliveries, dispatches, envelopes
 from tests.queues import deliver, dispatch, outcomes_of, wake
 
 
@@ -23,6 +23,7 @@ def test_a_doubled_outcome_counts_once(orders, owner, queues, subscribed, status
     before = owner.execute("SELECT cursor, failures, fence, disabled_at FROM subscriptions").fetchall()
     dispatch(told)
     assert owner.execute("SELECT cursor, failures, fence, disabled_at FROM subscriptions").fetchall() == before
+    assert len(attempts.listed("orders", subscribed.id, None, 10)) == 1
 
 
 def test_a_doubled_job_is_sent_twice_under_one_id_and_counts_once(orders, endpoint, queues, subscribed):
@@ -91,7 +92,7 @@ def test_an_outcome_that_comes_after_the_lease_changes_nothing(orders, queues, s
     dispatch(wake())
     dispatch(*outcomes_of(late, status=410))
     assert orders.subscription(subscribed).disabled_at is None
-    assert [attempt.status for attempt in subscriptions.attempts("orders", subscribed.id, None, 10)] == [410]
+    assert [attempt.status for attempt in attempts.listed("orders", subscribed.id, None, 10)] == [410]
 
 
 def test_a_crash_between_plan_and_record_leaves_the_batch_to_the_next(orders, endpoint, queues, subscribed):

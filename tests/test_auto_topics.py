@@ -2,11 +2,12 @@
 
 import json
 import time
+from datetime import timedelta
 
 import pytest
 
 from broker import broadcasts, deadlines, deliveries, messages, topics
-from tests.queues import dispatch, wake
+from tests.queues import ahead, dispatch, wake
 
 pytestmark = pytest.mark.verbs
 
@@ -122,7 +123,7 @@ def busy(news, owner):
 
 
 def watch(owner, seconds):
-    owner.execute("UPDATE topics SET watched_until = clock_timestamp() + make_interval(secs => %s)", [seconds])
+    owner.execute("UPDATE topics SET watched_until = now() + make_interval(secs => %s)", [seconds])
 
 
 def test_a_busy_topic_is_left_to_who_watches_it(busy, owner):
@@ -130,7 +131,8 @@ def test_a_busy_topic_is_left_to_who_watches_it(busy, owner):
     assert broadcasts.move(watch=True).messages == 0
     assert broadcasts.move().messages == 0
     deliveries.plan("orders", 1, lease_seconds=120)
-    assert deliveries.next_due() > owner.execute("SELECT now() + interval '1 minute'").fetchone()[0]
+    [until] = owner.execute("SELECT watched_until FROM topics WHERE name = 'orders'").fetchone()
+    assert deliveries.next_due() == until + timedelta(seconds=1)
     watch(owner, 0)
     assert deliveries.next_due() <= owner.execute("SELECT now()").fetchone()[0]
     assert broadcasts.move(["orders"], watch=True) == broadcasts.Progress(1, {})
@@ -183,6 +185,16 @@ def test_what_is_published_while_a_topic_is_watched_is_sent_without_another_wake
     news.publish("a")
     queues.run()
     assert [len(json.loads(request.body)["messages"]) for request in endpoint.requests] == [20, 1]
+
+
+def test_a_watch_that_is_lost_is_made_up_for_by_the_delayed_wake_up(busy, owner, queues):
+    [until] = owner.execute("SELECT watched_until FROM topics WHERE name = 'orders'").fetchone()
+    dispatch(wake(topic="orders"))
+    assert queues.waiting() == [until + timedelta(seconds=1)]
+    busy.publish("a")
+    watch(owner, 0)
+    dispatch(wake(not_before=ahead(0)))
+    assert len(busy.log()) == 21
 
 
 def test_a_watch_is_over_when_there_is_nothing_more(busy, owner, queues):

@@ -10,7 +10,7 @@ import msgspec
 import openapi_spec_validator
 import pytest
 
-from broker import broadcasts, dead_letters, errors, leases, messages, queues, subscriptions, tokens, topics
+from broker import attempts, broadcasts, dead_letters, errors, leases, messages, queues, subscriptions, tokens, topics
 from docs.contract import SERVED
 from docs.contract import contract as generated
 from tests import contract
@@ -44,7 +44,7 @@ ANSWERS = {
     "Subscription": subscriptions.Subscription,
     "Lost": subscriptions.Lost,
     "Delivery": queues.Delivery,
-    "Attempt": subscriptions.Attempt,
+    "Attempt": attempts.Attempt,
     "Broadcast": broadcasts.Broadcast,
     "ListedTopic": topics.ListedTopic,
     "Topic": topics.Topic,

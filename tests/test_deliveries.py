@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from standardwebhooks import Webhook, WebhookVerificationError
 
-from broker import deliveries, messages, queues, signatures, subscriptions
+from broker import attempts, deliveries, messages, queues, signatures
 from tests.endpoints import Endpoint
 
 pytestmark = pytest.mark.verbs
@@ -174,10 +174,10 @@ def test_attempts_are_listed_the_newest_first(orders, endpoint):
     orders.end_waits()
     deliveries.run()
 
-    second, first = subscriptions.attempts("orders", subscribed.id, None, 10)
+    second, first = attempts.listed("orders", subscribed.id, None, 10)
 
     assert (first.attempt, first.status, first.first_seq, first.last_seq) == (1, 503, 1, 2)
     assert (second.attempt, second.status, second.webhook_id) == (2, 200, first.webhook_id)
     assert second.started_at >= first.started_at
-    assert subscriptions.attempts("orders", subscribed.id, second.id, 10) == [first]
-    assert subscriptions.attempts("orders", subscribed.id, None, 1) == [second]
+    assert attempts.listed("orders", subscribed.id, second.id, 10) == [first]
+    assert attempts.listed("orders", subscribed.id, None, 1) == [second]

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from broker import deliveries, retries, subscriptions
+from broker import attempts, deliveries, retries
 from tests import endpoints
 
 pytestmark = pytest.mark.verbs
@@ -43,7 +43,7 @@ def test_a_batch_that_does_not_arrive_waits(orders, endpoint, subscribed, behavi
     assert (after.cursor, after.behind, after.failures, after.disabled_at) == (0, 1, 1, None)
     assert after.due_at is not None
     assert deliveries.run() == 0
-    [attempt] = subscriptions.attempts("orders", subscribed.id, None, 10)
+    [attempt] = attempts.listed("orders", subscribed.id, None, 10)
     assert attempt.status is None or attempt.status >= 300
     assert attempt.status or attempt.reason
 
@@ -56,7 +56,7 @@ def test_a_webhook_that_nobody_listens_to_waits(orders):
         orders.broadcast()
         deliveries.run()
     assert orders.subscription(subscribed).failures == 1
-    [attempt] = subscriptions.attempts("orders", subscribed.id, None, 10)
+    [attempt] = attempts.listed("orders", subscribed.id, None, 10)
     assert (attempt.status, attempt.reason) == (None, "the connection was refused")
 
 

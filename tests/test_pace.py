@@ -5,7 +5,7 @@ from email.utils import format_datetime
 
 import pytest
 
-from broker import deliveries, retries, subscriptions
+from broker import attempts, deliveries, retries
 
 pytestmark = pytest.mark.verbs
 
@@ -61,9 +61,9 @@ def test_429_costs_no_try(orders, endpoint, subscribed):
         deliveries.run()
     after = orders.subscription(subscribed)
     assert (after.failures, after.cursor, after.disabled_at) == (0, 0, None)
-    attempts = subscriptions.attempts("orders", subscribed.id, None, 100)
-    assert {attempt.attempt for attempt in attempts} == {1}
-    assert len({attempt.webhook_id for attempt in attempts}) == 1
+    tried = attempts.listed("orders", subscribed.id, None, 100)
+    assert {attempt.attempt for attempt in tried} == {1}
+    assert len({attempt.webhook_id for attempt in tried}) == 1
 
 
 def test_429_without_a_wait_waits_half_a_minute(orders, owner, endpoint, subscribed):
@@ -104,7 +104,7 @@ def test_the_next_request_comes_no_sooner_than_the_rate_allows(orders, owner, en
     orders.publish("a", "b")
     orders.broadcast()
     assert deliveries.run() == 1
-    [attempt] = subscriptions.attempts("orders", subscribed.id, None, 10)
+    [attempt] = attempts.listed("orders", subscribed.id, None, 10)
     assert orders.subscription(subscribed).due_at - attempt.started_at >= timedelta(seconds=1)
     orders.end_waits()
     assert deliveries.run() == 1

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from broker import deliveries, jobs, subscriptions, topics, transfers
+from broker import attempts, deliveries, jobs, subscriptions, topics, transfers
 
 pytestmark = pytest.mark.verbs
 
@@ -84,7 +84,7 @@ def test_an_outcome_of_a_lease_that_was_taken_over_changes_nothing(orders, owner
     deliveries.record([outcome(lost, status)])
 
     assert owner.execute("SELECT s.* FROM subscriptions s").fetchall() == before
-    assert len(subscriptions.attempts("orders", subscribed.id, None, 10)) == 1
+    assert len(attempts.listed("orders", subscribed.id, None, 10)) == 1
     deliveries.record([outcome(job)])
     assert orders.subscription(subscribed).cursor == 1
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from broker import dead_letters, deliveries, retries, subscriptions
+from broker import attempts, dead_letters, deliveries, retries, subscriptions
 from broker.errors import NotFound
 
 pytestmark = pytest.mark.verbs
@@ -73,7 +73,7 @@ def test_a_redelivery_keeps_its_webhook_id_until_it_arrives(orders, endpoint, su
     assert len(ids) == 4
     assert len(set(ids)) == 2
     assert batch.headers["webhook-id"] not in ids
-    assert sorted(attempt.attempt for attempt in subscriptions.attempts("orders", subscribed.id, None, 10)) == [
+    assert sorted(attempt.attempt for attempt in attempts.listed("orders", subscribed.id, None, 10)) == [
         1,
         2,
         2,
@@ -90,7 +90,7 @@ def test_what_is_refused_to_the_end_is_a_dead_letter_and_the_stream_lives(orders
     assert (after.cursor, after.redeliveries, after.dead_letters, after.disabled_at) == (2, 0, 2, None)
     assert sorted(dead(subscribed)) == [("a", "status 400", 10), ("b", "status 400", 10)]
     assert deliveries.next_due() is None
-    newest, *_ = subscriptions.attempts("orders", subscribed.id, None, 1)
+    newest, *_ = attempts.listed("orders", subscribed.id, None, 1)
     assert newest.answer == "no such shop"
 
 
@@ -112,7 +112,7 @@ def test_a_redelivery_and_a_batch_take_turns(orders, endpoint):
     orders.publish("c", "d")
     orders.broadcast()
     push(orders)
-    newest_first = subscriptions.attempts("orders", subscribed.id, None, 4)
+    newest_first = attempts.listed("orders", subscribed.id, None, 4)
     assert sorted(sent(endpoint)[2:]) == [["a"], ["b"], ["c"], ["d"]]
     assert [attempt.webhook_id.endswith("_again") for attempt in reversed(newest_first)] == [True, False, True, False]
 

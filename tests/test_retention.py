@@ -6,7 +6,7 @@ from uuid import UUID
 import psycopg
 import pytest
 
-from broker import dead_letters, queues, retention, subscriptions, topics
+from broker import attempts, dead_letters, queues, retention, subscriptions, topics
 from broker.errors import NotFound
 from tests.topic import Topic
 
@@ -153,4 +153,4 @@ def test_attempts_past_the_retention_are_cleared(ring, orders, age):
     age()
     ring.execute(attempt, [subscribed.id])
     assert retention.maintain().cleared["attempts"] == 1
-    assert len(subscriptions.attempts("orders", subscribed.id, None, 10)) == 1
+    assert len(attempts.listed("orders", subscribed.id, None, 10)) == 1

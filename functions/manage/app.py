@@ -8,7 +8,7 @@ from uuid import UUID
 import msgspec
 
 import broker
-from broker import api, database, dead_letters, doorbell, messages, pages, queues, subscriptions, tokens, topics
+from broker import api, attempts, database, dead_letters, doorbell, messages, pages, queues, tokens, topics
 
 app = api.Application()
 handler = app.handler
@@ -140,7 +140,7 @@ def delete_dead_letters(call: api.Call) -> api.Answer:
 @app.route("GET /topics/{topic}/subscriptions/{id}/attempts", scope="manage")
 def list_attempts(call: api.Call) -> api.Answer:
     page = call.query(AttemptPage)
-    return api.page(subscriptions.attempts(call.topic, call.id(), page.after, page.limit + 1), page.limit, "id")
+    return api.page(attempts.listed(call.topic, call.id(), page.after, page.limit + 1), page.limit, "id")
 
 
 @app.route("GET /tokens", scope="tokens")

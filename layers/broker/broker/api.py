@@ -126,7 +126,7 @@ class Application:
             answer = function(call)
         except BrokerError as error:
             if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-                telemetry.failure(error.__cause__ or error, key, context.aws_request_id)
+                telemetry.failure(error, key, context.aws_request_id)
             answer = _problem(error, context.aws_request_id)
         except Exception as error:  # noqa: BLE001  the last line: a trace may hold content, so its text is not logged
             telemetry.failure(error, key, context.aws_request_id)

@@ -48,17 +48,23 @@ def run(topic: str | None = None) -> int:
                     answers += sender.answers(LOOK_AGAIN)
                     continue
                 room = min(2 * room, MOST)
-            for job in _signed(leased.result()):
-                sender.post(jobs.request(job), job)
+            to_send = leased.result()
             if not answers:
-                room = CONCURRENCY
+                _post(sender, to_send)
+                to_send, room = [], CONCURRENCY
                 answers = sender.answers(timedelta(seconds=max(0.0, min(jobs.SEND_SECONDS, deadlines.left()))))
             if not answers:
                 return sent
             outcomes = [jobs.outcome(job, answer) for job, answer in answers]
-            leased = beside.submit(_record_and_lease, outcomes, topic, room - len(sender))
+            leased = beside.submit(_record_and_lease, outcomes, topic, room - len(sender) - len(to_send))
+            _post(sender, to_send)
             sent += len(answers)
             answers = []
+
+
+def _post(sender: webhooks.Sender[Job], leased: Iterable[_Unsigned]) -> None:
+    for job in _signed(leased):
+        sender.post(jobs.request(job), job)
 
 
 def _record_and_lease(outcomes: Sequence[Outcome], topic: str | None, limit: int) -> list[_Unsigned]:

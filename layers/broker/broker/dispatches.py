@@ -5,7 +5,7 @@ wake-up only lets one look.
 """
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeGuard
@@ -59,7 +59,7 @@ def take(records: Iterable[Mapping[str, Any]]) -> list[str]:
         queue_url = settings.current().dispatch_queue_url
         if queue_url is None:
             raise
-        telemetry.failure(error.__cause__ or error, "dispatch", "")
+        telemetry.failure(error, "dispatch", "")
         sqs.send_batch(queue_url, [record["body"] for record in given], AWAY)
         return []
 
@@ -101,7 +101,7 @@ def _sent_again(wake: Wake, now: datetime) -> bool:
         if queue_url is not None:
             sqs.send(queue_url, wakes.body(wake), wake.delay(now))
     except sqs.NotSent as error:
-        telemetry.failure(error.__cause__ or error, "dispatch", "")
+        telemetry.failure(error, "dispatch", "")
         return False
     return True
 
@@ -126,10 +126,9 @@ def _look(come: Sequence[Wake], *, outcomes: bool) -> None:
     _wake_later(come, due_at, queues.dispatch_queue_url)
 
 
-def _hand_on(topics: Iterable[str | None], dispatch_queue_url: str, delivery_queue_url: str) -> None:
+def _hand_on(topics: Collection[str | None], dispatch_queue_url: str, delivery_queue_url: str) -> None:
     """Move what waits in these topics (None: in all), plan what is due, and hand it to deliver, while there is time."""
-    topics = {None} if None in topics else topics
-    for topic in topics:
+    for topic in {None} if None in topics else topics:
         if deadlines.left() < SPARE_SECONDS:
             return
         watched_for = broadcasts.move(None if topic is None else [topic], watch=True).watched_for

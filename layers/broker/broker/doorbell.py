@@ -39,7 +39,7 @@ def ring(topic: str) -> None:
         else:
             _wake(queue_url, topic)
     except Exception as error:  # noqa: BLE001  what was committed stays so, whatever went wrong after it
-        telemetry.failure(error.__cause__ or error, "doorbell", "")
+        telemetry.failure(error, "doorbell", "")
 
 
 def sweep() -> int | None:

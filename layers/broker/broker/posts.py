@@ -46,6 +46,6 @@ def _told(outcomes: list[jobs.Outcome], queue_url: str | None) -> bool:
         if queue_url is not None:
             sqs.send_batch(queue_url, envelopes.told(outcomes))
     except sqs.NotSent as error:
-        telemetry.failure(error.__cause__ or error, "deliver", "")
+        telemetry.failure(error, "deliver", "")
         return False
     return True

@@ -121,25 +121,6 @@ class Subscription:
 
 
 @dataclass(frozen=True, slots=True)
-class Attempt:
-    """One try at sending a batch. `status` is None when no answer came, and `reason` says why.
-
-    `answer` is how the answer's body began, 1,024 octets of it at most.
-    """
-
-    id: int
-    webhook_id: str
-    first_seq: int
-    last_seq: int
-    attempt: int
-    started_at: datetime
-    duration_ms: int
-    status: int | None
-    reason: str | None
-    answer: str | None
-
-
-@dataclass(frozen=True, slots=True)
 class Subscribed:
     """The answer to a subscriber. `secret`, which signs what is pushed, is shown once, when it was `created`."""
 
@@ -248,16 +229,6 @@ def unsubscribe(topic: str, subscription_id: UUID | None = None, url: str | None
     if not result.removed:
         raise _not_found()
     return result.removed
-
-
-def attempts(topic: str, subscription_id: UUID, after: int | None, limit: int) -> list[Attempt]:
-    """List what was sent to a subscription, the newest first, older than the attempt `after`. Raises NotFound."""
-    return database.call(
-        "SELECT id, webhook_id, first_seq, last_seq, attempt, started_at, duration_ms, status, reason, answer"
-        " FROM broker.list_attempts(%(topic)s, %(id)s, %(after)s::bigint, %(limit)s)",
-        {"topic": topic, "id": subscription_id, "after": after, "limit": limit},
-        Attempt,
-    )
 
 
 def _check(url: str | None, headers: Mapping[str, str] | None) -> None:

@@ -47,7 +47,8 @@ def request(route: str, status: int, topic: str, messages: int, request_id: str,
 
 
 def failure(error: BaseException, route: str, request_id: str) -> None:
-    """Log where an error came from. Not its text, nor its causes': a database's error quotes the row."""
+    """Log where an error, or what caused it, came from. Not its text: a database's error quotes the row."""
+    error = error.__cause__ or error
     frames = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(error.__traceback__)]
     _logger.error(
         "the broker failed",

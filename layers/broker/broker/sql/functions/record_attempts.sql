@@ -7,8 +7,8 @@
 --   slow       the batch waits retry_seconds, no failure more
 --   disable    the cursor stays, and nothing is sent any more
 -- Those of a redelivery: delivered (it is over), retry, slow, dead, disable.
--- An outcome whose fence is not the subscription's was recorded before, or is from before another planner took over: kept
--- as an attempt, nothing else. Returns how many were of a current lease.
+-- An outcome whose fence is not the subscription's was recorded before, or is from before another planner took over: then
+-- it is kept as an attempt, nothing else. Returns how many were of a current lease.
 CREATE OR REPLACE FUNCTION broker.record_attempts(p_outcomes json)
 RETURNS integer
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = broker, pg_temp SET jit = off SET lock_timeout = '5s'
@@ -36,7 +36,12 @@ BEGIN
         INSERT INTO attempts (subscription_id, webhook_id, first_seq, last_seq, attempt, started_at, duration_ms, status, reason, answer)
         SELECT o.subscription_id, o.webhook_id, o.first_seq, o.last_seq, o.attempt, o.started_at, o.duration_ms, o.status, o.reason,
                o.answer
-          FROM told o WHERE EXISTS (SELECT FROM subscriptions s WHERE s.id = o.subscription_id OFFSET 0)  -- one by one
+          FROM told o
+         WHERE EXISTS (SELECT FROM subscriptions s WHERE s.id = o.subscription_id AND s.fence = o.fence OFFSET 0)  -- one by one
+            OR EXISTS (SELECT FROM subscriptions s WHERE s.id = o.subscription_id OFFSET 0)
+               AND NOT EXISTS (SELECT FROM attempts a
+                                WHERE a.subscription_id = o.subscription_id AND a.last_seq = o.last_seq
+                                  AND a.webhook_id = o.webhook_id AND a.started_at = o.started_at OFFSET 0)
     )
     UPDATE subscriptions s
        SET fence = s.fence + 1,  -- told again, it does not count again
