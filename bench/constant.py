@@ -5,7 +5,6 @@ import os
 import signal
 import socket
 import tempfile
-from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
@@ -36,7 +35,11 @@ async def main(folder: Path, log: BinaryIO) -> None:
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         routes = [Route("POST", "/topics/{topic}/messages", function)]
         server = Server(Gateway(routes, pool), lambda: print(f"ready on {url}", flush=True))
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, partial(setattr, server, "should_exit", True))  # noqa: FBT003
+
+        def stop() -> None:
+            server.should_exit = True
+
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop)
         try:
             await server.serve(sockets=[listener])
         finally:

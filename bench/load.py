@@ -77,7 +77,7 @@ async def _load(wish: Wish) -> Load:
     started, worked = time.perf_counter(), time.process_time()
     asked = [_Connection(wish, loop.create_future(), started + wish.seconds) for _ in range(wish.connections)]
     for each in asked:
-        await loop.create_connection(lambda each=each: each, "127.0.0.1", wish.port)  # type: ignore[misc]
+        await loop.create_connection(lambda each=each: each, "127.0.0.1", wish.port)  # type: ignore[misc]  # a default in a lambda
     latencies = await asyncio.gather(*(each.latencies for each in asked))
     took = time.perf_counter() - started
     return Load([latency for each in latencies for latency in each], took, (time.process_time() - worked) / took)

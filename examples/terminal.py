@@ -19,7 +19,7 @@ def say(verb: str, about: str, *content: Any) -> None:
 
 
 @contextmanager
-def explaining(end: bool = True) -> Iterator[None]:  # noqa: FBT001, FBT002
+def explaining(*, end: bool = True) -> Iterator[None]:
     """Put the broker's trouble into a sentence, and `end` the program with it. Ctrl-C ends it without one."""
     try:
         yield

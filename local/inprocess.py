@@ -28,7 +28,7 @@ class InProcess:
                 if layer not in sys.path:
                     sys.path.insert(0, layer)
 
-    async def __call__(self, function: Function, event: bytes, *, may_wait: bool = False) -> bytes:  # noqa: ARG002
+    async def __call__(self, function: Function, event: bytes, *, may_wait: bool = False) -> bytes:  # noqa: ARG002  as Invoke has it
         async with self._turn:
             return await asyncio.to_thread(self._call, function, event)
 

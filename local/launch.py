@@ -44,7 +44,7 @@ def main(disguise: str, parent: str, *program: str) -> None:
         _become_nobody()
     # after the disguise: a change of user clears it
     end_with_parent(signal.SIGINT, int(parent))
-    os.execv(program[0], program)  # noqa: S606
+    os.execv(program[0], program)  # noqa: S606  no shell is wanted
 
 
 if __name__ == "__main__":

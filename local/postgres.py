@@ -169,7 +169,7 @@ def _pid_and_port(pid_file: Path) -> tuple[int, int]:
     lines: list[str] = []
     with contextlib.suppress(FileNotFoundError):
         lines = pid_file.read_text().splitlines()
-    return (int(lines[0]), int(lines[3])) if len(lines) > 3 else (0, 0)  # noqa: PLR2004
+    return (int(lines[0]), int(lines[3])) if len(lines) > 3 else (0, 0)  # noqa: PLR2004  line 4 is the port
 
 
 def _alive(pid: int) -> bool:

@@ -47,7 +47,7 @@ def test_what_sqs_takes_in_part_is_sent_again(queues, monkeypatch):
     client = sqs._client(None)
     send, sent = client.send_message_batch, []
 
-    def half(QueueUrl, Entries):  # noqa: N803
+    def half(QueueUrl, Entries):  # noqa: N803  as botocore names them
         sent.append([entry["Id"] for entry in Entries])
         kept, dropped = Entries[::2], Entries[1::2]
         failed = [{"Id": entry["Id"], "SenderFault": False, "Code": "InternalError"} for entry in dropped]
@@ -63,7 +63,7 @@ def test_who_is_refused_is_named_and_the_others_are_sent(queues, monkeypatch):
     client = sqs._client(None)
     send = client.send_message_batch
 
-    def refuse(QueueUrl, Entries):  # noqa: N803
+    def refuse(QueueUrl, Entries):  # noqa: N803  as botocore names them
         good = [entry for entry in Entries if entry["MessageBody"] != "1"]
         bad = [{"Id": entry["Id"], "SenderFault": True, "Code": "No"} for entry in Entries if entry not in good]
         return {**(send(QueueUrl=QueueUrl, Entries=good) if good else {}), "Failed": bad}

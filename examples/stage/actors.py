@@ -71,7 +71,7 @@ def broker(data: Path) -> Iterator[tuple[str, str]]:
 
 
 def _start(command: list[str], **environment: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(  # noqa: S603
+    return subprocess.Popen(  # noqa: S603  the demo's own programs
         command,
         cwd=EXAMPLES.parent,
         env={name: value for name, value in os.environ.items() if name not in NOT_OURS} | environment,

@@ -8,6 +8,7 @@ import time
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, TypeGuard
 
 from broker import broadcasts, database, deadlines, deliveries, envelopes, settings, sqs, telemetry, wakes
@@ -33,10 +34,10 @@ def push(topic: str | None = None) -> int:
     """Move and send what is due, of one topic or of all, in this process; returns how many batches were sent."""
     sent = 0
     while True:
-        moved = broadcasts.move(None if topic is None else [topic])
+        moved = broadcasts.move(None if topic is None else [topic]).messages
         sent_now = deliveries.run(topic)
         sent += sent_now
-        if not (moved.messages or sent_now) or deadlines.left() < SEND_SECONDS:
+        if not (moved or sent_now) or deadlines.left() < SEND_SECONDS:
             return sent
 
 
@@ -116,17 +117,18 @@ def _look(come: Sequence[Wake], *, outcomes: bool) -> None:
         for topic in topics:
             push(topic)
         return
-    _hand_on(topics, queues.dispatch_queue_url, queues.delivery_queue_url)
+    hand_on = partial(_hand_on, queues.dispatch_queue_url, queues.delivery_queue_url)
+    hand_on(topics)
     if soon:
         _wait_until(max(soon.values()))
-        _hand_on(soon, queues.dispatch_queue_url, queues.delivery_queue_url)
+        hand_on(soon)
     while _comes_soon(due_at := deliveries.next_due()):
         _wait_until(due_at)
-        _hand_on({None}, queues.dispatch_queue_url, queues.delivery_queue_url)
+        hand_on({None})
     _wake_later(come, due_at, queues.dispatch_queue_url)
 
 
-def _hand_on(topics: Collection[str | None], dispatch_queue_url: str, delivery_queue_url: str) -> None:
+def _hand_on(dispatch_queue_url: str, delivery_queue_url: str, topics: Collection[str | None]) -> None:
     """Move what waits in these topics (None: in all), plan what is due, and hand it to deliver, while there is time."""
     for topic in {None} if None in topics else topics:
         if deadlines.left() < SPARE_SECONDS:

@@ -80,7 +80,7 @@ def _endpoint(queue_url: str) -> str | None:
 
 @cache
 def _client(endpoint: str | None) -> Any:
-    from botocore.config import Config  # noqa: PLC0415
+    from botocore.config import Config  # noqa: PLC0415  as the next
     from botocore.session import get_session  # noqa: PLC0415  a tenth less time to the first message than with boto3
 
     config = Config(

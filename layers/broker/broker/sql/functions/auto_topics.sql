@@ -8,7 +8,7 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = broker, pg_temp SET jit =
            LATERAL (SELECT q.ready_at FROM queue q WHERE q.topic_id = t.id AND q.died_at IS NULL
                      ORDER BY q.ready_at, q.message_id LIMIT 1) first
      WHERE t.broadcast = 'auto' AND t.deleted_at IS NULL AND (p_topics IS NULL OR t.name = ANY (p_topics))
-       AND coalesce(t.watched_until <= clock_timestamp(), true)
+       AND (t.watched_until > clock_timestamp()) IS NOT TRUE
        AND first.ready_at <= statement_timestamp() AND EXISTS (SELECT FROM subscriptions s WHERE s.topic_id = t.id)
      ORDER BY first.ready_at
 $$;
