@@ -1,6 +1,5 @@
 """Jobs: what is sent to a subscription, and what came of it. Nothing here knows the database."""
 
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from typing import Literal
@@ -16,8 +15,7 @@ SLOW = timedelta(seconds=30)  # of a 429 that does not say how long
 OUTAGES = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY}  # of the 4xx: the server's trouble, not the message's
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
+class Job(msgspec.Struct, frozen=True):
     """What to send to a subscription, on lease under `fence`: a batch of its log, or one message as a `redelivery`.
 
     `headers` are all that matter, the signature's too: the secrets stay with who plans.
@@ -40,8 +38,7 @@ class Job:
 Verdict = Literal["delivered", "refused", "retry", "slow", "dead", "disable"]
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(msgspec.Struct, frozen=True):
     """What came of a job. What a verdict means stands at record_attempts, which is told it."""
 
     subscription_id: UUID

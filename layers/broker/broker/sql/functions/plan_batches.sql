@@ -31,6 +31,7 @@ BEGIN
     ), bounded AS MATERIALIZED (
         SELECT d.id, d.topic_id, d.topic, d.cursor, d.redelivers,
                CASE WHEN d.redelivers OR d.batch_last_seq IS NOT NULL THEN d.batch_last_seq
+                    WHEN d.reach = d.cursor + 1 THEN d.reach
                     ELSE (SELECT max(sized.seq)
                             FROM (SELECT l.seq, sum(l.bytes) OVER (ORDER BY l.seq) AS total
                                     FROM log l

@@ -15,52 +15,50 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = broker, pg_temp SET jit = of
 SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
 AS $$
 DECLARE
-    v_aside   boolean;
     v_current integer;
+    v_aside   json;
 BEGIN
-    SELECT bool_or(o.verdict = 'refused' OR o.refused IS NOT NULL OR o.redelivery IS NOT NULL) INTO v_aside
-      FROM (SELECT * FROM outcomes(p_outcomes) o ORDER BY o.subscription_id) o,
-           LATERAL (SELECT FROM subscriptions s WHERE s.id = o.subscription_id FOR NO KEY UPDATE) held;
-    IF v_aside THEN
-        PERFORM step_aside((SELECT json_agg(o) FROM json_array_elements(p_outcomes) o
-                             WHERE EXISTS (SELECT FROM subscriptions s
-                                            WHERE s.id = (o ->> 'subscription_id')::uuid
-                                              AND s.fence = (o ->> 'fence')::integer OFFSET 0)));
-    END IF;
-
     WITH told AS MATERIALIZED (
         SELECT o.*, o.redelivery IS NULL AND o.verdict IN ('delivered', 'refused') AS passed,
-               o.verdict = 'refused' OR o.refused IS NOT NULL AS refuses
-          FROM outcomes(p_outcomes) o
+               o.verdict = 'refused' OR o.refused IS NOT NULL OR o.redelivery IS NOT NULL AS aside
+          FROM outcomes(p_outcomes) o ORDER BY o.subscription_id  -- the order of locks
+    ), ended AS (
+        UPDATE subscriptions s
+           SET fence = s.fence + 1,  -- told again, it does not count again
+               lease_ends_at = NULL,
+               cursor = CASE WHEN o.passed THEN o.last_seq ELSE s.cursor END,
+               batch_last_seq = CASE WHEN o.passed THEN NULL ELSE s.batch_last_seq END,
+               failures = CASE WHEN o.passed THEN 0 WHEN o.redelivery IS NULL AND o.verdict <> 'slow' THEN s.failures + 1
+                               ELSE s.failures END,
+               due_at = CASE WHEN o.verdict = 'slow' OR o.verdict = 'retry' AND o.redelivery IS NULL
+                             THEN statement_timestamp() + make_interval(secs => o.retry_seconds)
+                             ELSE greatest(statement_timestamp(), o.started_at + interval '1 s' / s.rate_per_second) END,
+               disabled_at = CASE WHEN o.verdict = 'disable' THEN statement_timestamp() ELSE s.disabled_at END,
+               disabled_reason = CASE WHEN o.verdict = 'disable' THEN coalesce(o.reason, 'status ' || o.status)
+                                      ELSE s.disabled_reason END
+          FROM told o WHERE s.id = ANY (ARRAY[o.subscription_id]) AND s.fence = o.fence
+        RETURNING o.*
     ), noted AS (
         INSERT INTO attempts (subscription_id, webhook_id, first_seq, last_seq, attempt, started_at, duration_ms, status, reason, answer)
         SELECT o.subscription_id, o.webhook_id, o.first_seq, o.last_seq, o.attempt, o.started_at, o.duration_ms, o.status, o.reason,
                o.answer
-          FROM told o
-         WHERE EXISTS (SELECT FROM subscriptions s WHERE s.id = o.subscription_id AND s.fence = o.fence OFFSET 0)  -- one by one
-            OR EXISTS (SELECT FROM subscriptions s WHERE s.id = o.subscription_id OFFSET 0)
-               AND NOT EXISTS (SELECT FROM attempts a
-                                WHERE a.subscription_id = o.subscription_id AND a.last_seq = o.last_seq
-                                  AND a.webhook_id = o.webhook_id AND a.started_at = o.started_at OFFSET 0)
+          FROM ended o
     )
-    UPDATE subscriptions s
-       SET fence = s.fence + 1,  -- told again, it does not count again
-           lease_ends_at = NULL,
-           cursor = CASE WHEN o.passed THEN o.last_seq ELSE s.cursor END,
-           batch_last_seq = CASE WHEN o.passed THEN NULL ELSE s.batch_last_seq END,
-           failures = CASE WHEN o.passed THEN 0 WHEN o.redelivery IS NULL AND o.verdict <> 'slow' THEN s.failures + 1
-                           ELSE s.failures END,
-           due_at = CASE WHEN o.verdict = 'slow' OR o.verdict = 'retry' AND o.redelivery IS NULL
-                         THEN statement_timestamp() + make_interval(secs => o.retry_seconds)
-                         ELSE greatest(statement_timestamp(), o.started_at + interval '1 s' / s.rate_per_second) END,
-           redelivery_due_at = CASE WHEN s.redelivery_due_at IS NOT NULL OR o.refuses
-                                    THEN (SELECT r.due_at FROM redeliveries r WHERE r.subscription_id = s.id AND r.died_at IS NULL
-                                           ORDER BY r.due_at LIMIT 1) END,
-           disabled_at = CASE WHEN o.verdict = 'disable' THEN statement_timestamp() ELSE s.disabled_at END,
-           disabled_reason = CASE WHEN o.verdict = 'disable' THEN coalesce(o.reason, 'status ' || o.status)
-                                  ELSE s.disabled_reason END
-      FROM told o WHERE s.id = ANY (ARRAY[o.subscription_id]) AND s.fence = o.fence;
-    GET DIAGNOSTICS v_current = ROW_COUNT;
+    SELECT count(*), json_agg(o) FILTER (WHERE o.aside) INTO v_current, v_aside FROM ended o;
+
+    IF v_current < json_array_length(p_outcomes) THEN
+        INSERT INTO attempts (subscription_id, webhook_id, first_seq, last_seq, attempt, started_at, duration_ms, status, reason, answer)
+        SELECT o.subscription_id, o.webhook_id, o.first_seq, o.last_seq, o.attempt, o.started_at, o.duration_ms, o.status, o.reason,
+               o.answer
+          FROM outcomes(p_outcomes) o
+         WHERE EXISTS (SELECT FROM subscriptions s WHERE s.id = o.subscription_id OFFSET 0)
+           AND NOT EXISTS (SELECT FROM attempts a
+                            WHERE a.subscription_id = o.subscription_id AND a.last_seq = o.last_seq
+                              AND a.webhook_id = o.webhook_id AND a.started_at = o.started_at OFFSET 0);
+    END IF;
+    IF v_aside IS NOT NULL THEN
+        PERFORM step_aside(v_aside);
+    END IF;
     RETURN v_current;
 END
 $$;

@@ -30,5 +30,11 @@ BEGIN
       FROM broker.outcomes(p_outcomes) o
      WHERE o.verdict IN ('retry', 'dead')
        AND r.subscription_id = ANY (ARRAY[o.subscription_id]) AND r.message_id = ANY (ARRAY[o.redelivery]);
+
+    UPDATE broker.subscriptions s
+       SET redelivery_due_at = (SELECT r.due_at FROM broker.redeliveries r WHERE r.subscription_id = s.id AND r.died_at IS NULL
+                                 ORDER BY r.due_at LIMIT 1)
+      FROM broker.outcomes(p_outcomes) o
+     WHERE s.id = ANY (ARRAY[o.subscription_id]);
 END
 $$;
