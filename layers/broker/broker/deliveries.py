@@ -1,5 +1,6 @@
 """Push what subscriptions have not had: plan batches, send them, record what came of it."""
 
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -13,7 +14,8 @@ from broker.jobs import Job, Outcome
 
 LEASE_SECONDS = 60  # a batch that nobody recorded by then is planned again
 CONCURRENCY, MOST = 100, 500  # batches planned ahead: and where they are answered before the database has more
-LOOK_AGAIN = timedelta(milliseconds=1)  # whether the database is done
+LOOK_AGAIN = timedelta(milliseconds=1)  # whether the database is done, or another answer has come
+TOGETHER = 0.02  # seconds in which answers that follow each other are gathered
 
 _Unsigned = dict[str, Any]  # a Job's fields, its subscription's own headers in JSON, and the secrets
 _HEADERS = msgspec.json.Decoder(dict[str, str])
@@ -55,11 +57,19 @@ def run(topic: str | None = None) -> int:
                 answers = sender.answers(timedelta(seconds=max(0.0, min(jobs.SEND_SECONDS, deadlines.left()))))
             if not answers:
                 return sent
+            _gather(sender, answers)
             outcomes = [jobs.outcome(job, answer) for job, answer in answers]
             leased = beside.submit(_record_and_lease, outcomes, topic, room - len(sender) - len(to_send))
             _post(sender, to_send)
             sent += len(answers)
             answers = []
+
+
+def _gather(sender: webhooks.Sender[Job], answers: list[tuple[Job, transfers.Answer]]) -> None:
+    """Take in what follows at once, up to half of what is under way: a call costs the database more than its rows."""
+    until = time.monotonic() + TOGETHER
+    while len(answers) < len(sender) and time.monotonic() < until and (more := sender.answers(LOOK_AGAIN)):
+        answers += more
 
 
 def _post(sender: webhooks.Sender[Job], leased: Iterable[_Unsigned]) -> None:
@@ -68,9 +78,7 @@ def _post(sender: webhooks.Sender[Job], leased: Iterable[_Unsigned]) -> None:
 
 
 def _record_and_lease(outcomes: Sequence[Outcome], topic: str | None, limit: int) -> list[_Unsigned]:
-    if outcomes:
-        record(outcomes)
-    return _lease(topic, limit, LEASE_SECONDS) if deadlines.left() > jobs.SEND_SECONDS else []
+    return _lease(topic, limit if deadlines.left() > jobs.SEND_SECONDS else 0, LEASE_SECONDS, outcomes)
 
 
 def plan(topic: str | None, limit: int, lease_seconds: int = LEASE_SECONDS) -> list[Job]:
@@ -81,14 +89,14 @@ def plan(topic: str | None, limit: int, lease_seconds: int = LEASE_SECONDS) -> l
     return list(_signed(_lease(topic, limit, lease_seconds)))
 
 
-def _lease(topic: str | None, limit: int, lease_seconds: int) -> list[_Unsigned]:
-    if limit <= 0:
+def _lease(topic: str | None, limit: int, lease_seconds: int, outcomes: Sequence[Outcome] = ()) -> list[_Unsigned]:
+    if limit <= 0 and not outcomes:
         return []
     return database.call(
         "SELECT subscription_id, fence, url, headers, secrets, webhook_id, first_seq, last_seq, attempt,"
         " retry_schedule, ordered, redelivery, body"
-        " FROM broker.plan_batches(%(topic)s::text, %(limit)s, %(lease)s)",
-        {"topic": topic, "limit": limit, "lease": lease_seconds},
+        " FROM broker.plan_batches(%(topic)s::text, %(limit)s, %(lease)s, p_outcomes => %(outcomes)s::json)",
+        {"topic": topic, "limit": limit, "lease": lease_seconds, "outcomes": _told(outcomes) if outcomes else None},
         dict,
     )
 
@@ -110,9 +118,13 @@ def record(outcomes: Sequence[Outcome]) -> None:
     """Record outcomes. One whose lease another planner has taken over is noted as an attempt, no more."""
     database.call(
         "SELECT broker.record_attempts(%(outcomes)s::json) AS current",
-        {"outcomes": msgspec.json.encode(outcomes).decode()},
+        {"outcomes": _told(outcomes)},
         _Recorded,
     )
+
+
+def _told(outcomes: Sequence[Outcome]) -> str:
+    return msgspec.json.encode(outcomes).decode()
 
 
 def next_due() -> datetime | None:

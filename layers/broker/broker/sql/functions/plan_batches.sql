@@ -3,8 +3,9 @@
 -- other planner is given them; an outcome recorded with another fence changes nothing. A batch's end is stored, so a retry
 -- is the same batch under the same webhook_id. At most 400,000 octets a batch, one message always. No more than
 -- p_in_flight are on lease at once, and no more than half of these have failed before, so that those hold up no others.
+-- p_outcomes are recorded before, as by record_attempts: who sends and plans by turns needs one call, and one commit.
 CREATE OR REPLACE FUNCTION broker.plan_batches(
-    p_topic text, p_limit integer, p_lease_seconds integer, p_in_flight integer DEFAULT 1000)
+    p_topic text, p_limit integer, p_lease_seconds integer, p_in_flight integer DEFAULT 1000, p_outcomes json DEFAULT NULL)
 RETURNS TABLE (subscription_id uuid, fence integer, url text, headers json, secrets text[], webhook_id text,
                first_seq bigint, last_seq bigint, attempt integer, retry_schedule integer[], ordered boolean,
                redelivery uuid, body text)
@@ -12,13 +13,20 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = broker, pg_temp SET jit = of
 SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
 AS $$
 DECLARE
-    v_room    integer;
-    v_failing integer;
-    v_due     uuid[];
+    v_topic_id integer := (SELECT t.id FROM topics t WHERE t.name = p_topic AND t.deleted_at IS NULL);
+    v_room     integer;
+    v_failing  integer;
+    v_due      uuid[];
 BEGIN
+    IF p_outcomes IS NOT NULL THEN
+        PERFORM record_attempts(p_outcomes);
+    END IF;
+    IF p_limit <= 0 OR v_topic_id IS NULL AND p_topic IS NOT NULL THEN
+        RETURN;
+    END IF;
     SELECT p_in_flight - count(*), p_in_flight / 2 - count(*) FILTER (WHERE s.failures > 0) INTO v_room, v_failing
       FROM subscriptions s WHERE s.lease_ends_at > statement_timestamp();
-    v_due := ARRAY(SELECT due_subscriptions(p_topic, least(p_limit, v_room), v_failing > 0));
+    v_due := ARRAY(SELECT due_subscriptions(v_topic_id, least(p_limit, v_room), v_failing > 0));
 
     RETURN QUERY
     WITH due AS MATERIALIZED (
