@@ -168,6 +168,14 @@ class Model:
         ]
         return [key for _, key in sorted(found)]
 
+    def owes(self) -> bool:
+        """Whether anything is to be sent to anybody, now or later."""
+        return any(
+            subscription.cursor < len(self.log) or any(not each.dead for each in subscription.refused.values())
+            for subscription in self.subscriptions.values()
+            if not (subscription.paused or subscription.disabled)
+        )
+
     def plan(self, keys: list[Any], lease_seconds: int) -> None:
         """Decide what each is sent next: its next batch, or what it refused, by turns.
 

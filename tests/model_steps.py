@@ -16,7 +16,7 @@ URL = "http://127.0.0.1:8000/"
 LATER = (
     "UPDATE queue SET ready_at = ready_at - {0}; UPDATE redeliveries SET due_at = due_at - {0};"
     "UPDATE subscriptions SET due_at = due_at - {0}, lease_ends_at = lease_ends_at - {0},"
-    " redelivery_due_at = redelivery_due_at - {0}"
+    " redelivery_due_at = redelivery_due_at - {0}; UPDATE topics SET owing_since = owing_since - {0}"
 )
 
 COUNT = st.integers(1, 3)
@@ -172,6 +172,15 @@ class LogSteps(QueueSteps):
         if subscribed := self.named.get(name):
             self.model.subscriptions[subscribed.id].batch_size = batch_size
             self.orders.change(subscribed, batch_size=batch_size)
+
+    @step(2)
+    def ask_when_the_next_is_due(self):
+        next_due, [(now,)] = deliveries.next_due(), self.owner.execute("SELECT now()")
+        assert (next_due is not None) == self.model.owes()
+        assert (next_due is not None and next_due <= now) == bool(self.model.due())
+        self.met[
+            "something due" if self.model.due() else "something owed" if self.model.owes() else "nothing owed"
+        ] += 1
 
     @step(9, limit=COUNT)
     def plan(self, limit):

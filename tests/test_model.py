@@ -20,6 +20,7 @@ MET = {  # what a run must come by, or it says little
     *("ack", "release", "extend", "reject", "gone", "stale", "out of receives", "auto-acked"),
     *("moved", "nothing moved", "delivered", "retry", "disable", "an outcome too late", "the same batch again"),
     *("partly", "refused", "aborted", "slow", "a redelivery", "redriven"),
+    *("something due", "something owed", "nothing owed"),
     *("crash", "rollback"),
 }
 QUEUE = (

@@ -5,8 +5,9 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from msgspec.structs import replace
 
-from broker import attempts, deliveries, jobs, subscriptions, topics, transfers
+from broker import attempts, dead_letters, deliveries, jobs, subscriptions, topics, transfers
 
 pytestmark = pytest.mark.verbs
 
@@ -212,6 +213,51 @@ def test_who_is_not_sent_to_is_not_due(orders, subscribed, reason):
     orders.end_waits()
     assert deliveries.next_due() is None
     assert deliveries.plan(None, 10) == []
+
+
+@pytest.mark.parametrize("by", ["a broadcast", "being resumed", "being enabled", "a redrive"])
+def test_a_topic_that_owed_nothing_for_long_is_looked_at_again_when_it_owes(orders, subscribed, owner, by):
+    [job] = deliveries.plan(None, 10)
+    match by:
+        case "a broadcast":
+            deliveries.record([outcome(job)])
+        case "being resumed":
+            orders.change(subscribed, paused=True)
+        case "being enabled":
+            deliveries.record([outcome(job, 410)])
+        case "a redrive":
+            deliveries.record([replace(outcome(job), verdict="refused", retry_seconds=None)])
+    orders.end_waits()
+    assert deliveries.next_due() is None
+    owner.execute("UPDATE topics SET owing_since = owing_since - interval '2 minutes'")
+    assert deliveries.next_due() is None
+    assert owner.execute("SELECT owing_since FROM topics WHERE name = 'orders'").fetchall() == [(None,)]
+    match by:
+        case "a broadcast":
+            orders.publish("b")
+            orders.broadcast()
+        case "being resumed":
+            orders.change(subscribed, paused=False)
+        case "being enabled":
+            orders.change(subscribed, disabled=False)
+        case "a redrive":
+            dead_letters.redrive("orders", dead_letters.Redrive(subscription=subscribed.id))
+    orders.end_waits()
+
+    assert deliveries.next_due() is not None
+    assert len(deliveries.plan(None, 10)) == 1
+
+
+def test_what_is_broadcast_while_the_next_is_asked_for_is_not_forgotten(orders, subscribed, owner, session):
+    [job] = deliveries.plan(None, 10)
+    deliveries.record([outcome(job)])
+    orders.publish("b")
+    owner.execute("UPDATE topics SET owing_since = owing_since - interval '2 minutes'")
+    broadcaster = session(autocommit=False)
+    broadcaster.execute("SELECT FROM broker.broadcast('orders')")
+    assert deliveries.next_due() is None
+    broadcaster.commit()
+    assert len(deliveries.plan(None, 10)) == 1
 
 
 def plan(limit, in_flight, session):

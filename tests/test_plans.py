@@ -23,6 +23,9 @@ CALLS = {
     "redrive of ids": """FROM broker.redrive('dead', (SELECT json_build_object('ids', json_agg(d.id))
         FROM broker.list_dead_letters('dead', '{}', NULL, 500) d), 0, false)""",
     "delete_dead_letters": "FROM broker.delete_dead_letters('dead', '{}', false)",
+    "auto_topics": "FROM broker.auto_topics(NULL)",
+    "next_due": "FROM broker.next_due()",
+    "plan_batches of all topics": "FROM broker.plan_batches(NULL, 500, 60)",
     "plan_batches": "FROM broker.plan_batches('read', 500, 60)",
     "record_attempts": """FROM broker.record_attempts((SELECT json_agg(json_build_object(
         'subscription_id', p.subscription_id, 'fence', p.fence, 'webhook_id', p.webhook_id, 'attempt', 1,
@@ -35,7 +38,10 @@ CALLS = {
 @pytest.mark.parametrize("call", CALLS.values(), ids=CALLS.keys())
 def test_no_statement_reads_far_more_rows_than_it_wants(call, left, owner, database_url):
     """A session plans on tables that were just emptied, and then there is a rush."""
-    owner.execute("SELECT broker.put_topic(name, 'manual', 30, 10) FROM unnest('{orders,news,dead,read}'::text[]) name")
+    owner.execute(
+        "SELECT broker.put_topic(name, CASE name WHEN 'news' THEN 'auto' ELSE 'manual' END, 30, 10)"
+        " FROM unnest('{orders,news,dead,read}'::text[]) name"
+    )
     _fill(owner, ROWS)
     for table in TABLES:
         owner.execute(f"DELETE FROM {table}".encode())

@@ -5,7 +5,7 @@ import pytest
 HELPERS = {
     "delivery_fates",
     "due_subscriptions",
-    "is_due",
+    "topic_due",
     "integers",
     "outcomes",
     "step_aside",

@@ -39,6 +39,9 @@ BEGIN
            due_at = CASE WHEN v_resumes OR v_enables THEN greatest(statement_timestamp(), s.lease_ends_at) ELSE s.due_at END,
            updated_at = statement_timestamp()
      WHERE s.id = v_row.id;
-    RETURN FOUND;
+    IF v_resumes OR v_enables THEN
+        UPDATE topics t SET owing_since = statement_timestamp() WHERE t.id = v_topic.id;
+    END IF;
+    RETURN v_row.id IS NOT NULL;
 END
 $$;

@@ -1,23 +1,32 @@
--- Lock up to p_limit subscriptions that are due, the longest due first, of one topic or (null) of all; those that another
--- planner has locked are left out. Without p_failing, none that failed last time.
+-- Lock up to p_limit subscriptions that are due, of one topic or (null) of all, and of a topic the longest due first; those
+-- that another planner has locked are left out. Topics come in no order, so that none waits behind another for long.
+-- Without p_failing, none that failed last time.
 CREATE OR REPLACE FUNCTION broker.due_subscriptions(p_topic_id integer, p_limit integer, p_failing boolean)
 RETURNS SETOF uuid
 LANGUAGE plpgsql
 SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
 AS $$
+DECLARE
+    v_left     integer := p_limit;
+    v_found    integer;
+    v_topic_id integer;
 BEGIN
-    IF p_topic_id IS NULL THEN
+    FOR v_topic_id IN
+        SELECT t.id FROM broker.topics t
+         WHERE t.owing_since IS NOT NULL AND (p_topic_id IS NULL OR t.id = p_topic_id) ORDER BY random()
+    LOOP
         RETURN QUERY
         SELECT s.id
           FROM broker.topics t JOIN broker.subscriptions s ON s.topic_id = t.id
-         WHERE broker.is_due(s, t, p_failing)
-         ORDER BY s.due_at LIMIT greatest(p_limit, 0) FOR NO KEY UPDATE OF s SKIP LOCKED;
-    ELSE  -- a statement of its own: it reads the index in its order, and stops
-        RETURN QUERY
-        SELECT s.id
-          FROM broker.topics t JOIN broker.subscriptions s ON s.topic_id = t.id
-         WHERE t.id = p_topic_id AND broker.is_due(s, t, p_failing)
-         ORDER BY s.due_at LIMIT greatest(p_limit, 0) FOR NO KEY UPDATE OF s SKIP LOCKED;
-    END IF;
+         WHERE t.id = v_topic_id AND t.deleted_at IS NULL AND s.paused_at IS NULL AND s.disabled_at IS NULL
+           AND s.due_at <= statement_timestamp()
+           AND (s.cursor < t.last_seq OR s.redelivery_due_at <= statement_timestamp())
+           AND (p_failing OR s.failures = 0)
+           AND coalesce(s.batch_last_seq, 0) <= t.last_seq  -- its planner saw more of the log than this snapshot does
+         ORDER BY s.due_at LIMIT v_left FOR NO KEY UPDATE OF s SKIP LOCKED;
+        GET DIAGNOSTICS v_found = ROW_COUNT;
+        v_left := v_left - v_found;
+        EXIT WHEN v_left <= 0;
+    END LOOP;
 END
 $$;

@@ -13,6 +13,9 @@ DECLARE
     v_due_at timestamptz := statement_timestamp() + make_interval(secs => p_delay_seconds);
     v_ids    uuid[];
 BEGIN
+    IF v_reader IS NOT NULL AND NOT p_dry_run THEN
+        UPDATE topics t SET owing_since = statement_timestamp() WHERE t.id = v_topic.id;
+    END IF;
     -- who records what came of its redeliveries holds this lock too
     PERFORM FROM subscriptions s WHERE s.id = v_reader FOR NO KEY UPDATE;
     SELECT f.ids, f.next INTO v_ids, next FROM find_dead_letters(v_topic.id, p_filter, p_after, 10000) f;
