@@ -12,7 +12,7 @@ import psycopg
 from psycopg.abc import RV, Buffer, PQGen
 from psycopg.adapt import Loader
 from psycopg.pq import TransactionStatus
-from psycopg.rows import kwargs_row
+from psycopg.rows import dict_row, kwargs_row
 
 from broker import deadlines, settings
 from broker.errors import BrokerError, Conflict, DatabaseAway, Fault, IdempotencyKeyReused, InvalidInput, NotFound
@@ -77,7 +77,8 @@ class Database:
         """
         with _worded():
             connection = self._alive()
-            with connection.cursor(row_factory=kwargs_row(row)) as cursor:
+            factory: Any = dict_row if row is dict else kwargs_row(row)  # a dict made by way of another takes longer
+            with connection.cursor(row_factory=factory) as cursor:
                 rows = cursor.execute(statement.encode(), values).fetchall()
             self._used_at = time.time()
             return rows

@@ -31,9 +31,12 @@ def sign(secrets: Sequence[str], webhook_id: str, timestamp: datetime, body: byt
 
 
 def _signature(secret: str, content: bytes) -> str:
-    return "v1," + base64.b64encode(hmac.digest(_key(secret), content, "sha256")).decode()
+    code = _begun(secret).copy()
+    code.update(content)
+    return "v1," + base64.b64encode(code.digest()).decode()
 
 
 @lru_cache(1000)
-def _key(secret: str) -> bytes:
-    return base64.b64decode(secret.removeprefix(PREFIX), validate=True)
+def _begun(secret: str) -> hmac.HMAC:
+    """Make a code of nothing yet. OpenSSL takes as long to make one as to read 2 KB."""
+    return hmac.new(base64.b64decode(secret.removeprefix(PREFIX), validate=True), digestmod="sha256")

@@ -15,6 +15,7 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = broker, pg_temp SET jit = of
 SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
 AS $$
 DECLARE
+    v_told    integer;
     v_current integer;
     v_aside   json;
 BEGIN
@@ -44,9 +45,9 @@ BEGIN
                o.answer
           FROM ended o
     )
-    SELECT count(*), json_agg(o) FILTER (WHERE o.aside) INTO v_current, v_aside FROM ended o;
+    SELECT (SELECT count(*) FROM told), count(*), json_agg(o) FILTER (WHERE o.aside) INTO v_told, v_current, v_aside FROM ended o;
 
-    IF v_current < json_array_length(p_outcomes) THEN
+    IF v_current < v_told THEN  -- known already as an attempt, or from before another planner took over
         INSERT INTO attempts (subscription_id, webhook_id, first_seq, last_seq, attempt, started_at, duration_ms, status, reason, answer)
         SELECT o.subscription_id, o.webhook_id, o.first_seq, o.last_seq, o.attempt, o.started_at, o.duration_ms, o.status, o.reason,
                o.answer
