@@ -140,9 +140,11 @@ class Endpoint:
         self.url = f"{scheme}://{host}:{server.sockets[0].getsockname()[1]}"
         self._started.set()
         await self._stop.wait()
-        server.close()
+        for listener in server.sockets:
+            self._loop.remove_reader(listener.fileno())
         for _ in range(10):
-            await asyncio.sleep(0)  # those just accepted have no transport to end yet
+            await asyncio.sleep(0)  # those just accepted have no transport to end yet, and get none of a closed server
+        server.close()
         while self._open:
             for transport in self._open:
                 transport.abort()

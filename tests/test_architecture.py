@@ -24,6 +24,7 @@ FLOORS = (
         "queues",
         "retention",
         "roles",
+        "rotations",
         "subscriptions",
         "tokens",
         "topics",

@@ -10,7 +10,19 @@ import msgspec
 import openapi_spec_validator
 import pytest
 
-from broker import attempts, broadcasts, dead_letters, errors, leases, messages, queues, subscriptions, tokens, topics
+from broker import (
+    attempts,
+    broadcasts,
+    dead_letters,
+    errors,
+    leases,
+    messages,
+    queues,
+    rotations,
+    subscriptions,
+    tokens,
+    topics,
+)
 from docs.contract import SERVED
 from docs.contract import contract as generated
 from tests import contract
@@ -34,7 +46,7 @@ REQUESTS = {
     "PatchTopic": topics.Patch,
     "MintToken": tokens.Mint,
     "Redrive": dead_letters.Redrive,
-    "RotateSecret": subscriptions.Rotate,
+    "RotateSecret": rotations.Rotate,
 }
 ANSWERS = {
     "LeasedMessage": leases.LeasedMessage,
@@ -51,7 +63,7 @@ ANSWERS = {
     "Queued": topics.Queued,
     "Dead": topics.Dead,
     "DeadLetter": dead_letters.DeadLetter,
-    "RotatedSecret": subscriptions.Rotated,
+    "RotatedSecret": rotations.Rotated,
     "ListedToken": tokens.ListedToken,
     "MintedToken": tokens.MintedToken,
 }

@@ -5,7 +5,7 @@ from uuid import UUID
 
 import msgspec
 
-from broker import api, doorbell, pages, subscriptions
+from broker import api, doorbell, pages, rotations, subscriptions
 
 app = api.Application()
 handler = app.handler
@@ -62,7 +62,7 @@ def change(call: api.Call) -> api.Answer:
 
 @app.route("POST /topics/{topic}/subscriptions/{id}/rotate-secret", scope="subscribe")
 def rotate_secret(call: api.Call) -> api.Answer:
-    return api.ok(subscriptions.rotate_secret(call.topic, call.id(), call.body(subscriptions.Rotate)))
+    return api.ok(rotations.rotate_secret(call.topic, call.id(), call.body(rotations.Rotate)))
 
 
 @app.route("DELETE /topics/{topic}/subscriptions/{id}", scope="subscribe")

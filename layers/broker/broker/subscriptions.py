@@ -73,12 +73,6 @@ class Change(msgspec.Struct, forbid_unknown_fields=True):
         return self.paused is False or self.disabled is False
 
 
-class Rotate(msgspec.Struct, forbid_unknown_fields=True):
-    """The request for a new secret. The old ones sign beside it for `overlap_seconds`, a day by default."""
-
-    overlap_seconds: Annotated[int, msgspec.Meta(ge=0, le=2_592_000)] = 86_400
-
-
 @dataclass(frozen=True, slots=True)
 class Lost:
     """What a subscription will not get: broadcast while it was paused or disabled, and not owed to it any more."""
@@ -128,19 +122,6 @@ class Subscribed:
     broadcast: str
     secret: str | None
     created: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Rotated:
-    """A subscription's new secret, shown this once, and up to when the old ones sign beside it (None: they do not)."""
-
-    secret: str
-    old_secrets_until: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
-class _Rotated:
-    old_secrets_until: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,19 +185,6 @@ def change(topic: str, subscription_id: UUID, wish: Change) -> None:
     )
     if not result.changed:
         raise _not_found()
-
-
-def rotate_secret(topic: str, subscription_id: UUID, wish: Rotate) -> Rotated:
-    """Give a subscription a new secret. Raises NotFound."""
-    secret = signatures.new_secret()
-    rotated = database.call(
-        "SELECT old_secrets_until FROM broker.rotate_secret(%(topic)s, %(id)s, %(secret)s, %(overlap_seconds)s)",
-        {"topic": topic, "id": subscription_id, "secret": secret, "overlap_seconds": wish.overlap_seconds},
-        _Rotated,
-    )
-    if not rotated:
-        raise _not_found()
-    return Rotated(secret, rotated[0].old_secrets_until)
 
 
 def unsubscribe(topic: str, subscription_id: UUID | None = None, url: str | None = None) -> int:
