@@ -121,7 +121,7 @@ def _fill(owner: psycopg.Connection[Any], size: int) -> None:
            SELECT topic_id, min(seq), max(seq), min(message_id::text)::uuid, max(message_id::text)::uuid, now()
              FROM broker.log GROUP BY topic_id, (seq - 1) / 1000"""
     )
-    owner.execute("UPDATE broker.topics SET last_seq = %s, owing_since = now() WHERE name IN ('news', 'idle')", [size])
+    owner.execute("UPDATE broker.topics SET last_seq = %s, due_from = now() WHERE name IN ('news', 'idle')", [size])
     owner.execute(
         """INSERT INTO broker.subscriptions (id, topic_id, name, url, secrets, cursor)
            SELECT gen_random_uuid(), t.id, n, 'http://127.0.0.1/', '{whsec_}',

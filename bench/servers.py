@@ -151,7 +151,7 @@ def log(connection: psycopg.Connection[Any], topic: str) -> None:
             INSERT INTO broker.log (topic_id, seq, message_id, bytes)
             SELECT m.topic_id, m.last_seq + row_number() OVER (ORDER BY m.ready_at), m.message_id, m.bytes FROM moved m
         )
-        UPDATE broker.topics SET last_seq = last_seq + (SELECT count(*) FROM moved), owing_since = now() WHERE name = %(topic)s
+        UPDATE broker.topics SET last_seq = last_seq + (SELECT count(*) FROM moved), due_from = now() WHERE name = %(topic)s
         """,
         {"topic": topic},
     )

@@ -229,9 +229,8 @@ def test_a_topic_that_owed_nothing_for_long_is_looked_at_again_when_it_owes(orde
             deliveries.record([replace(outcome(job), verdict="refused", retry_seconds=None)])
     orders.end_waits()
     assert deliveries.next_due() is None
-    owner.execute("UPDATE topics SET owing_since = owing_since - interval '2 minutes'")
+    assert due_from(owner, minutes_ago=2) is None
     assert deliveries.next_due() is None
-    assert owner.execute("SELECT owing_since FROM topics WHERE name = 'orders'").fetchall() == [(None,)]
     match by:
         case "a broadcast":
             orders.publish("b")
@@ -248,11 +247,40 @@ def test_a_topic_that_owed_nothing_for_long_is_looked_at_again_when_it_owes(orde
     assert len(deliveries.plan(None, 10)) == 1
 
 
+def due_from(owner, *, minutes_ago=0):
+    """Before when nothing of the topic is due, as the database has it; by default it is left as it is."""
+    owner.execute("UPDATE topics SET due_from = due_from - %s * interval '1 minute'", [minutes_ago])
+    deliveries.next_due()
+    [(moment,)] = owner.execute("SELECT due_from FROM topics WHERE name = 'orders'")
+    return moment
+
+
+def test_a_topic_whose_webhooks_wait_is_not_looked_at_before_one_is_due(orders, subscribed, owner):
+    [job] = deliveries.plan(None, 10)
+    deliveries.record([replace(outcome(job, 503), retry_seconds=3600)])
+    assert due_from(owner) < datetime.now(UTC)
+    assert due_from(owner, minutes_ago=2) == orders.subscription(subscribed).due_at
+    assert deliveries.next_due() == orders.subscription(subscribed).due_at
+    orders.publish("b")
+    orders.broadcast()
+    assert due_from(owner) <= datetime.now(UTC)
+
+
+def test_a_topic_is_looked_at_while_a_request_is_under_way(orders, owner):
+    orders.subscribe("http://127.0.0.1:8000/", batch_size=1)
+    orders.publish("a", "b")
+    orders.broadcast()
+    [job] = deliveries.plan(None, 10)
+    assert due_from(owner, minutes_ago=2) < datetime.now(UTC)
+    deliveries.record([outcome(job)])
+    assert [job.first_seq for job in deliveries.plan(None, 10)] == [2]
+
+
 def test_what_is_broadcast_while_the_next_is_asked_for_is_not_forgotten(orders, subscribed, owner, session):
     [job] = deliveries.plan(None, 10)
     deliveries.record([outcome(job)])
     orders.publish("b")
-    owner.execute("UPDATE topics SET owing_since = owing_since - interval '2 minutes'")
+    owner.execute("UPDATE topics SET due_from = due_from - interval '2 minutes'")
     broadcaster = session(autocommit=False)
     broadcaster.execute("SELECT FROM broker.broadcast('orders')")
     assert deliveries.next_due() is None

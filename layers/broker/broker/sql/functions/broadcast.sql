@@ -70,7 +70,7 @@ BEGIN
         watched_for := least(messages * 0.005, 0.5);  -- from 200 a second on it grows, below it ends
     END IF;
     UPDATE topics t
-       SET last_seq = broadcast.last_seq, owing_since = statement_timestamp(),
+       SET last_seq = broadcast.last_seq, due_from = statement_timestamp(),
            watched_until = CASE WHEN watched_for > 0 THEN clock_timestamp() + make_interval(secs => watched_for)
                                 ELSE t.watched_until END
      WHERE t.id = v_topic.id AND messages > 0;

@@ -40,7 +40,7 @@ BEGIN
            updated_at = statement_timestamp()
      WHERE s.id = v_row.id;
     IF v_resumes OR v_enables THEN
-        UPDATE topics t SET owing_since = statement_timestamp() WHERE t.id = v_topic.id;
+        UPDATE topics t SET due_from = statement_timestamp() WHERE t.id = v_topic.id;
     END IF;
     RETURN v_row.id IS NOT NULL;
 END

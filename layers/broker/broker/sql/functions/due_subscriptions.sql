@@ -13,7 +13,7 @@ DECLARE
 BEGIN
     FOR v_topic_id IN
         SELECT t.id FROM broker.topics t
-         WHERE t.owing_since IS NOT NULL AND (p_topic_id IS NULL OR t.id = p_topic_id) ORDER BY random()
+         WHERE t.due_from <= statement_timestamp() AND (p_topic_id IS NULL OR t.id = p_topic_id) ORDER BY random()
     LOOP
         RETURN QUERY
         SELECT s.id

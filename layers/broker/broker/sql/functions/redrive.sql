@@ -14,7 +14,7 @@ DECLARE
     v_ids    uuid[];
 BEGIN
     IF v_reader IS NOT NULL AND NOT p_dry_run THEN
-        UPDATE topics t SET owing_since = statement_timestamp() WHERE t.id = v_topic.id;
+        UPDATE topics t SET due_from = statement_timestamp() WHERE t.id = v_topic.id;
     END IF;
     -- who records what came of its redeliveries holds this lock too
     PERFORM FROM subscriptions s WHERE s.id = v_reader FOR NO KEY UPDATE;
