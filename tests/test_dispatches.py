@@ -1,6 +1,7 @@
 """Dispatch: what it does with wake-ups and outcomes."""
 
 import json
+import sys
 import time
 from datetime import UTC, datetime, timedelta
 
@@ -8,7 +9,7 @@ import pytest
 
 from broker import deliveries, dispatches, doorbell, jobs, posts, topics
 from tests.client import Context, app
-from tests.queues import deliver, dispatch, invoke, outcomes_of, record, wake
+from tests.queues import ahead, deliver, dispatch, invoke, outcomes_of, record, wake
 
 NOWHERE = "http://127.0.0.1:8000/"
 UNREACHABLE = "postgresql://broker@127.0.0.1:1/broker"
@@ -128,6 +129,24 @@ def test_while_the_database_is_away_all_comes_again_in_seconds(orders, queues, s
     away.undo()
     dispatch(*queues.dispatch.take())
     assert orders.subscription(subscribed).behind == 0
+
+
+def test_a_wake_up_that_came_too_early_is_sent_on_once_when_the_database_goes_away(queues, subscribed, away):
+    dispatch(wake(not_before=ahead(600)), wake(topic="orders"))
+    assert len(queues.dispatch.sent()) == 2
+
+
+def test_what_comes_again_sends_the_wake_up_that_may_never_have_been_sent(
+    orders, queues, subscribed, owner, monkeypatch
+):
+    owner.execute("UPDATE subscriptions SET due_at = now() + interval '1 hour'")
+    message = wake(topic="orders")
+    with monkeypatch.context() as killed:
+        killed.setattr(dispatches.sqs, "send", lambda *_: sys.exit())
+        with pytest.raises(SystemExit):
+            dispatch(message)
+    dispatch({**message, "attributes": {"ApproximateReceiveCount": "2"}})
+    assert [sent["wake"].get("topic") for sent in queues.dispatch.sent()] == [None]
 
 
 def test_when_nothing_can_be_sent_again_either_sqs_gives_it_back(queues, away):

@@ -95,7 +95,7 @@ def test_the_brokers_queues_lead_to_its_functions(broker):
         assert source.reports_failures
         assert source.queue.visibility_seconds >= 6 * source.function.timeout_seconds
         assert source.queue.retention_seconds <= 3600
-    assert (sources["Dispatch"].concurrency, sources["Deliver"].concurrency) == (8, 8)
+    assert (sources["Dispatch"].concurrency, sources["Deliver"].concurrency) == (8, 32)
 
 
 def test_a_queues_url_is_its_name_behind_where_queues_are(broker):

@@ -343,3 +343,24 @@ def test_a_subscription_resumed_in_mid_request_is_not_sent_it_twice(orders, subs
     assert deliveries.plan(None, 1) == []
     deliveries.record([outcome(job)])
     assert orders.subscription(subscribed).cursor == 1
+
+
+def test_planners_that_went_over_what_may_be_in_flight_plan_nothing_more(orders, session):
+    for n in range(6):
+        orders.subscribe(f"http://127.0.0.1:8000/{n}")
+    orders.publish("a")
+    orders.broadcast()
+    slow = session(autocommit=False)
+    slow.execute(PLAN.replace("60", "60, 3"), [2])
+    assert len(plan(2, 3, session)) == 2  # it does not see the two
+    slow.commit()
+    assert plan(2, 3, session) == []
+
+
+@pytest.mark.parametrize("status", [200, 410, 503])
+def test_what_the_old_url_answers_counts_no_more_when_it_has_changed(orders, subscribed, status):
+    [old] = deliveries.plan(None, 10)
+    orders.change(subscribed, url="http://127.0.0.1:8000/new")
+    deliveries.record([outcome(old, status)])
+    [new] = deliveries.plan(None, 10)
+    assert (new.url, new.webhook_id, new.attempt) == ("http://127.0.0.1:8000/new", old.webhook_id, 1)

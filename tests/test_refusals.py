@@ -1,11 +1,15 @@
 """Refusals: what an endpoint does not want steps aside, is tried again on its own, and dies at last."""
 
 import json
+from datetime import UTC, datetime, timedelta
 
+import msgspec
 import pytest
 
-from broker import attempts, dead_letters, deliveries, retries, subscriptions
+from broker import attempts, dead_letters, deliveries, jobs, retries, subscriptions
 from broker.errors import NotFound
+from broker.transfers import Answer
+from tests.endpoints import closes
 
 pytestmark = pytest.mark.verbs
 
@@ -103,6 +107,24 @@ def test_an_outage_of_a_redelivery_does_not_hold_up_the_stream(orders, endpoint,
     orders.broadcast()
     deliveries.run()
     assert orders.subscription(subscribed).cursor == 3
+
+
+@pytest.mark.parametrize(("how", "seconds"), [("Retry-After", 3600), ("closed", 5)])
+def test_the_stream_waits_when_a_redelivery_is_asked_to_or_gets_no_answer(
+    orders, endpoint, subscribed, owner, how, seconds
+):
+    endpoint.answer(400, times=1)
+    deliveries.run()
+    if how == "closed":
+        endpoint.does(closes(), times=1)
+    else:
+        endpoint.answer(503, {"retry-after": str(seconds)}, times=1)
+    push(orders)
+    orders.publish("c")
+    orders.broadcast()
+    assert deliveries.run() == 0
+    due_at = orders.subscription(subscribed).due_at
+    assert 0.8 * seconds < (due_at - datetime.now(UTC)).total_seconds() < 1.2 * seconds
 
 
 def test_a_redelivery_and_a_batch_take_turns(orders, endpoint):
@@ -260,6 +282,17 @@ def test_dead_letters_of_another_topics_subscription_are_not_found(orders, invoi
     invoices.publish("x")
     with pytest.raises(NotFound):
         dead_letters.listed("invoices", dead_letters.List(subscription=subscribed.id))
+
+
+def test_what_is_refused_while_its_subscription_is_removed_goes_with_it(orders, owner, session, background, subscribed):
+    [job] = deliveries.plan(None, 10)
+    refused = jobs.outcome(job, Answer(400, None, {}, b"", datetime.now(UTC), timedelta()))
+    recorder = session(autocommit=False)
+    recorder.execute("SELECT broker.record_attempts(%s::json)", [msgspec.json.encode([refused]).decode()])
+    removing = background(session(), "SELECT broker.unsubscribe('orders', %s, NULL)", subscribed.id)
+    recorder.commit()
+    assert removing.result() == [(1,)]
+    assert owner.execute("SELECT count(*) FROM redeliveries").fetchall() == [(0,)]
 
 
 def test_what_was_refused_goes_with_its_subscription(orders, owner, endpoint, subscribed):

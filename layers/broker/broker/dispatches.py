@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, TypeGuard
+from urllib.parse import urlsplit
 
 from broker import broadcasts, database, deadlines, deliveries, envelopes, settings, sqs, telemetry, wakes
 from broker.errors import DatabaseAway
@@ -65,7 +66,7 @@ def take(records: Iterable[Mapping[str, Any]]) -> list[str]:
         return []
 
 
-def _take(records: Iterable[Mapping[str, Any]]) -> list[str]:
+def _take(records: Collection[Mapping[str, Any]]) -> list[str]:
     letters = list(envelopes.opened(records, envelopes.ToDispatch, "dispatch"))
     told = (outcome for _, letter in letters for outcome in letter.outcomes or [])
     outcomes = list({(outcome.subscription_id, outcome.fence): outcome for outcome in told}.values())
@@ -75,10 +76,15 @@ def _take(records: Iterable[Mapping[str, Any]]) -> list[str]:
     wakes_come = [(message_id, letter.wake) for message_id, letter in letters if letter.wake]
     early = [(message_id, wake) for message_id, wake in wakes_come if wake.delay(now)]
     come = [wake for _, wake in wakes_come if not wake.delay(now)]
-    failed = [message_id for message_id, wake in early if not _sent_again(wake, now)]
+    if any(_comes_again(record) for record in records):
+        come.append(Wake(afresh=True))  # who took it before may have died on the way to its own wake-up
     if come or outcomes:
         _look(come, outcomes=bool(outcomes))
-    return failed
+    return [message_id for message_id, wake in early if not _sent_again(wake, now)]
+
+
+def _comes_again(record: Mapping[str, Any]) -> bool:
+    return int(record.get("attributes", {}).get("ApproximateReceiveCount", 1)) > 1
 
 
 def _record(outcomes: Sequence[Outcome]) -> None:
@@ -142,7 +148,8 @@ def _hand_on(dispatch_queue_url: str, delivery_queue_url: str, topics: Collectio
             planned_at = datetime.now(UTC)
             jobs = deliveries.plan(topic, PLANNED_AT_ONCE, LEASE_SECONDS)
             if jobs:
-                jobs.sort(key=lambda job: job.attempt > 1)  # those that may hang go together, and hold up few others
+                # those that may hang go together, and one host's, and hold up few others
+                jobs.sort(key=lambda job: (job.attempt > 1, urlsplit(job.url).netloc))
                 sqs.send_batch(delivery_queue_url, envelopes.planned(jobs, planned_at))
             if len(jobs) < PLANNED_AT_ONCE:
                 break

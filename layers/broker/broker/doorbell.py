@@ -5,29 +5,19 @@ rung for, so it is logged and that is all. Without queues, what dispatch would d
 """
 
 import time
-from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime
 
 from broker import settings, sqs, telemetry, wakes
 from broker.wakes import Wake
 
-AT_ONCE_EVERY = 0.05  # seconds between two wake-ups that are sent at once for a topic
-PAUSE = timedelta(seconds=1)  # of the one that is sent for all that come in between
+APART = 0.05  # seconds between two looks that are asked for at a topic
 MANY_TOPICS = 10_000
-EARLY = 0.1  # seconds by which SQS may bring it too soon
+EARLY = 0.01  # seconds by which another computer's clock may be ahead
 
 settings.check_queues("DISPATCH_QUEUE_URL")
 
 
-@dataclass(slots=True)
-class _Rung:
-    """When this process last sent a wake-up of a topic at once, and until when a delayed one is still to come."""
-
-    at_once_at: float = 0.0
-    covered_until: float = 0.0
-
-
-_rung: dict[str, _Rung] = {}
+_looks: dict[str, float] = {}  # when dispatch was last asked to look at a topic, or will have been
 
 
 def ring(topic: str) -> None:
@@ -56,20 +46,20 @@ def sweep() -> int | None:
 
 def forget() -> None:
     """Forget what was sent: the next ring of each topic sends at once."""
-    _rung.clear()
+    _looks.clear()
 
 
 def _wake(queue_url: str, topic: str) -> None:
     now = time.time()  # not the monotonic clock, which may have stood still while this process was frozen
-    if len(_rung) > MANY_TOPICS:
+    if len(_looks) > MANY_TOPICS:
         forget()
-    rung = _rung.setdefault(topic, _Rung())
-    if not 0 <= now - rung.at_once_at < AT_ONCE_EVERY:
-        sqs.send(queue_url, wakes.body(Wake(topic)))
-        rung.at_once_at = now
-    elif not now < rung.covered_until <= now + PAUSE.total_seconds():
-        sqs.send(queue_url, wakes.body(Wake(topic)), PAUSE)
-        rung.covered_until = now + PAUSE.total_seconds() - EARLY
+    look = _looks.get(topic, 0.0)
+    if EARLY < look - now < 2 * APART:  # it has yet to look; further ahead, the clock was set back
+        return
+    soon = abs(now - look) < APART
+    next_look = look + APART if soon else now
+    sqs.send(queue_url, wakes.body(Wake(topic, datetime.fromtimestamp(next_look, UTC) if soon else None)))
+    _looks[topic] = next_look
 
 
 def _dispatch(topic: str | None) -> int:

@@ -1,5 +1,6 @@
 """Jobs: what is sent to a subscription, and what came of it. Nothing here knows the database."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from typing import Literal
@@ -56,6 +57,7 @@ class Outcome(msgspec.Struct, frozen=True):
     verdict: Verdict
     retry_seconds: float | None
     refused: list[UUID] | None  # messages of a delivered batch
+    pause_seconds: float | None = None  # of the whole subscription, after a redelivery that failed
 
 
 class _Partly(msgspec.Struct):
@@ -76,6 +78,7 @@ def outcome(job: Job, answer: transfers.Answer) -> Outcome:
     """Judge what an endpoint answered, by the rules of docs/delivery.md."""
     refused = _failed(job, answer) if _is(answer, range(200, 300)) else None
     verdict, wait = _judged(job, answer, refused)
+    pause = _pause(job, answer) if job.redelivery and verdict in {"retry", "dead"} else None
     return Outcome(
         subscription_id=job.subscription_id,
         fence=job.fence,
@@ -92,6 +95,7 @@ def outcome(job: Job, answer: transfers.Answer) -> Outcome:
         verdict=verdict,
         retry_seconds=wait.total_seconds() if wait else None,
         refused=refused if verdict == "delivered" else None,
+        pause_seconds=pause.total_seconds() if pause else None,
     )
 
 
@@ -99,7 +103,7 @@ def _judged(job: Job, answer: transfers.Answer, refused: list[UUID] | None) -> t
     """The verdict, and how long what comes of it waits."""
     if _is(answer, range(200, 300)) and not refused:
         return "delivered", None
-    schedule = retries.SCHEDULE if job.retry_schedule is None else [timedelta(seconds=s) for s in job.retry_schedule]
+    schedule = _schedule(job)
     wait = retries.delay(job.attempt, schedule)
     asked = retries.asked(answer.headers.get("retry-after"), datetime.now(UTC))
     verdict = _verdict(job, answer, refused, last=wait is None)
@@ -112,6 +116,16 @@ def _judged(job: Job, answer: transfers.Answer, refused: list[UUID] | None) -> t
             return verdict, retries.delay(1, schedule)
         case _:
             return verdict, None
+
+
+def _pause(job: Job, answer: transfers.Answer) -> timedelta:
+    """How long nothing else is sent after a redelivery failed: as long as was asked, a little without an answer."""
+    away = None if answer.status else retries.delay(1, _schedule(job))
+    return max(away or timedelta(), retries.asked(answer.headers.get("retry-after"), datetime.now(UTC)))
+
+
+def _schedule(job: Job) -> Sequence[timedelta]:
+    return retries.SCHEDULE if job.retry_schedule is None else [timedelta(seconds=s) for s in job.retry_schedule]
 
 
 def _verdict(job: Job, answer: transfers.Answer, refused: list[UUID] | None, *, last: bool) -> Verdict:
@@ -136,7 +150,7 @@ def _failed(job: Job, answer: transfers.Answer) -> list[UUID] | None:
         return None
     try:
         named = _PARTLY.decode(answer.body).failed
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, RecursionError, UnicodeError):  # whatever an endpoint may answer
         return None
     if job.redelivery:
         named = [each for each in named if each == job.redelivery]

@@ -1,6 +1,7 @@
 -- Change the settings of a subscription that p_changes names: name, url, headers, batch_size, retry_schedule (null: the
 -- broker's), ordered, rate_per_second (null: no limit), owed_days, paused, disabled (false). When it was paused and is
--- resumed, or was disabled and is enabled, it is due at once and has its tries again. false when the topic has no such
+-- resumed, or was disabled and is enabled, it is due at once and has its tries again. With another url too: what the old one
+-- answers to a request under way counts no more. false when the topic has no such
 -- subscription. Raises BR404 for the topic, BR409 when another has the name.
 CREATE OR REPLACE FUNCTION broker.change_subscription(p_topic text, p_id uuid, p_changes jsonb)
 RETURNS boolean
@@ -10,6 +11,7 @@ DECLARE
     v_row     subscriptions;
     v_resumes boolean;
     v_enables boolean;
+    v_moves   boolean;
 BEGIN
     PERFORM FROM topics t WHERE t.id = v_topic.id FOR NO KEY UPDATE;  -- names are taken under this lock
     IF EXISTS (SELECT FROM subscriptions s
@@ -19,6 +21,7 @@ BEGIN
     SELECT * INTO v_row FROM subscriptions s WHERE s.topic_id = v_topic.id AND s.id = p_id FOR NO KEY UPDATE;
     v_resumes := v_row.paused_at IS NOT NULL AND (p_changes ->> 'paused')::boolean IS false;
     v_enables := v_row.disabled_at IS NOT NULL AND (p_changes ->> 'disabled')::boolean IS false;
+    v_moves := v_row.url <> (p_changes ->> 'url');
     UPDATE subscriptions s
        SET name = coalesce(p_changes ->> 'name', s.name),
            url = coalesce(p_changes ->> 'url', s.url),
@@ -35,11 +38,14 @@ BEGIN
                             ELSE s.paused_at END,
            disabled_at = CASE WHEN NOT v_enables THEN s.disabled_at END,
            disabled_reason = CASE WHEN NOT v_enables THEN s.disabled_reason END,
-           failures = CASE WHEN v_resumes OR v_enables THEN 0 ELSE s.failures END,
-           due_at = CASE WHEN v_resumes OR v_enables THEN greatest(statement_timestamp(), s.lease_ends_at) ELSE s.due_at END,
+           failures = CASE WHEN v_resumes OR v_enables OR v_moves THEN 0 ELSE s.failures END,
+           fence = s.fence + CASE WHEN v_moves THEN 1 ELSE 0 END,
+           lease_ends_at = CASE WHEN v_moves IS NOT TRUE THEN s.lease_ends_at END,
+           due_at = CASE WHEN v_moves THEN statement_timestamp()
+                         WHEN v_resumes OR v_enables THEN greatest(statement_timestamp(), s.lease_ends_at) ELSE s.due_at END,
            updated_at = statement_timestamp()
      WHERE s.id = v_row.id;
-    IF v_resumes OR v_enables THEN
+    IF v_resumes OR v_enables OR v_moves THEN
         UPDATE topics t SET due_from = statement_timestamp() WHERE t.id = v_topic.id;
     END IF;
     RETURN v_row.id IS NOT NULL;

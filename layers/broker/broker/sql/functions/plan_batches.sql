@@ -24,9 +24,12 @@ BEGIN
     IF p_limit <= 0 OR v_topic_id IS NULL AND p_topic IS NOT NULL THEN
         RETURN;
     END IF;
-    SELECT p_in_flight - count(*), p_in_flight / 2 - count(*) FILTER (WHERE s.failures > 0) INTO v_room, v_failing
+    SELECT least(p_limit, p_in_flight - count(*)), p_in_flight / 2 - count(*) FILTER (WHERE s.failures > 0) INTO v_room, v_failing
       FROM subscriptions s WHERE s.lease_ends_at > statement_timestamp();
-    v_due := ARRAY(SELECT due_subscriptions(v_topic_id, least(p_limit, v_room), v_failing > 0));
+    IF v_room <= 0 THEN  -- planners that counted at the same time may have gone over
+        RETURN;
+    END IF;
+    v_due := ARRAY(SELECT due_subscriptions(v_topic_id, v_room, v_failing > 0));
 
     RETURN QUERY
     WITH due AS MATERIALIZED (

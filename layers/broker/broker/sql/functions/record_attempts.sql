@@ -1,6 +1,7 @@
 -- Record what came of requests. p_outcomes is an array of {"subscription_id", "fence", "webhook_id", "first_seq",
 -- "last_seq", "attempt", "started_at", "duration_ms", "status", "reason", "answer", "verdict", "retry_seconds", "refused",
--- "redelivery"}; redelivery is the message when the request was one. The verdicts of a batch:
+-- "redelivery", "pause_seconds"}; redelivery is the message when the request was one, and pause_seconds how long
+-- nothing else is sent after it. The verdicts of a batch:
 --   delivered  the cursor moves behind it; refused names messages of it that become redeliveries
 --   refused    the cursor moves behind it; all of it become redeliveries, dead ones when retry_seconds is null
 --   retry      the batch waits retry_seconds, a failure more
@@ -33,6 +34,8 @@ BEGIN
                                ELSE s.failures END,
                due_at = CASE WHEN o.verdict = 'slow' OR o.verdict = 'retry' AND o.redelivery IS NULL
                              THEN statement_timestamp() + make_interval(secs => o.retry_seconds)
+                             WHEN o.pause_seconds IS NOT NULL
+                             THEN statement_timestamp() + make_interval(secs => o.pause_seconds)
                              ELSE greatest(statement_timestamp(), o.started_at + interval '1 s' / s.rate_per_second) END,
                disabled_at = CASE WHEN o.verdict = 'disable' THEN statement_timestamp() ELSE s.disabled_at END,
                disabled_reason = CASE WHEN o.verdict = 'disable' THEN coalesce(o.reason, 'status ' || o.status)

@@ -3,16 +3,15 @@ CREATE OR REPLACE FUNCTION broker.unsubscribe(p_topic text, p_id uuid, p_url tex
 RETURNS integer
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = broker, pg_temp SET lock_timeout = '5s' AS $$
 DECLARE
-    v_topic   topics := find_topic(p_topic);
-    v_removed integer;
+    v_topic topics := find_topic(p_topic);
+    v_ids   uuid[];
 BEGIN
     PERFORM FROM topics t WHERE t.id = v_topic.id FOR NO KEY UPDATE;  -- no broadcast counts one that is going
-    WITH removed AS (
-        DELETE FROM subscriptions s WHERE s.topic_id = v_topic.id AND (s.id = p_id OR s.url = p_url) RETURNING s.id
-    ), forgotten AS (
-        DELETE FROM redeliveries r USING removed s WHERE r.subscription_id = s.id
-    )
-    SELECT count(*) INTO v_removed FROM removed;
-    RETURN v_removed;
+    -- in the order in which outcomes are recorded; what these leave to be sent again is seen by the next statement
+    v_ids := ARRAY(SELECT s.id FROM subscriptions s WHERE s.topic_id = v_topic.id AND (s.id = p_id OR s.url = p_url)
+                    ORDER BY s.id FOR UPDATE);
+    DELETE FROM redeliveries r WHERE r.subscription_id = ANY (v_ids);
+    DELETE FROM subscriptions s WHERE s.id = ANY (v_ids);
+    RETURN cardinality(v_ids);
 END
 $$;
