@@ -86,3 +86,18 @@ def test_a_lost_message_says_so(orders, owner, paused):
     retention.maintain()
     first, _, third = orders.logged()
     assert [queues.read("orders", each).deliveries[0].state for each in (first, third)] == ["lost", "paused"]
+
+
+def test_a_lost_message_says_so_after_another_loss_too(orders, owner, endpoint, paused):
+    grow_old(owner, 2, 11)
+    retention.maintain()
+    orders.change(paused, paused=False)
+    deliveries.run()
+    orders.change(paused, paused=True)
+    orders.publish("d")
+    orders.broadcast()
+    grow_old(owner, 4, 11)
+    retention.maintain()
+    assert orders.subscription(paused).lost == subscriptions.Lost(4, 4)
+    states = [queues.read("orders", each).deliveries[0].state for each in orders.logged()]
+    assert states == ["lost", "lost", "delivered", "lost"]

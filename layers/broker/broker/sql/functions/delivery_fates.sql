@@ -16,7 +16,7 @@ RETURN (
       FROM (SELECT s.id, s.name, s.cursor, s.due_at, s.disabled_reason, r.due_at AS again_at, r.reason AS refusal,
                    CASE WHEN r.died_at IS NOT NULL THEN 'dead'
                         WHEN r.message_id IS NOT NULL THEN 'refused'
-                        WHEN p_seq BETWEEN s.lost_from_seq AND s.lost_to_seq THEN 'lost'
+                        WHEN s.lost @> p_seq THEN 'lost'
                         WHEN p_seq <= s.cursor THEN 'delivered'
                         WHEN s.paused_at IS NOT NULL THEN 'paused'
                         WHEN s.disabled_at IS NOT NULL THEN 'disabled'

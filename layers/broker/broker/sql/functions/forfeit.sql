@@ -9,7 +9,7 @@ BEGIN
     UPDATE subscriptions s
        SET cursor = l.to_seq, batch_last_seq = NULL, failures = 0, fence = s.fence + 1, lease_ends_at = NULL,
            lost_from_seq = CASE WHEN s.lost_to_seq = s.cursor THEN s.lost_from_seq ELSE s.cursor + 1 END,
-           lost_to_seq = l.to_seq
+           lost_to_seq = l.to_seq, lost = s.lost + int8multirange(int8range(s.cursor + 1, l.to_seq, '[]'))
       FROM (SELECT o.id, max(p.last_seq) AS to_seq
               FROM subscriptions o JOIN log_spans p ON p.topic_id = o.topic_id AND p.last_seq > o.cursor
              WHERE (o.paused_at IS NOT NULL OR o.disabled_at IS NOT NULL)

@@ -1,0 +1,3 @@
+-- All that a subscription lost, each range of seqs; lost_from_seq and lost_to_seq are the last of them.
+ALTER TABLE subscriptions ADD COLUMN lost int8multirange NOT NULL DEFAULT '{}';
+UPDATE subscriptions SET lost = int8multirange(int8range(lost_from_seq, lost_to_seq, '[]')) WHERE lost_from_seq IS NOT NULL;
