@@ -4,7 +4,9 @@ from datetime import datetime
 
 import pytest
 
-from broker import doorbell, settings
+from broker import doorbell, retention, settings
+from broker.errors import DatabaseAway
+from tests.client import Context, app
 from tests.queues import dispatch
 
 
@@ -153,3 +155,13 @@ def test_sam_local_has_no_queues(monkeypatch):
     monkeypatch.setenv("DISPATCH_QUEUE_URL", "DispatchQueue")
     settings.check_queues("DISPATCH_QUEUE_URL")
     assert settings.current.__wrapped__().dispatch_queue_url is None
+
+
+def test_what_was_lost_is_looked_for_though_a_daily_chore_fails(queues, monkeypatch):
+    def away():
+        raise DatabaseAway
+
+    monkeypatch.setattr(retention, "maintain", away)
+    with pytest.raises(DatabaseAway):
+        app("maintain").handler({}, Context(300))
+    assert queues.dispatch.sent() == [{"wake": {"afresh": True}}]

@@ -117,6 +117,20 @@ def test_the_log_of_what_was_sent_goes_with_the_messages(ring, orders, age):
     assert topics.read("orders").behind == 1
 
 
+@pytest.mark.parametrize("at_once", [1, 3, 10_000])
+def test_many_broadcasts_go_some_at_a_time(ring, orders, age, monkeypatch, at_once):
+    monkeypatch.setattr(retention, "CLEARED_AT_ONCE", at_once)
+    orders.subscribe("http://127.0.0.1:8000/")
+    for messages in ("a", "bc", "defg", "h"):
+        orders.publish(*messages)
+        orders.broadcast()
+    ring.execute("UPDATE subscriptions SET cursor = 8")
+    age()
+    assert retention.maintain().removed == ["messages_old"]
+    assert orders.log() == []
+    assert ring.execute("SELECT FROM log_spans").fetchall() == []
+
+
 def test_of_a_broadcast_of_old_and_new_only_the_old_goes(ring, orders, age):
     orders.subscribe("http://127.0.0.1:8000/")
     orders.publish("old")

@@ -5,6 +5,7 @@ import pytest
 HELPERS = {
     "delivery_fates",
     "due_subscriptions",
+    "too_large",
     "topic_due",
     "integers",
     "outcomes",

@@ -8,6 +8,7 @@ from broker import topics
 pytestmark = pytest.mark.verbs
 
 RECEIPTS = "json_build_object(%s::text, json_build_array(%s::text))"
+SMALL, LARGE = (f"json_build_object('content', repeat('x', {octets}))" for octets in (1, 262_143))
 CONSUME = "SELECT receipt, content, lease_expires_at FROM broker.consume('orders')"
 
 
@@ -102,6 +103,9 @@ def test_messages_of_one_statement_are_in_its_order(orders, session):
         ("SELECT broker.publish('no name', '1')", "BR400"),
         ("SELECT broker.publish(NULL, '1')", "BR400"),
         ("SELECT broker.publish('orders', '1', p_attributes => '[]')", "BR400"),
+        ("SELECT broker.publish('orders', to_json(repeat('x', 262143)))", "BR400"),
+        ("SELECT broker.publish('orders', to_json(repeat('x', 262142)), p_attributes => '{}')", "BR400"),
+        (f"SELECT broker.publish_batch('orders', json_build_array({SMALL}, {LARGE}))", "BR400"),
         ('SELECT broker.publish_batch(\'orders\', \'[{"content": 1}, {"content": 2, "attributes": 3}]\')', "BR400"),
         ("SELECT broker.consume('unknown')", "BR404"),
         ("SELECT broker.settle('unknown', '{}')", "BR404"),

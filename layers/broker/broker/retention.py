@@ -79,8 +79,8 @@ def _obstacle(partition: _Partition) -> str | None:
     if partition.holds:
         return partition.holds
     while deadlines.left() > SPARE_SECONDS:
-        values = {"first_id": partition.first_id, "end_id": partition.end_id}
-        if not _count("SELECT broker.clear_log(%(first_id)s, %(end_id)s) AS count", **values):
+        values = {"first_id": partition.first_id, "end_id": partition.end_id, "limit": CLEARED_AT_ONCE}
+        if not _count("SELECT broker.clear_log(%(first_id)s, %(end_id)s, %(limit)s) AS count", **values):
             break
     else:
         return "there was no time left"

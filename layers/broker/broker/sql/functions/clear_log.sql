@@ -1,35 +1,41 @@
--- Clear the log of the messages of a partition that goes, p_first_id to p_end_id, which is not included: those of one
--- broadcast, 10,000 at most. Returns how many rows went: call it until none did.
-CREATE OR REPLACE FUNCTION broker.clear_log(p_first_id uuid, p_end_id uuid)
+-- Clear the log of the messages of a partition that goes, p_first_id to p_end_id, which is not included: whole broadcasts, of
+-- together up to p_limit messages, or one. Returns how many rows went: call it until none did.
+CREATE OR REPLACE FUNCTION broker.clear_log(p_first_id uuid, p_end_id uuid, p_limit integer)
 RETURNS integer
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = broker, pg_temp SET jit = off SET lock_timeout = '5s' AS $$
 DECLARE
-    v_span    log_spans;
-    v_left    uuid[];  -- of the span, in order
     v_cleared integer;
 BEGIN
-    SELECT s.* INTO v_span
-      FROM log_spans s, LATERAL (SELECT FROM log e
+    WITH found AS MATERIALIZED (
+        SELECT s.topic_id, s.first_seq, s.last_seq
+          FROM log_spans s, LATERAL (SELECT FROM log e
+                                      WHERE e.topic_id = s.topic_id AND e.seq BETWEEN s.first_seq AND s.last_seq
+                                        AND e.message_id >= p_first_id AND e.message_id < p_end_id LIMIT 1) met
+         WHERE s.first_id < p_end_id AND s.last_id >= p_first_id
+         LIMIT p_limit
+    ), spans AS MATERIALIZED (
+        SELECT n.topic_id, n.first_seq, n.last_seq
+          FROM (SELECT f.*, sum(f.last_seq - f.first_seq + 1) OVER (ORDER BY f.topic_id, f.first_seq) AS total,
+                       row_number() OVER (ORDER BY f.topic_id, f.first_seq) AS nth FROM found f) n
+         WHERE n.total <= p_limit OR n.nth = 1
+    ), cleared AS (
+        DELETE FROM log e USING spans s
+         WHERE e.topic_id = s.topic_id AND e.seq BETWEEN s.first_seq AND s.last_seq
+           AND e.message_id >= p_first_id AND e.message_id < p_end_id
+        RETURNING e.seq
+    ), left_over AS MATERIALIZED (
+        SELECT s.topic_id, s.first_seq, l.ids
+          FROM spans s, LATERAL (SELECT array_agg(e.message_id ORDER BY e.message_id) AS ids FROM log e
                                   WHERE e.topic_id = s.topic_id AND e.seq BETWEEN s.first_seq AND s.last_seq
-                                    AND e.message_id >= p_first_id AND e.message_id < p_end_id LIMIT 1) met
-     WHERE s.first_id < p_end_id AND s.last_id >= p_first_id
-     LIMIT 1;
-    IF NOT FOUND THEN
-        RETURN 0;
-    END IF;
-    DELETE FROM log e
-     WHERE e.topic_id = v_span.topic_id AND e.seq BETWEEN v_span.first_seq AND v_span.last_seq
-       AND e.message_id >= p_first_id AND e.message_id < p_end_id;
-    GET DIAGNOSTICS v_cleared = ROW_COUNT;
-    v_left := ARRAY(SELECT e.message_id FROM log e
-                     WHERE e.topic_id = v_span.topic_id AND e.seq BETWEEN v_span.first_seq AND v_span.last_seq
-                     ORDER BY e.message_id);
-    IF cardinality(v_left) = 0 THEN
-        DELETE FROM log_spans s WHERE s.topic_id = v_span.topic_id AND s.first_seq = v_span.first_seq;
-    ELSE
-        UPDATE log_spans s SET first_id = v_left[1], last_id = v_left[cardinality(v_left)]
-         WHERE s.topic_id = v_span.topic_id AND s.first_seq = v_span.first_seq;
-    END IF;
+                                    AND (e.message_id < p_first_id OR e.message_id >= p_end_id)) l
+    ), emptied AS (
+        DELETE FROM log_spans s USING left_over l
+         WHERE s.topic_id = l.topic_id AND s.first_seq = l.first_seq AND l.ids IS NULL
+    ), narrowed AS (
+        UPDATE log_spans s SET first_id = l.ids[1], last_id = l.ids[cardinality(l.ids)]
+          FROM left_over l WHERE s.topic_id = l.topic_id AND s.first_seq = l.first_seq AND l.ids IS NOT NULL
+    )
+    SELECT count(*) INTO v_cleared FROM cleared;
     RETURN v_cleared;
 END
 $$;

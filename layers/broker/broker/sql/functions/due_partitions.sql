@@ -16,9 +16,9 @@ BEGIN
         holds := CASE
             WHEN EXISTS (SELECT FROM queue q WHERE q.message_id >= first_id AND q.message_id < end_id
                           ORDER BY q.message_id LIMIT 1) THEN 'messages wait in it, or are dead letters'
-            WHEN EXISTS (SELECT FROM log_spans s
-                          WHERE s.first_id < due_partitions.end_id AND s.last_id >= due_partitions.first_id
-                            AND s.last_seq > (SELECT min(u.cursor) FROM subscriptions u WHERE u.topic_id = s.topic_id))
+            WHEN EXISTS (SELECT FROM (SELECT u.topic_id, min(u.cursor) AS cursor FROM subscriptions u GROUP BY u.topic_id) slowest
+                           JOIN log_spans s ON s.topic_id = slowest.topic_id AND s.last_seq > slowest.cursor
+                          WHERE s.first_id < due_partitions.end_id AND s.last_id >= due_partitions.first_id)
                  THEN 'messages are owed to a subscription'
             WHEN EXISTS (SELECT FROM redeliveries r WHERE r.message_id >= first_id AND r.message_id < end_id
                           ORDER BY r.message_id LIMIT 1) THEN 'a subscription refused messages, which are kept for it' END;

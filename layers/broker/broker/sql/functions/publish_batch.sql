@@ -1,6 +1,6 @@
 -- Store messages and put them in their topic's queue, all or none, in the order given. p_messages is an array of
 -- {"content", "sender"?, "key"?, "attributes"?}; the sender is else p_sender, or the session's user. Creates the topic.
--- Raises BR400 when attributes are no object. auto says that the topic broadcasts by itself: dispatch looks at it after
+-- Raises BR400 when attributes are no object, and when they and the content have more than 262,144 octets. auto says that the topic broadcasts by itself: dispatch looks at it after
 -- another watched_for seconds, and is to be woken for what is committed later than that.
 -- In a caller's own transaction the messages appear with its commit, or not at all. With an idempotency key (unique for
 -- its topic and token for 24 hours) the same request again gives the first one's ids, and replayed; see
@@ -47,6 +47,9 @@ BEGIN
             IF v_attributes IS NOT NULL THEN
                 v_attributes := checked_attributes(v_attributes, 1);
             END IF;
+            IF octet_length((v_message -> 'content')::text) + coalesce(octet_length(v_attributes::text), 0) > 262144 THEN
+                PERFORM too_large(1);
+            END IF;
             ids := ARRAY[uuidv7(v_ticks)];
             INSERT INTO queue (message_id, topic_id, ready_at, max_receives, bytes)
             SELECT ids[1], t.id, statement_timestamp(), t.max_receives,
@@ -68,7 +71,11 @@ BEGIN
             SELECT t.id, t.max_receives FROM topics t WHERE t.id = v_topic_id AND t.deleted_at IS NULL
         ), stored AS (
             INSERT INTO messages (id, topic_id, content, sender, key, attributes, created_at)
-            SELECT p.id, t.id, p.content, p.sender, p.key, p.attributes, statement_timestamp() FROM parsed p, topic t
+            SELECT p.id, t.id,
+                   CASE WHEN octet_length(p.content::text) + coalesce(octet_length(p.attributes::text), 0) > 262144
+                        THEN too_large(p.n) ELSE p.content END,
+                   p.sender, p.key, p.attributes, statement_timestamp()
+              FROM parsed p, topic t
         ), queued AS (
             INSERT INTO queue (message_id, topic_id, ready_at, max_receives, bytes)
             SELECT p.id, t.id, statement_timestamp(), t.max_receives,
