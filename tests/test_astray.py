@@ -95,6 +95,13 @@ def test_an_outcome_that_comes_after_the_lease_changes_nothing(orders, queues, s
     assert [attempt.status for attempt in attempts.listed("orders", subscribed.id, None, 10)] == [410]
 
 
+@pytest.mark.parametrize("statuses", [(200, 503), (503, 200)])
+def test_of_a_job_that_was_posted_twice_what_arrived_counts(orders, queues, subscribed, statuses):
+    planned = deliveries.plan(None, 10)
+    dispatch(*(told for status in statuses for told in outcomes_of(*planned, status=status)))
+    assert orders.subscription(subscribed).behind == 0
+
+
 def test_a_crash_between_plan_and_record_leaves_the_batch_to_the_next(orders, endpoint, queues, subscribed):
     queues.delivery.break_down()
     with pytest.raises(dispatches.sqs.NotSent):

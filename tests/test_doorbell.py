@@ -105,7 +105,10 @@ def test_a_broadcast_is_answered_though_the_queue_is_away(client, orders, endpoi
 
 @pytest.mark.parametrize(
     ("changes", "rings"),
-    [({"paused": False}, True), ({"disabled": False}, True), ({"paused": True}, False), ({"batch_size": 2}, False)],
+    [
+        *[({"paused": False}, True), ({"disabled": False}, True), ({"url": "http://127.0.0.1:1/"}, True)],
+        *[({"paused": True}, False), ({"batch_size": 2}, False)],
+    ],
 )
 def test_a_subscription_that_goes_on_rings(client, orders, endpoint, queues, changes, rings):
     subscribed = orders.subscribe(endpoint.url)

@@ -68,7 +68,8 @@ def take(records: Iterable[Mapping[str, Any]]) -> list[str]:
 
 def _take(records: Collection[Mapping[str, Any]]) -> list[str]:
     letters = list(envelopes.opened(records, envelopes.ToDispatch, "dispatch"))
-    told = (outcome for _, letter in letters for outcome in letter.outcomes or [])
+    told = [outcome for _, letter in letters for outcome in letter.outcomes or []]
+    told.sort(key=lambda outcome: outcome.verdict == "delivered")  # of a job that was posted twice, that counts
     outcomes = list({(outcome.subscription_id, outcome.fence): outcome for outcome in told}.values())
     if outcomes:
         _record(outcomes)

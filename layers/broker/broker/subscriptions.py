@@ -70,7 +70,7 @@ class Change(msgspec.Struct, forbid_unknown_fields=True):
 
     def resumes(self) -> bool:
         """Whether what was held back may now be due."""
-        return self.paused is False or self.disabled is False
+        return self.paused is False or self.disabled is False or self.url is not msgspec.UNSET
 
 
 @dataclass(frozen=True, slots=True)

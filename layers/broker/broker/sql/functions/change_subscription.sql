@@ -1,8 +1,8 @@
 -- Change the settings of a subscription that p_changes names: name, url, headers, batch_size, retry_schedule (null: the
 -- broker's), ordered, rate_per_second (null: no limit), owed_days, paused, disabled (false). When it was paused and is
 -- resumed, or was disabled and is enabled, it is due at once and has its tries again. With another url too: what the old one
--- answers to a request under way counts no more. false when the topic has no such
--- subscription. Raises BR404 for the topic, BR409 when another has the name.
+-- answers to a request under way counts no more. false when the topic has no such subscription. Raises BR404 for the topic,
+-- BR409 when another has the name.
 CREATE OR REPLACE FUNCTION broker.change_subscription(p_topic text, p_id uuid, p_changes jsonb)
 RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = broker, pg_temp SET lock_timeout = '5s' AS $$

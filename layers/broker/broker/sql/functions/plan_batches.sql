@@ -2,7 +2,7 @@
 -- octets, with what to sign them. That is the next batch of its log, or a redelivery, by turns. While the lease runs no
 -- other planner is given them; an outcome recorded with another fence changes nothing. A batch's end is stored, so a retry
 -- is the same batch under the same webhook_id. At most 400,000 octets a batch, one message always. No more than
--- p_in_flight are on lease at once, and no more than half of these have failed before, so that those hold up no others.
+-- p_in_flight are on lease at once, and once half as many failed last time, no more of these are: they hold up no others.
 -- p_outcomes are recorded before, as by record_attempts: who sends and plans by turns needs one call, and one commit.
 CREATE OR REPLACE FUNCTION broker.plan_batches(
     p_topic text, p_limit integer, p_lease_seconds integer, p_in_flight integer DEFAULT 1000, p_outcomes json DEFAULT NULL)
