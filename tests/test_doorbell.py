@@ -106,7 +106,7 @@ def test_a_broadcast_is_answered_though_the_queue_is_away(client, orders, endpoi
 @pytest.mark.parametrize(
     ("changes", "rings"),
     [
-        *[({"paused": False}, True), ({"disabled": False}, True), ({"url": "http://127.0.0.1:1/"}, True)],
+        *[({"paused": False}, True), ({"disabled": False}, True), ({"url": "http://127.0.0.1:8000/"}, True)],
         *[({"paused": True}, False), ({"batch_size": 2}, False)],
     ],
 )
