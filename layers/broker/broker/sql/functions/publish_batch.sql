@@ -1,7 +1,8 @@
 -- Store messages and put them in their topic's queue, all or none, in the order given. p_messages is an array of
 -- {"content", "sender"?, "key"?, "attributes"?}; the sender is else p_sender, or the session's user. Creates the topic.
--- Raises BR400 when attributes are no object, and when they and the content have more than 262,144 octets. auto says that the topic broadcasts by itself: dispatch looks at it after
--- another watched_for seconds, and is to be woken for what is committed later than that.
+-- Raises BR400 when attributes are no object, and when they and the content have more than 262,144 octets. auto says
+-- that the topic broadcasts by itself: dispatch looks at it after another watched_for seconds, and is to be woken for
+-- what is committed later than that.
 -- In a caller's own transaction the messages appear with its commit, or not at all. With an idempotency key (unique for
 -- its topic and token for 24 hours) the same request again gives the first one's ids, and replayed; see
 -- claim_idempotency_key.
