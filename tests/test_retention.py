@@ -131,6 +131,63 @@ def test_many_broadcasts_go_some_at_a_time(ring, orders, age, monkeypatch, at_on
     assert ring.execute("SELECT FROM log_spans").fetchall() == []
 
 
+@pytest.fixture
+def many_broadcasts(ring, orders):
+    """2,000 broadcasts of five messages each, forty days ago, of which the one subscription has had all."""
+    orders.subscribe("http://127.0.0.1:8000/")
+    ring.execute(
+        "INSERT INTO log SELECT t.id, n, first_uuid(now() - %s + (n - 1) / 5 * interval '1 s'), 1"
+        " FROM topics t, generate_series(1, 10000) n",
+        [LATER],
+    )
+    ring.execute(
+        "INSERT INTO log_spans SELECT topic_id, min(seq), max(seq), min(message_id::text)::uuid,"
+        " max(message_id::text)::uuid, now() - %s FROM log GROUP BY topic_id, (seq - 1) / 5",
+        [LATER],
+    )
+    ring.execute("UPDATE topics SET last_seq = 10000")
+    ring.execute("UPDATE subscriptions SET cursor = 10000")
+    days = ring.execute("SELECT first_uuid(now() - interval '41 days'), first_uuid(now() - interval '39 days')")
+    return days.fetchone()
+
+
+@pytest.fixture
+def rows_read(ring):
+    """What a statement read of a table: rows of scans of the whole table, and rows found by an index."""
+
+    def rows_read(table, statement, values=()):
+        look = "SELECT seq_tup_read, idx_tup_fetch FROM pg_stat_xact_user_tables WHERE relname = %s"
+        with ring.transaction():
+            before = ring.execute(look, [table]).fetchone()
+            answer = ring.execute(statement, values).fetchall()
+            after = ring.execute(look, [table]).fetchone()
+        return answer, after[0] - before[0], after[1] - before[1]
+
+    return rows_read
+
+
+@pytest.mark.parametrize("analyzed", [True, False])
+def test_clearing_the_log_reads_what_goes_and_not_the_whole_log(ring, many_broadcasts, rows_read, analyzed):
+    if analyzed:
+        ring.execute("ANALYZE log, log_spans")
+    cleared, scanned, found = rows_read("log", "SELECT clear_log(%s, %s, 1000)", many_broadcasts)
+    assert (cleared, scanned) == ([(1000,)], 0)
+    assert found < 5 * 1000
+
+
+@pytest.mark.parametrize(
+    ("cursor", "holds"), [(10_000, None), (9_997, "messages are owed to a subscription")], ids=["sent", "owed"]
+)
+def test_what_is_owed_is_looked_for_from_the_slowest_cursor_on(ring, many_broadcasts, rows_read, cursor, holds):
+    first, end = many_broadcasts
+    ring.execute(f"CREATE TABLE messages_old PARTITION OF messages FOR VALUES FROM ('{first}') TO ('{end}')")
+    ring.execute("ANALYZE log_spans, subscriptions")
+    ring.execute("UPDATE subscriptions SET cursor = %s", [cursor])
+    due, scanned, found = rows_read("log_spans", "SELECT holds FROM due_partitions()")
+    assert (due, scanned) == ([(holds,)], 0)
+    assert found <= 3
+
+
 def test_of_a_broadcast_of_old_and_new_only_the_old_goes(ring, orders, age):
     orders.subscribe("http://127.0.0.1:8000/")
     orders.publish("old")
@@ -155,6 +212,21 @@ def test_removing_a_partition_holds_up_no_publisher_beside_an_idle_reader(ring, 
         assert orders.contents(orders.consume()) == ["b"]
     assert retention.maintain().removed == ["messages_old"]
     assert ring.execute("SELECT FROM pg_class WHERE relname = 'messages_old'").fetchall() == []
+
+
+def test_a_chore_that_fails_keeps_none_of_the_others_from_being_done(ring, orders, age):
+    orders.publish("a")
+    orders.consume(auto_ack=True)
+    age()
+    ring.execute("ALTER FUNCTION forfeit() RENAME TO forfeit_away")
+    ring.execute("ALTER FUNCTION clear_attempts(integer) RENAME TO clear_attempts_away")
+    try:
+        with pytest.raises(psycopg.errors.UndefinedFunction, match="forfeit"):
+            retention.maintain()
+    finally:
+        ring.execute("ALTER FUNCTION forfeit_away() RENAME TO forfeit")
+        ring.execute("ALTER FUNCTION clear_attempts_away(integer) RENAME TO clear_attempts")
+    assert "messages_old" not in partitions(ring)
 
 
 def test_attempts_past_the_retention_are_cleared(ring, orders, age):

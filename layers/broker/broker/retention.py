@@ -1,14 +1,19 @@
 """The daily chores of the database, run as the schema's owner."""
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
 from uuid import UUID
 
-from broker import database, deadlines
+from broker import database, deadlines, telemetry
 from broker.errors import DatabaseAway
 
 CLEARED_AT_ONCE = 10_000  # rows a transaction
 SPARE_SECONDS = 30
+FAILING_SECONDS = 90  # a database that is away may let a chore wait for a minute before it fails
+
+Value = TypeVar("Value")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,32 +55,52 @@ class _Partition:
 def maintain() -> Maintained:
     """Make the partitions of the days ahead, remove those past the retention, and clear what is not needed any more.
 
-    Safe to repeat and to break off. No step is long, and none holds up a publisher or consumer.
+    Safe to repeat and to break off. No step is long, and none holds up a publisher or consumer. A chore that fails
+    keeps no other from being done; it is logged, and the first failure is raised after them all.
     """
-    made = _count("SELECT broker.ensure_partitions(statement_timestamp() + interval '2 days') AS count")
-    lost = _count("SELECT broker.forfeit() AS count")
+    failures: list[Exception] = []
+    made = _tried(
+        lambda: _count("SELECT broker.ensure_partitions(statement_timestamp() + interval '2 days') AS count"),
+        0,
+        failures,
+    )
+    lost = _tried(lambda: _count("SELECT broker.forfeit() AS count"), 0, failures)
     cleared = {
-        "deleted_topics": _clear("SELECT broker.clear_deleted_topics(%(limit)s) AS count"),
-        "idempotency_keys": _clear("SELECT broker.clear_idempotency_keys(%(limit)s) AS count"),
-        "attempts": _clear("SELECT broker.clear_attempts(%(limit)s) AS count"),
+        what: _tried(partial(_clear, f"SELECT broker.clear_{what}(%(limit)s) AS count"), 0, failures)
+        for what in ("deleted_topics", "idempotency_keys", "attempts")
     }
     removed, kept = [], []
-    for partition in _due():
-        if reason := _obstacle(partition):
+    due: list[_Partition] = _tried(_due, [], failures)
+    for partition in due:
+        if reason := _tried(partial(_obstacle, partition), "it could not be removed", failures):
             kept.append(Kept(partition.name, reason))
         else:
             removed.append(partition.name)
+    if failures:
+        raise failures[0]
     return Maintained(made, lost, removed, kept, cleared)
 
 
-def _due() -> Iterator[_Partition]:
-    yield from database.owner.call(
+def _tried(chore: Callable[[], Value], otherwise: Value, failures: list[Exception]) -> Value:
+    """Do a chore, and note if it fails. After a failure none is begun that might take all the time left."""
+    if failures and deadlines.left() < FAILING_SECONDS:
+        return otherwise
+    try:
+        return chore()
+    except Exception as error:  # noqa: BLE001  whatever it is, the other chores have nothing to do with it
+        telemetry.failure(error, "maintain", "")
+        failures.append(error)
+        return otherwise
+
+
+def _due() -> list[_Partition]:
+    return database.owner.call(
         "SELECT name, first_id, end_id, holds, half_detached FROM broker.due_partitions()", {}, _Partition
     )
 
 
-def _obstacle(partition: _Partition) -> str | None:
-    """Remove a partition and what the log says of its messages; or say why it stays."""
+def _obstacle(partition: _Partition) -> str:
+    """Remove a partition and what the log says of its messages; or say why it stays. Empty: it is gone."""
     if partition.holds:
         return partition.holds
     while deadlines.left() > SPARE_SECONDS:
@@ -92,7 +117,7 @@ def _obstacle(partition: _Partition) -> str | None:
         database.owner.run(f'DROP TABLE broker."{partition.name}"')
     except DatabaseAway:
         return "a long transaction may still read it"
-    return None
+    return ""
 
 
 def _clear(statement: str) -> int:

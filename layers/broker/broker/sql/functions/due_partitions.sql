@@ -2,7 +2,7 @@
 -- dead in it, is owed to a subscription, or was refused by one; null: nothing does, and it may go. half_detached: an earlier DETACH was cut.
 CREATE OR REPLACE FUNCTION broker.due_partitions()
 RETURNS TABLE (name text, first_id uuid, end_id uuid, holds text, half_detached boolean)
-LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = broker, pg_temp SET jit = off AS $$
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = broker, pg_temp SET jit = off SET enable_seqscan = off AS $$
 BEGIN
     FOR name, first_id, end_id, half_detached IN
         SELECT c.relname, (regexp_match(b.bound, 'FROM \(''([^'']+)''\)'))[1]::uuid,
@@ -16,9 +16,15 @@ BEGIN
         holds := CASE
             WHEN EXISTS (SELECT FROM queue q WHERE q.message_id >= first_id AND q.message_id < end_id
                           ORDER BY q.message_id LIMIT 1) THEN 'messages wait in it, or are dead letters'
-            WHEN EXISTS (SELECT FROM (SELECT u.topic_id, min(u.cursor) AS cursor FROM subscriptions u GROUP BY u.topic_id) slowest
-                           JOIN log_spans s ON s.topic_id = slowest.topic_id AND s.last_seq > slowest.cursor
-                          WHERE s.first_id < due_partitions.end_id AND s.last_id >= due_partitions.first_id)
+            -- broadcasts lie one after another: what is before the one of the next message has been sent
+            WHEN EXISTS (SELECT FROM (SELECT u.topic_id, min(u.cursor) AS cursor FROM subscriptions u GROUP BY u.topic_id) slowest,
+                           LATERAL (SELECT coalesce(max(p.first_seq), 0) AS first_seq FROM log_spans p
+                                     WHERE p.topic_id = slowest.topic_id AND p.first_seq <= slowest.cursor + 1) owed,
+                           LATERAL (SELECT FROM log_spans s
+                                     WHERE s.topic_id = slowest.topic_id AND s.first_seq >= owed.first_seq
+                                       AND s.last_seq > slowest.cursor
+                                       AND s.first_id < due_partitions.end_id AND s.last_id >= due_partitions.first_id
+                                     ORDER BY s.first_seq LIMIT 1) met)
                  THEN 'messages are owed to a subscription'
             WHEN EXISTS (SELECT FROM redeliveries r WHERE r.message_id >= first_id AND r.message_id < end_id
                           ORDER BY r.message_id LIMIT 1) THEN 'a subscription refused messages, which are kept for it' END;
