@@ -66,8 +66,12 @@ def maintain() -> Maintained:
     )
     lost = _tried(lambda: _count("SELECT broker.forfeit() AS count"), 0, failures)
     cleared = {
-        what: _tried(partial(_clear, f"SELECT broker.clear_{what}(%(limit)s) AS count"), 0, failures)
-        for what in ("deleted_topics", "idempotency_keys", "attempts")
+        what: _tried(partial(_clear, statement), 0, failures)
+        for what, statement in {
+            "deleted_topics": "SELECT broker.clear_deleted_topics(%(limit)s) AS count",
+            "idempotency_keys": "SELECT broker.clear_idempotency_keys(%(limit)s) AS count",
+            "attempts": "SELECT broker.clear_attempts(%(limit)s) AS count",
+        }.items()
     }
     removed, kept = [], []
     due: list[_Partition] = _tried(_due, [], failures)
