@@ -59,12 +59,9 @@ def maintain() -> Maintained:
     keeps no other from being done; it is logged, and the first failure is raised after them all.
     """
     failures: list[Exception] = []
-    made = _tried(
-        lambda: _count("SELECT broker.ensure_partitions(statement_timestamp() + interval '2 days') AS count"),
-        0,
-        failures,
-    )
-    lost = _tried(lambda: _count("SELECT broker.forfeit() AS count"), 0, failures)
+    ahead = "SELECT broker.ensure_partitions(statement_timestamp() + interval '2 days') AS count"
+    made = _tried(partial(_count, ahead), 0, failures)
+    lost = _tried(partial(_count, "SELECT broker.forfeit() AS count"), 0, failures)
     cleared = {
         what: _tried(partial(_clear, statement), 0, failures)
         for what, statement in {

@@ -7,8 +7,7 @@ from uuid import UUID
 
 import msgspec
 
-from broker import database, signatures
-from broker.errors import NotFound
+from broker import database, signatures, subscriptions
 
 
 class Rotate(msgspec.Struct, forbid_unknown_fields=True):
@@ -39,5 +38,5 @@ def rotate_secret(topic: str, subscription_id: UUID, wish: Rotate) -> Rotated:
         _Rotated,
     )
     if not rotated:
-        raise NotFound("the topic has no such subscription")
+        raise subscriptions.not_found()
     return Rotated(secret, rotated[0].old_secrets_until)

@@ -172,7 +172,7 @@ def read(topic: str, subscription_id: UUID) -> Subscription:
     """Read one subscription. Raises NotFound."""
     if found := _list(topic, subscription_id, None, 1):
         return found[0]
-    raise _not_found()
+    raise not_found()
 
 
 def change(topic: str, subscription_id: UUID, wish: Change) -> None:
@@ -184,7 +184,7 @@ def change(topic: str, subscription_id: UUID, wish: Change) -> None:
         _Changed,
     )
     if not result.changed:
-        raise _not_found()
+        raise not_found()
 
 
 def unsubscribe(topic: str, subscription_id: UUID | None = None, url: str | None = None) -> int:
@@ -195,7 +195,7 @@ def unsubscribe(topic: str, subscription_id: UUID | None = None, url: str | None
         _Removed,
     )
     if not result.removed:
-        raise _not_found()
+        raise not_found()
     return result.removed
 
 
@@ -228,5 +228,6 @@ def _subscription(*, lost_from_seq: int | None, lost_to_seq: int | None, **colum
     return Subscription(lost=lost, **columns)
 
 
-def _not_found() -> NotFound:
+def not_found() -> NotFound:
+    """Make the error about a subscription that its topic does not have."""
     return NotFound("the topic has no such subscription")
