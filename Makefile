@@ -33,7 +33,7 @@ test-versions: .venv-versions/$(POSTGRES) ## run all tests on Python 3.13 and an
 		.venv-versions/bin/python -m pytest
 
 fuzz: .venv/development ## ask the broker whatever its contract allows, for minutes: make fuzz FUZZ_EXAMPLES=1000
-	FUZZ_EXAMPLES=$(or $(FUZZ_EXAMPLES),300) $(VENV)/python -m pytest tests/test_schemathesis.py -n 0
+	FUZZ_EXAMPLES=$(or $(FUZZ_EXAMPLES),300) $(VENV)/python -m pytest tests/contract/test_schemathesis.py -n 0
 
 test-faults: .venv/development ## kill and break what runs, under load; ROUNDS=100 for longer, SEED= to repeat
 	$(VENV)/python -m pytest tests/faults -n 0 -s
@@ -72,7 +72,7 @@ docker-test: .venv/development ## build the image of the Dockerfile, and test wh
 	$(VENV)/python -m pytest tests/docker -n 0 -rs
 
 postman: .venv/development .newman/ready ## send each request of the Postman collection, with newman; needs Node.js
-	$(VENV)/python -m pytest tests/test_postman.py -n 0
+	$(VENV)/python -m pytest tests/contract/test_postman.py -n 0
 
 lock: ## pin what the requirements files ask for; needs uv
 	uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate \

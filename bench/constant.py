@@ -10,9 +10,9 @@ from typing import BinaryIO
 
 import uvloop
 
-from local.gateway import Gateway, Server
-from local.template import Function, Route
-from local.workers import Pool
+from local.functions.pool import Pool
+from local.gateway.app import Gateway, Server
+from local.template.template import Function, Route
 
 APP = """\
 ANSWER = {

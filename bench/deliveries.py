@@ -15,9 +15,12 @@ import psycopg
 from bench import functions, pushes, receivers, servers
 from bench.handlers import MESSAGE
 from bench.measure import Bench, Figures, alternate, seconds
-from broker import broadcasts, database, deliveries, jobs
-from broker.transfers import Answer, Request
-from broker.webhooks import Sender
+from broker import database, in_process
+from broker.dispatch import planner
+from broker.pubsub import broadcasts
+from broker.webhooks import outcomes
+from broker.webhooks.sender import Sender
+from broker.webhooks.transfer import Request, Response
 
 FAR, NEAR = 1_000_000, 1_000
 SHORT = '{"messages": [' + ", ".join(['{"content": "' + "x" * 198 + '"}'] * 100) + "]}"
@@ -71,7 +74,7 @@ def fan_out(bench: Bench) -> Figures:
 
 def _broadcast_and_deliver() -> None:
     broadcasts.broadcast("orders")
-    deliveries.run("orders")
+    in_process.send_due("orders")
 
 
 def one(bench: Bench) -> Figures:
@@ -82,7 +85,7 @@ def one(bench: Bench) -> Figures:
         for _ in range(bench.rounds(5) + 1):
             servers.fill(owner, "orders", many, 200)
             servers.log(owner, "orders")
-            rates.append(many / seconds(lambda: deliveries.run("orders")))
+            rates.append(many / seconds(lambda: in_process.send_due("orders")))
             assert len(receiver.receipts()) == many / 100
         return Figures(statistics.median(rates[1:]))
 
@@ -110,7 +113,7 @@ def _tail(receiver: receivers.Receiver, others: ProcessPoolExecutor, topic: str)
         publish()
         started = time.monotonic()
         broadcasts.broadcast(topic)
-        runs.append(others.submit(deliveries.run, topic))
+        runs.append(others.submit(in_process.send_due, topic))
         times += [came.at - started for came in receiver.receipts(due) if came.path != receivers.HANG]
     receiver.let_go()
     for run in runs:
@@ -138,10 +141,10 @@ def _planning(topic: str) -> Callable[[], float]:
 
     def plan() -> float:
         started = time.perf_counter()
-        [job] = deliveries.plan(topic, 1)
+        [job] = planner.plan(topic, 1)
         took = 1000 * (time.perf_counter() - started)
         assert job.last_seq - job.first_seq == 99
-        deliveries.record([jobs.outcome(job, Answer(200, None, {}, b"", datetime.now(UTC), timedelta()))])
+        planner.record([outcomes.judge(job, Response(200, None, {}, b"", datetime.now(UTC), timedelta()))])
         publish()
         broadcasts.broadcast(topic)
         return took

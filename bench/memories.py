@@ -16,9 +16,9 @@ import psutil
 
 from bench import functions, servers
 from bench.measure import Bench, Figures
-from local import process
-from local.template import Function
-from local.worker import ANSWER, REQUEST
+from local.functions import process
+from local.functions.worker import ANSWER, REQUEST
+from local.template.template import Function
 
 EARLY, LATE = 1_000, 10_000
 
@@ -88,7 +88,7 @@ def _worker() -> Iterator[_Worker]:
         memory_mb=512,
         environment={name: os.environ[name] for name in named} | {"DISPATCH_QUEUE_URL": "http://127.0.0.1/unused"},
     )
-    command = [sys.executable, "-m", "local.worker", str(os.getpid()), *map(str, function.layers)]
+    command = [sys.executable, "-m", "local.functions.worker", str(os.getpid()), *map(str, function.layers)]
     with (
         ours,
         ours.makefile("rb") as stream,

@@ -14,7 +14,8 @@ import requests
 from bench import functions, gateways, load, receivers, servers
 from bench.handlers import MESSAGE
 from bench.measure import Bench, Figures, alternate
-from broker import broadcasts, deadlines
+from broker import deadlines
+from broker.pubsub import broadcasts
 
 PUBLISHERS = 8
 ROUND_SECONDS = 1

@@ -12,8 +12,8 @@ from requests.adapters import HTTPAdapter
 
 from bench import receivers
 from bench.measure import Bench, Figures, alternate, seconds
-from broker.transfers import Request
-from broker.webhooks import Sender
+from broker.webhooks.sender import Sender
+from broker.webhooks.transfer import Request
 
 WEBHOOKS, THREADS = 1000, 64
 BODY = b'"' + b"x" * 1022 + b'"'
@@ -66,5 +66,5 @@ def post(sender: Sender[int], request: Request, times: int) -> None:
     for nth in range(times):
         sender.post(request, nth)
     while sender:
-        for _, answer in sender.answers(timedelta(seconds=15)):
+        for _, answer in sender.responses(timedelta(seconds=15)):
             assert answer.status == 200, answer.reason

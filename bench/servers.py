@@ -13,8 +13,11 @@ import psycopg
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from broker import database, leases, migrations, settings, signatures, tokens
-from local import postgres
+from broker import database, settings, tokens
+from broker.queue import leases
+from broker.schema import migrations
+from broker.webhooks import signatures
+from local.postgres import embedded
 
 LOGIN = "broker_bench"
 ADMIN_TOKEN = "brk_" + "a" * 43
@@ -47,7 +50,7 @@ def server() -> Iterator[Server]:
         return
     with tempfile.TemporaryDirectory(prefix="broker-bench-", ignore_cleanup_errors=True) as folder:
         Path(folder).chmod(0o755)  # PostgreSQL may run as another user
-        with postgres.start(Path(folder)) as started:
+        with embedded.start(Path(folder)) as started:
             yield Server(started.url, password)
 
 

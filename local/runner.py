@@ -15,20 +15,22 @@ from typing import BinaryIO
 
 import uvloop
 
-from local import settings, template
-from local.chores import keep_running, run_on_schedule, scheduled_event
-from local.databases import database
-from local.gateway import Gateway, Server
-from local.inprocess import InProcess
-from local.kept import kept
-from local.loop import Loop, queues_at, queues_listener
-from local.postgres import PostgresError
-from local.postgres import Server as PostgresServer
-from local.process import FunctionError
+from local import settings
+from local.functions.in_process import InProcess
+from local.functions.pool import Invoke, NoWorker, Pool
+from local.functions.process import FunctionError
+from local.functions.schedules import run_on_schedule, scheduled_event
+from local.gateway.app import Gateway, Server
+from local.postgres.database import database
+from local.postgres.embedded import PostgresError
+from local.postgres.embedded import Server as PostgresServer
+from local.postgres.watch import keep_running
+from local.queues.loop import Loop, queues_at, queues_listener
+from local.secret_file import kept
 from local.settings import Settings
-from local.template import Template
+from local.template import template
+from local.template.template import Template
 from local.terminal import CannotRun, pasted, say
-from local.workers import Invoke, NoWorker, Pool
 
 ROOT = Path(__file__).parents[1]
 MAX_LOG_BYTES = 10 * 1024 * 1024

@@ -1,3 +1,4 @@
 import pytest
 
-pytest.register_assert_rewrite("tests.contract", "tests.story")  # they assert, and are no test modules
+# they assert, and are no test modules
+pytest.register_assert_rewrite("tests.support.contract", "tests.support.contract_examples")

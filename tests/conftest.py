@@ -16,15 +16,20 @@ from moto import mock_aws
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from broker import database, deadlines, doorbell, leases, migrations, settings, sqs, subscriptions, telemetry, tokens
-from local import postgres
-from tests.client import ADMIN_TOKEN, Client
-from tests.endpoints import Endpoint
-from tests.local_support import until
-from tests.queues import Queues
-from tests.topic import Topic
+from broker import database, deadlines, settings, telemetry, tokens
+from broker.dispatch import notifier
+from broker.pubsub import subscriptions
+from broker.queue import leases
+from broker.schema import migrations
+from broker.transport import sqs
+from local.postgres import embedded
+from tests.support.client import ADMIN_TOKEN, Client
+from tests.support.endpoints import Endpoint
+from tests.support.runner import until
+from tests.support.sqs import Queues
+from tests.support.topic import Topic
 
-pytest_plugins = ["tests.elsewhere"]
+pytest_plugins = ["tests.support.concurrent_sessions"]
 
 LOGIN, PASSWORD = "broker_functions", "a test's password"
 QUICK = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_connections": "300"}
@@ -207,7 +212,7 @@ def invoices(owner: psycopg.Connection[Any]) -> Topic:
 def _clean(database_url: str) -> Iterator[None]:
     yield
     tokens.forget()
-    doorbell.forget()
+    notifier.forget()
     leases.forget()
     deadlines.begin(float("inf"))
     with psycopg.connect(database_url, autocommit=True, options="-c search_path=broker") as connection:
@@ -221,19 +226,19 @@ def _clean(database_url: str) -> Iterator[None]:
         )
 
 
-SERVER = pytest.StashKey[tuple[Path, postgres.Server]]()
+SERVER = pytest.StashKey[tuple[Path, embedded.Server]]()
 URL = pytest.StashKey[str]()
 TABLES = """SELECT relname FROM pg_class WHERE relnamespace = 'broker'::regnamespace AND relkind IN ('r', 'p')
             AND NOT relispartition AND relname NOT IN ('migrations', 'ring', 'wake_up')"""
 
 
-def _start_server() -> tuple[Path, postgres.Server]:
+def _start_server() -> tuple[Path, embedded.Server]:
     folder = Path(tempfile.mkdtemp(prefix="broker-tests-"))
     folder.chmod(0o755)
-    return folder, postgres.start(folder, settings=QUICK)
+    return folder, embedded.start(folder, settings=QUICK)
 
 
-def _stop_server(folder: Path, server: postgres.Server) -> None:
+def _stop_server(folder: Path, server: embedded.Server) -> None:
     server.stop()
     shutil.rmtree(folder, ignore_errors=True)
 

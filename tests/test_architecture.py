@@ -1,58 +1,61 @@
-"""Who may stand on whom: the package's floors, and the fences round what others wrote."""
+"""The walls of the house: which room may import which, and where other people's packages are allowed."""
 
 import ast
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.client import ROOT
+from tests.support.client import ROOT
 
 PACKAGE = ROOT / "layers" / "broker" / "broker"
+GROUND = {"database", "deadlines", "errors", "fields", "json_input", "pagination", "settings", "telemetry"}
+ROOMS = {"dispatch", "pubsub", "queue", "schema", "transport", "webhooks"}
 
-# Each module stands on those below only. Those of one floor may use each other, but in no circle.
-FLOORS = (
-    {"api", "dispatches", "doorbell"},
-    {
-        "attempts",
-        "broadcasts",
-        "deliveries",
-        "leases",
-        "messages",
-        "dead_letters",
-        "migrations",
-        "queues",
-        "retention",
-        "roles",
-        "rotations",
-        "subscriptions",
-        "tokens",
-        "topics",
-    },
-    {"envelopes", "posts"},
-    {"bodies", "database", "jobs", "pages", "telemetry", "webhooks"},
-    {"transfers"},
-    {"addresses", "deadlines", "errors", "retries", "settings", "signatures", "sqs", "wakes"},
-)
-FLOOR = {module: len(FLOORS) - nth for nth, floor in enumerate(FLOORS) for module in floor}
+# What each room may import of the package, besides itself. A room's name stands for all of its modules.
+MAY_IMPORT = {
+    "ground": set(),
+    "topics": GROUND,
+    "tokens": GROUND,
+    "api": GROUND | {"tokens"},
+    "queue": GROUND,
+    "schema": GROUND | {"tokens"},
+    "transport": GROUND - {"database"},
+    "webhooks": GROUND - {"database"} | {"transport"},
+    "pubsub": GROUND | {"webhooks.addresses", "webhooks.signatures"},
+    "dispatch": GROUND | {"pubsub", "transport", "webhooks.signatures"},
+    "in_process": GROUND | {"dispatch", "pubsub", "transport", "webhooks"},
+}
+ONLY_WITHOUT_QUEUES = ("dispatch", "in_process")  # inside a function, when no queue URL is set
 
-# Who may import what others wrote; msgspec and the standard library everyone may.
+# Who may import other people's packages. Everyone may import msgspec and the standard library.
 FENCES = {
-    "pycurl": {"transfers", "webhooks"},
-    "psycopg": {"database", "migrations", "roles"},
+    "pycurl": {"webhooks.sender", "webhooks.transfer"},
+    "psycopg": {"database", "schema.migrations", "schema.roles"},
     "aws_lambda_powertools": {"telemetry"},
 }
-LAZY = {"boto3", "botocore"}  # only where and when SQS is used
-BANNED = {"requests", "httpx", "pydantic"}
+LAZY = {"boto3", "botocore"}  # imported when a queue is used, and not before
+BANNED = {"requests", "httpx", "pydantic"}  # slow to import
 
-MODULES = {file.stem: file for file in PACKAGE.glob("*.py") if file.stem != "__init__"}
+MODULES = {
+    ".".join(file.relative_to(PACKAGE).with_suffix("").parts): file
+    for file in sorted(PACKAGE.rglob("*.py"))
+    if file.stem != "__init__"
+}
 FUNCTIONS = sorted((ROOT / "functions").glob("*/app.py"))
-SOURCES = sorted([*PACKAGE.glob("*.py"), *FUNCTIONS, *(ROOT / "local").glob("*.py")])
+SOURCES = sorted([*PACKAGE.rglob("*.py"), *FUNCTIONS, *(ROOT / "local").rglob("*.py")])
+QUEUES = {"DISPATCH_QUEUE_URL": "https://queue", "DELIVERY_QUEUE_URL": "https://queue"}
 
 
-def imports(file: Path) -> Iterator[str]:
-    """The dotted names that a file imports: `from broker import api` is broker.api."""
-    for node in ast.walk(ast.parse(file.read_text())):
+def imports(file: Path, *, lazy: bool = True) -> Iterator[str]:
+    """The dotted names that a file imports: `from broker import api` is broker.api. With or without lazy imports."""
+    tree = ast.parse(file.read_text())
+    inside = {id(node) for each in ast.walk(tree) if isinstance(each, ast.FunctionDef) for node in ast.walk(each)}
+    for node in ast.walk(tree):
+        if not lazy and id(node) in inside:
+            continue
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -60,81 +63,115 @@ def imports(file: Path) -> Iterator[str]:
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
-def stands_on(module: str) -> set[str]:
-    names = (name.split(".") for name in imports(MODULES[module]))
-    return {parts[1] for parts in names if parts[0] == "broker" and len(parts) > 1 and parts[1] in MODULES}
+def imported_modules(file: Path, *, lazy: bool = True) -> set[str]:
+    """The modules of the package that a file imports."""
+    names = (name.removeprefix("broker.") for name in imports(file, lazy=lazy) if name.startswith("broker."))
+    candidates = (candidate for name in names for candidate in (name, name.rpartition(".")[0]))
+    return {candidate for candidate in candidates if candidate in MODULES}
 
 
-def test_every_module_has_its_floor() -> None:
-    assert MODULES.keys() == FLOOR.keys()
+def reached(*modules: str, lazy: bool = True) -> set[str]:
+    """These modules and all that they import, by whatever way."""
+    found, new = set(), set(modules)
+    while new:
+        found |= new
+        new = set().union(*(imported_modules(MODULES[each], lazy=lazy) for each in new)) - found
+    return found
 
 
-@pytest.mark.parametrize("module", sorted(FLOOR))
-def test_a_module_stands_on_no_higher_one(module: str) -> None:
-    assert not [other for other in stands_on(module) if FLOOR[other] > FLOOR[module]]
+def users(package: str) -> set[str]:
+    """The modules that import a package of other people's."""
+    return {module for module, file in MODULES.items() if package in {name.split(".")[0] for name in imports(file)}}
 
 
-def test_no_module_stands_on_itself_by_way_of_others() -> None:
-    for module in MODULES:
-        below, seen = stands_on(module), set()
-        while below:
-            seen |= below
-            below = set().union(*(stands_on(other) for other in below)) - seen
-        assert module not in seen
+def room(module: str) -> str:
+    return "ground" if module in GROUND else module.partition(".")[0]
 
 
-@pytest.mark.parametrize("file", sorted(MODULES.values()), ids=lambda file: file.stem)
-def test_the_package_knows_nothing_of_what_uses_it(file: Path) -> None:
-    roots = {name.split(".")[0] for name in imports(file)}
-    assert not roots & {"functions", "local", "tests", "bench", "examples", "app"}
-    assert not [fence for fence, inside in FENCES.items() if fence in roots and file.stem not in inside]
+def test_every_module_has_its_place() -> None:
+    assert {room(module) for module in MODULES} == MAY_IMPORT.keys()
+    assert {module.split(".")[0] for module in MODULES if "." in module} == ROOMS
+
+
+@pytest.mark.parametrize("module", sorted(MODULES))
+def test_a_module_imports_only_the_rooms_that_its_room_may_import(module: str) -> None:
+    here = room(module)
+    for other in imported_modules(MODULES[module]):
+        if (here, other) == ONLY_WITHOUT_QUEUES and other not in imported_modules(MODULES[module], lazy=False):
+            continue
+        allowed = room(other) == here or {other, room(other)} & MAY_IMPORT[here]
+        assert allowed, f"{module} imports {other}"
+
+
+def test_no_module_imports_itself_by_way_of_others() -> None:
+    for module, file in MODULES.items():
+        assert module not in reached(*imported_modules(file)), module
+
+
+def test_webhooks_cannot_reach_the_database() -> None:
+    found = reached(*(module for module in MODULES if room(module) == "webhooks"))
+    assert "webhooks.sender" in found
+    assert not found & users("psycopg")
+
+
+def test_deliver_cannot_import_the_database() -> None:
+    found = reached(*imported_modules(ROOT / "functions" / "deliver" / "app.py"))
+    assert "webhooks.sender" in found
+    assert not found & users("psycopg")
+
+
+def test_dispatch_cannot_reach_the_internet() -> None:
+    found = reached(*(module for module in MODULES if room(module) == "dispatch"), lazy=False)
+    assert "dispatch.planner" in found
+    assert not found & users("pycurl")
+
+
+@pytest.mark.parametrize("file", FUNCTIONS, ids=lambda file: file.parent.name)
+def test_a_deployed_function_loads_the_database_or_the_internet_and_never_both(file: Path) -> None:
+    code = (
+        "import sys, app; print(*(name for name in ('psycopg', 'pycurl', 'broker.in_process') if name in sys.modules))"
+    )
+    loaded = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**QUEUES, "PYTHONPATH": f"{file.parent}:{PACKAGE.parent}"},
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.split()
+    assert loaded == (["pycurl"] if file.parent.name == "deliver" else ["psycopg"])
+
+
+@pytest.mark.parametrize("module", sorted(MODULES))
+def test_the_package_imports_nothing_that_uses_it(module: str) -> None:
+    roots = {name.split(".")[0] for name in imports(MODULES[module])}
+    assert not roots & {"functions", "local", "tests", "bench", "examples", "scripts", "app"}
+
+
+@pytest.mark.parametrize("package", sorted(FENCES))
+def test_a_package_of_others_is_imported_in_its_place_only(package: str) -> None:
+    assert users(package) == FENCES[package]
 
 
 @pytest.mark.parametrize("file", SOURCES, ids=lambda file: str(file.relative_to(ROOT)))
-def test_what_is_slow_to_import_is_not_imported(file: Path) -> None:
+def test_packages_that_are_slow_to_import_are_not_imported(file: Path) -> None:
     assert not {name.split(".")[0] for name in imports(file)} & BANNED
 
 
 @pytest.mark.parametrize("file", SOURCES, ids=lambda file: str(file.relative_to(ROOT)))
 def test_boto3_is_imported_when_a_queue_is_used_and_not_before(file: Path) -> None:
-    tree = ast.parse(file.read_text())
-    inside = {
-        node for function in ast.walk(tree) if isinstance(function, ast.FunctionDef) for node in ast.walk(function)
-    }
-    found = [
-        node
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Import | ast.ImportFrom)
-        and {name.split(".")[0] for name in [getattr(node, "module", None) or "", *(a.name for a in node.names)]} & LAZY
-    ]
-    assert not found or file == MODULES["sqs"]
-    assert all(node in inside for node in found)
-
-
-def reaches(module: str) -> set[str]:
-    """The module and all that it stands on, by whatever way."""
-    reached, new = set(), {module}
-    while new:
-        reached |= new
-        new = set().union(*(stands_on(each) for each in new)) - reached
-    return reached
-
-
-def test_who_posts_has_no_way_to_the_database() -> None:
-    asked = [name.split(".")[1] for name in imports(ROOT / "functions" / "deliver" / "app.py") if "broker." in name]
-    reached = set().union(*map(reaches, asked))
-    assert "webhooks" in reached
-    assert not [module for module in reached if "psycopg" in {name.split(".")[0] for name in imports(MODULES[module])}]
+    assert not {name.split(".")[0] for name in imports(file, lazy=False)} & LAZY
+    if {name.split(".")[0] for name in imports(file)} & LAZY:
+        assert file == MODULES["transport.sqs"]
 
 
 @pytest.mark.parametrize("file", FUNCTIONS, ids=lambda file: file.parent.name)
-def test_a_function_stands_on_the_package_alone(file: Path) -> None:
+def test_a_function_imports_the_package_alone(file: Path) -> None:
     roots = {name.split(".")[0] for name in imports(file)}
     assert roots <= {"broker", "msgspec", "dataclasses", "http", "pathlib", "typing", "uuid"}
 
 
-@pytest.mark.parametrize("file", sorted((PACKAGE / "sql" / "functions").glob("*.sql")), ids=lambda file: file.stem)
-def test_an_sql_file_is_one_verb(file: Path) -> None:
+@pytest.mark.parametrize("file", sorted((PACKAGE / "sql" / "functions").rglob("*.sql")), ids=lambda file: file.stem)
+def test_an_sql_file_is_one_function(file: Path) -> None:
     source = file.read_text()
     assert source.startswith("-- ")
     assert source.count("CREATE ") == 1 + source.count("'CREATE TABLE ")

@@ -10,7 +10,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from broker import database, deadlines
 from broker.errors import Conflict, DatabaseAway, InvalidInput, NotFound
-from tests.proxy import Proxy
+from tests.support.proxy import Proxy
 
 
 class Row(msgspec.Struct):

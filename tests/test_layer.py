@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from tests.client import ROOT, template
+from tests.support.client import ROOT, template
 
 LAYER = ROOT / "layers" / "broker"
 

@@ -11,9 +11,9 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
-from broker import subscriptions
-from tests import verbs
-from tests.model_steps import NTH, URL, LogSteps, pick, step
+from broker.pubsub import subscriptions
+from tests.support import sql_calls
+from tests.support.model_steps import NTH, URL, LogSteps, pick, step
 
 EXAMPLES, LENGTH = 220, 50  # some end early: 10,000 steps at least
 MET = {  # what a run must come by, or it says little
@@ -37,10 +37,10 @@ EMPTY = "DELETE FROM topics WHERE name = 'orders'" + "".join(
     for table in ("queue", "messages", "log", "log_spans", "subscriptions", "redeliveries", "attempts")
 )
 DOOR = {
-    "publish": verbs.PUBLISH,
+    "publish": sql_calls.PUBLISH,
     "consume": "SELECT FROM broker.consume('orders', 2)",
     "auto-ack": "SELECT FROM broker.consume('orders', 2, p_auto_ack => true)",
-    "broadcast": verbs.BROADCAST,
+    "broadcast": sql_calls.BROADCAST,
     "subscribe": f"SELECT FROM broker.subscribe('orders', 'door', 'whsec_', jsonb_build_object('url', '{URL}'))",
     "unsubscribe": f"SELECT FROM broker.unsubscribe('orders', NULL, '{URL}')",
     "plan": "SELECT FROM broker.plan_batches('orders', 1, 60)",
@@ -58,9 +58,9 @@ class DoorSteps(LogSteps):
     @step(calls=st.lists(st.sampled_from(sorted(DOOR)), max_size=3), nth=NTH, crash=st.booleans())
     def break_off(self, calls, nth, crash):
         if self.receipts:
-            verbs.ask(self.door, verbs.SETTLE, f'{{"ack": ["{self.written(pick(self.receipts, nth))}"]}}')
+            sql_calls.ask(self.door, sql_calls.SETTLE, f'{{"ack": ["{self.written(pick(self.receipts, nth))}"]}}')
         for call in calls:
-            verbs.ask(self.door, DOOR[call])
+            sql_calls.ask(self.door, DOOR[call])
         if crash:
             ended = self.owner.execute("SELECT pg_terminate_backend(%s, 5000)", [self.door.info.backend_pid])
             assert ended.fetchone() == (True,)

@@ -5,7 +5,8 @@ import json
 import psycopg
 import pytest
 
-from broker import messages, topics
+from broker import topics
+from broker.queue import messages
 
 pytestmark = pytest.mark.verbs
 

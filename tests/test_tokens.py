@@ -6,7 +6,7 @@ import pytest
 
 from broker import database, tokens
 from broker.errors import Conflict, DatabaseAway, Forbidden, InvalidInput, NotFound, Unauthorized
-from tests.client import ADMIN_TOKEN
+from tests.support.client import ADMIN_TOKEN
 
 ALL = tokens.Token(uuid.uuid4(), "all", list(tokens.SCOPES), ["*"])
 

@@ -2,8 +2,11 @@
 
 import pytest
 
-from broker import leases, queues, retention, subscriptions, topics
+from broker import topics
 from broker.errors import Conflict, NotFound
+from broker.pubsub import subscriptions
+from broker.queue import browsing, leases
+from broker.schema import maintenance
 from broker.topics import Queued
 
 pytestmark = pytest.mark.verbs
@@ -77,7 +80,7 @@ def test_a_topic_counts_what_waits_leased_and_delayed_too(orders):
 def test_a_topic_says_since_when_its_oldest_message_is_ready(orders):
     orders.publish("a")
     orders.publish("b")
-    assert topics.read("orders").oldest_ready_at == queues.read("orders", next(iter(orders.rows()))).ready_at
+    assert topics.read("orders").oldest_ready_at == browsing.trace("orders", next(iter(orders.rows()))).ready_at
     orders.consume()
     assert topics.read("orders").oldest_ready_at is None
 
@@ -159,7 +162,7 @@ def test_a_forced_deletion_frees_the_name_at_once(orders):
     assert topics.read("orders").last_seq == 0
     assert subscriptions.listed("orders", None, 9) == []
     with pytest.raises(NotFound):
-        queues.read("orders", message_id)
+        browsing.trace("orders", message_id)
     with pytest.raises(NotFound):
         orders.subscription(subscribed)
 
@@ -202,6 +205,6 @@ def test_maintain_clears_what_deleted_topics_left(orders, invoices, owner):
     for topic in (orders, invoices):
         topic.publish(*range(5))
         topics.delete(topic.name, force=True)
-    assert sum(retention.maintain().cleared.values()) == 10
-    assert sum(retention.maintain().cleared.values()) == 0
+    assert sum(maintenance.maintain().cleared.values()) == 10
+    assert sum(maintenance.maintain().cleared.values()) == 0
     assert left(owner)["queue"] == 0

@@ -2,7 +2,9 @@
 
 from http import HTTPStatus
 
-from broker import api, broadcasts, doorbell
+from broker import api
+from broker.dispatch import notifier
+from broker.pubsub import broadcasts
 
 app = api.Application()
 handler = app.handler
@@ -12,5 +14,5 @@ handler = app.handler
 def broadcast(call: api.Call) -> api.Answer:
     moved = broadcasts.broadcast(call.topic)
     call.count = moved.messages
-    doorbell.ring(call.topic)
+    notifier.notify(call.topic)
     return api.ok(moved, HTTPStatus.ACCEPTED)

@@ -1,6 +1,7 @@
 """Lease a topic's messages to whoever asks, and take back their receipts."""
 
-from broker import api, leases
+from broker import api
+from broker.queue import leases
 
 app = api.Application()
 handler = app.handler

@@ -2,10 +2,12 @@
 
 from typing import Any
 
-from broker import deadlines, envelopes, posts
+from broker import deadlines
+from broker.transport import payloads
+from broker.webhooks import worker
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Take what DeliveryQueue has; returns what shall come again."""
     deadlines.begin(context.get_remaining_time_in_millis() / 1000 - 2)
-    return envelopes.again(posts.take(event["Records"]))
+    return payloads.batch_failures(worker.deliver(event["Records"]))

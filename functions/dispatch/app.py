@@ -2,7 +2,9 @@
 
 from typing import Any
 
-from broker import deadlines, dispatches, envelopes
+from broker import deadlines
+from broker.dispatch import dispatcher
+from broker.transport import payloads
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
@@ -12,6 +14,6 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """
     deadlines.begin(context.get_remaining_time_in_millis() / 1000 - 2)
     if "Records" in event:
-        return envelopes.again(dispatches.take(event["Records"]))
-    due_at = dispatches.sweep()
+        return payloads.batch_failures(dispatcher.handle_records(event["Records"]))
+    due_at = dispatcher.sweep()
     return {"next_due_at": due_at.isoformat() if due_at else None}

@@ -3,7 +3,9 @@
 from dataclasses import asdict
 from typing import Any
 
-from broker import deadlines, doorbell, retention
+from broker import deadlines
+from broker.dispatch import notifier
+from broker.schema import maintenance
 
 
 def handler(_event: dict[str, Any], context: Any) -> dict[str, Any]:
@@ -13,7 +15,7 @@ def handler(_event: dict[str, Any], context: Any) -> dict[str, Any]:
     """
     deadlines.begin(context.get_remaining_time_in_millis() / 1000 - 2)
     try:
-        done = retention.maintain()
+        done = maintenance.maintain()
     finally:
-        sent = doorbell.sweep()
+        sent = notifier.sweep()
     return {**asdict(done), "sent": sent}

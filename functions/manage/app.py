@@ -8,7 +8,10 @@ from uuid import UUID
 import msgspec
 
 import broker
-from broker import api, attempts, database, dead_letters, doorbell, messages, pages, queues, tokens, topics
+from broker import api, database, fields, pagination, tokens, topics
+from broker.dispatch import notifier
+from broker.pubsub import attempts
+from broker.queue import browsing, dead_letters
 
 app = api.Application()
 handler = app.handler
@@ -17,21 +20,21 @@ handler = app.handler
 class TopicPage(msgspec.Struct, forbid_unknown_fields=True):
     """The query of a list of topics."""
 
-    limit: pages.Limit = 100
-    after: messages.Topic | None = None
+    limit: pagination.Limit = 100
+    after: fields.TopicName | None = None
 
 
 class AttemptPage(msgspec.Struct, forbid_unknown_fields=True):
     """The query of a list of attempts."""
 
-    limit: pages.Limit = 100
+    limit: pagination.Limit = 100
     after: Annotated[int, msgspec.Meta(ge=1, le=2**63 - 1)] | None = None
 
 
 class TokenPage(msgspec.Struct, forbid_unknown_fields=True):
     """The query of a list of tokens."""
 
-    limit: pages.Limit = 100
+    limit: pagination.Limit = 100
     after: UUID | None = None
 
 
@@ -82,7 +85,7 @@ def put_topic(call: api.Call) -> api.Answer:
     wish = call.body(topics.Put)
     created = topics.put(call.topic, wish)
     if wish.broadcast == "auto":
-        doorbell.ring(call.topic)
+        notifier.notify(call.topic)
     return api.ok(topics.read(call.topic), HTTPStatus.CREATED if created else HTTPStatus.OK)
 
 
@@ -91,7 +94,7 @@ def change_topic(call: api.Call) -> api.Answer:
     wish = call.body(topics.Patch)
     topics.change(call.topic, wish)
     if wish.broadcast == "auto":
-        doorbell.ring(call.topic)
+        notifier.notify(call.topic)
     return api.ok(topics.read(call.topic))
 
 
@@ -103,18 +106,18 @@ def delete_topic(call: api.Call) -> api.Answer:
 
 @app.route("GET /topics/{topic}/messages", scope="browse")
 def browse(call: api.Call) -> api.Answer:
-    found, after = queues.browse(call.topic, call.query(queues.Browse))
+    found, after = browsing.browse(call.topic, call.query(browsing.Browse))
     return api.ok({"items": found, "next": after})
 
 
 @app.route("GET /topics/{topic}/messages/{id}", scope="browse")
 def read_message(call: api.Call) -> api.Answer:
-    return api.ok(queues.read(call.topic, call.id()))
+    return api.ok(browsing.trace(call.topic, call.id()))
 
 
 @app.route("DELETE /topics/{topic}/messages/{id}", scope="manage")
 def cancel(call: api.Call) -> api.Answer:
-    queues.cancel(call.topic, call.id())
+    browsing.cancel(call.topic, call.id())
     return api.no_content()
 
 
@@ -128,7 +131,7 @@ def list_dead_letters(call: api.Call) -> api.Answer:
 def redrive(call: api.Call) -> api.Answer:
     done = dead_letters.redrive(call.topic, call.body(dead_letters.Redrive))
     call.count = done.redriven
-    doorbell.ring(call.topic)
+    notifier.notify(call.topic)
     return api.ok(done)
 
 

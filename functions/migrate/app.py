@@ -3,7 +3,7 @@
 from dataclasses import asdict
 from typing import Any
 
-from broker import migrations
+from broker.schema import migrations
 
 
 def handler(_event: dict[str, Any], _context: Any) -> dict[str, Any]:

@@ -2,7 +2,9 @@
 
 from http import HTTPStatus
 
-from broker import api, doorbell, messages
+from broker import api
+from broker.dispatch import notifier
+from broker.queue import messages
 
 app = api.Application()
 handler = app.handler
@@ -15,7 +17,7 @@ def publish(call: api.Call) -> api.Answer:
     idempotency = messages.idempotency(call.header("idempotency-key"), call.token.id, body)
     published = messages.publish(call.topic, publication, call.token.name, idempotency)
     if published.unseen:
-        doorbell.ring(call.topic)
+        notifier.notify(call.topic)
     call.count = 0 if published.replayed else len(published.ids)
     answer = {"ids": published.ids} if publication.many else {"id": published.ids[0]}
     return api.ok(answer, HTTPStatus.CREATED, {"Idempotency-Replayed": "true"} if published.replayed else {})

@@ -5,7 +5,9 @@ from uuid import UUID
 
 import msgspec
 
-from broker import api, doorbell, pages, rotations, subscriptions
+from broker import api, pagination
+from broker.dispatch import notifier
+from broker.pubsub import secrets, subscriptions
 
 app = api.Application()
 handler = app.handler
@@ -14,7 +16,7 @@ handler = app.handler
 class Page(msgspec.Struct, forbid_unknown_fields=True):
     """The query of a list of subscriptions."""
 
-    limit: pages.Limit = 100
+    limit: pagination.Limit = 100
     after: UUID | None = None
 
 
@@ -29,7 +31,7 @@ def subscribe(call: api.Call) -> api.Answer:
     found = subscriptions.subscribe(call.topic, call.body(subscriptions.Subscribe))
     answer = {"id": found.id, "broadcast": found.broadcast}
     if found.created:
-        doorbell.ring(call.topic)
+        notifier.notify(call.topic)
         return api.ok({**answer, "secret": found.secret}, HTTPStatus.CREATED)
     return api.ok(answer)
 
@@ -56,13 +58,13 @@ def change(call: api.Call) -> api.Answer:
     changes = call.body(subscriptions.Change)
     subscriptions.change(call.topic, call.id(), changes)
     if changes.resumes():
-        doorbell.ring(call.topic)
+        notifier.notify(call.topic)
     return api.ok(subscriptions.read(call.topic, call.id()))
 
 
 @app.route("POST /topics/{topic}/subscriptions/{id}/rotate-secret", scope="subscribe")
 def rotate_secret(call: api.Call) -> api.Answer:
-    return api.ok(rotations.rotate_secret(call.topic, call.id(), call.body(rotations.Rotate)))
+    return api.ok(secrets.rotate_secret(call.topic, call.id(), call.body(secrets.Rotate)))
 
 
 @app.route("DELETE /topics/{topic}/subscriptions/{id}", scope="subscribe")

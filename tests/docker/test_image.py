@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from tests.client import ROOT
 from tests.sam.clients import Remote
+from tests.support.client import ROOT
 
 PATIENCE_SECONDS = 60
 

@@ -12,7 +12,7 @@ import requests
 
 from tests.faults.ledger import Batch, Ledger
 from tests.faults.runner import Runner, session
-from tests.local_support import until
+from tests.support.runner import until
 
 PRODUCERS, CONSUMERS = 4, 8
 LEASE_SECONDS = 2

@@ -11,7 +11,7 @@ from typing import Any
 import psutil
 import requests
 
-from tests.client import ADMIN_TOKEN, ROOT
+from tests.support.client import ADMIN_TOKEN, ROOT
 
 
 class Runner:

@@ -13,8 +13,8 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from broker import settings
 from tests.faults.runner import Runner
-from tests.local_support import until
-from tests.proxy import Proxy
+from tests.support.proxy import Proxy
+from tests.support.runner import until
 
 ORDERS = "/topics/orders"
 SLEEP_SECONDS = 20

@@ -14,7 +14,7 @@ import pytest
 import requests
 
 from tests.faults.runner import Runner
-from tests.local_support import until
+from tests.support.runner import until
 
 DISK_MIB = 192
 ROOM = 4 * 1024 * 1024  # octets that are left when it begins to be full

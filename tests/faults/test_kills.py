@@ -28,7 +28,9 @@ def session_of_postgresql(runner: Runner, chance: random.Random) -> None:
 
 
 def worker(runner: Runner, chance: random.Random) -> None:
-    busy = [each for each in runner.processes("local.worker") if Path(each.cwd()).name in {"publish", "consume"}]
+    busy = [
+        each for each in runner.processes("local.functions.worker") if Path(each.cwd()).name in {"publish", "consume"}
+    ]
     kill([chance.choice(busy)])
 
 

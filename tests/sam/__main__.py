@@ -6,11 +6,11 @@ import signal
 import sys
 from pathlib import Path
 
-from local.kept import kept
-from local.postgres import PostgresError
+from local.postgres.embedded import PostgresError
+from local.secret_file import kept
 from local.terminal import CannotRun, pasted, say
-from tests.client import ADMIN_TOKEN, ROOT
 from tests.sam import stack
+from tests.support.client import ADMIN_TOKEN, ROOT
 
 DATA = ROOT / ".local" / "sam"
 PORT = 3000  # as `make run`, so that the README's lines fit

@@ -6,9 +6,9 @@ from typing import Any
 
 import requests
 
-from tests import contract
-from tests.client import ADMIN_TOKEN, Client, Response, routes
 from tests.sam import stack
+from tests.support import contract
+from tests.support.client import ADMIN_TOKEN, Client, Response, routes
 
 
 class Remote(Client):

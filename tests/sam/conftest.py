@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from local.terminal import CannotRun
-from tests.client import ADMIN_TOKEN
-from tests.endpoints import Endpoint
 from tests.sam import stack
 from tests.sam.clients import Remote
+from tests.support.client import ADMIN_TOKEN
+from tests.support.endpoints import Endpoint
 
 
 @pytest.fixture(scope="session")

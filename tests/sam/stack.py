@@ -17,11 +17,11 @@ from typing import Any
 
 import psycopg
 
-from local import postgres
-from local.kept import kept
-from local.programs import Programs
+from local.postgres import embedded
+from local.postgres.programs import Programs
+from local.secret_file import kept
 from local.terminal import CannotRun
-from tests.client import ROOT, template
+from tests.support.client import ROOT, template
 
 SAM = ROOT / ".venv-sam" / "bin" / "sam"
 BUILT = ROOT / ".aws-sam" / "build" / "template.yaml"
@@ -132,8 +132,8 @@ def broker(folder: Path, admin_token: str) -> Iterator[Sam]:
     with contextlib.ExitStack() as undo:
         shared = False
         try:
-            undo.enter_context(postgres.start(folder, settings=settings))
-        except postgres.PostgresError:
+            undo.enter_context(embedded.start(folder, settings=settings))
+        except embedded.PostgresError:
             shared = _answers(folder)
             if not shared:
                 raise

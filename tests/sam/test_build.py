@@ -9,8 +9,8 @@ from typing import NamedTuple
 import pytest
 
 from local.terminal import say
-from tests.client import ROOT
 from tests.sam.stack import SAM
+from tests.support.client import ROOT
 
 MACHINES = {"x86_64": 62, "arm64": 183}  # EM_X86_64, EM_AARCH64
 UNCHECKED_HASH = 1

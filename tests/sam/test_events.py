@@ -1,4 +1,4 @@
-"""Each file of events/ is answered by `sam local invoke` as tests/test_events.py says."""
+"""Each file of events/ is answered by `sam local invoke` as tests/contract/test_events.py says."""
 
 import json
 from collections.abc import Iterator
@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from tests import contract
-from tests.endpoints import Endpoint
+from tests.contract.test_events import ALSO, EVENTS, HTTP, STORY
 from tests.sam import stack
 from tests.sam.clients import Invoker, Remote
-from tests.story import Story
-from tests.test_events import ALSO, EVENTS, HTTP, STORY
+from tests.support import contract
+from tests.support.contract_examples import Story
+from tests.support.endpoints import Endpoint
 
-CHORES = ("maintain-daily", "dispatch", "dispatch-wake", "dispatch-outcomes", "deliver", "migrate")
+CHORES = ("maintain-daily", "dispatch", "dispatch-wake-up", "dispatch-outcomes", "deliver", "migrate")
 BROKEN = "def handler(event, context): raise ValueError(event['rawPath'])"
 
 
@@ -54,7 +54,9 @@ def test_the_chores_are_done(sam: stack.Sam) -> None:
     done = {name: sam.invoke(name.partition("-")[0], EVENTS[name].read_text()) for name in CHORES}
     assert done["maintain-daily"].keys() == {"made", "lost", "removed", "kept", "cleared", "sent"}
     assert done["dispatch"] == {"next_due_at": None}
-    assert [done[name] for name in ("dispatch-wake", "dispatch-outcomes", "deliver")] == [{"batchItemFailures": []}] * 3
+    assert [done[name] for name in ("dispatch-wake-up", "dispatch-outcomes", "deliver")] == [
+        {"batchItemFailures": []}
+    ] * 3
     assert done["migrate"]["applied"] == []
 
 

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 import requests
 
-from tests import contract
-from tests.client import ADMIN_TOKEN, ROOT, routes
 from tests.sam.clients import Remote
+from tests.support import contract
+from tests.support.client import ADMIN_TOKEN, ROOT, routes
 
 ADMIN = {"Authorization": f"Bearer {ADMIN_TOKEN}"}
 

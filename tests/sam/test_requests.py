@@ -3,8 +3,8 @@
 import json
 from concurrent.futures import ThreadPoolExecutor
 
-from tests.endpoints import Endpoint
 from tests.sam.clients import Remote
+from tests.support.endpoints import Endpoint
 
 
 def test_what_is_published_is_consumed_and_settled(api: Remote) -> None:

@@ -14,9 +14,9 @@ from uuid import UUID
 
 import msgspec
 
-from broker import bodies, deadlines, telemetry, tokens
+from broker import deadlines, json_input, telemetry, tokens
 from broker.errors import BrokerError, InternalError, TooLarge, Unauthorized
-from broker.messages import Topic
+from broker.fields import TopicName
 
 T = TypeVar("T")
 
@@ -62,7 +62,7 @@ class Call:
         topic = (self._event.get("pathParameters") or {}).get("topic")
         self._token.demand(scope, topic)
         if topic is not None:
-            self.topic = self.path("topic", Topic)
+            self.topic = self.path("topic", TopicName)
 
     def header(self, name: str) -> str | None:
         """A header by its name in lower case; None when it was not sent."""
@@ -72,7 +72,7 @@ class Call:
 
     def path(self, name: str, kind: type[T]) -> T:
         """A parameter of the path. Raises InvalidInput."""
-        return bodies.converted(name, self._event["pathParameters"][name], kind)
+        return json_input.converted(name, self._event["pathParameters"][name], kind)
 
     def id(self) -> UUID:
         """The path's id. Raises InvalidInput."""
@@ -80,7 +80,7 @@ class Call:
 
     def query(self, kind: type[T]) -> T:
         """The query's parameters. Raises InvalidInput."""
-        return bodies.parameters(self._event.get("queryStringParameters") or {}, kind)
+        return json_input.parameters(self._event.get("queryStringParameters") or {}, kind)
 
     def octets(self) -> bytes:
         """The body as it was sent. Raises TooLarge over 4 MiB."""
@@ -92,7 +92,7 @@ class Call:
 
     def body(self, kind: type[T]) -> T:
         """The body, whatever its Content-Type says; an empty one is `{}`. Raises InvalidInput, TooLarge."""
-        return bodies.decode(self.octets() or b"{}", kind)
+        return json_input.decode(self.octets() or b"{}", kind)
 
 
 Route = Callable[[Call], Answer]
@@ -176,7 +176,7 @@ def _problem(error: BrokerError, request_id: str) -> Answer:
     if error.faults:
         problem["errors"] = [
             {name: value for name in ("pointer", "parameter", "detail") if (value := getattr(fault, name)) is not None}
-            for fault in error.faults[: bodies.MAX_FAULTS]
+            for fault in error.faults[: json_input.MAX_FAULTS]
         ]
     return Answer(error.status, problem, {**error.headers, "Content-Type": "application/problem+json"})
 

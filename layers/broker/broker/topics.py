@@ -7,8 +7,8 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from broker import database
+from broker.fields import LeaseSeconds
 
-LeaseSeconds = Annotated[int, msgspec.Meta(ge=1, le=86400)]
 MaxReceives = Annotated[int, msgspec.Meta(ge=1, le=1000)]
 
 

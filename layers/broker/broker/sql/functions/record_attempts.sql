@@ -1,7 +1,7 @@
 -- Record what came of requests. p_outcomes is an array of {"subscription_id", "fence", "webhook_id", "first_seq",
--- "last_seq", "attempt", "started_at", "duration_ms", "status", "reason", "answer", "verdict", "retry_seconds", "refused",
+-- "last_seq", "attempt", "started_at", "duration_ms", "status", "reason", "answer", "action", "retry_seconds", "refused",
 -- "redelivery", "pause_seconds"}; redelivery is the message when the request was one, and pause_seconds how long
--- nothing else is sent after it. The verdicts of a batch:
+-- nothing else is sent after it. The actions of a batch:
 --   delivered  the cursor moves behind it; refused names messages of it that become redeliveries
 --   refused    the cursor moves behind it; all of it become redeliveries, dead ones when retry_seconds is null
 --   retry      the batch waits retry_seconds, a failure more
@@ -21,8 +21,8 @@ DECLARE
     v_aside   json;
 BEGIN
     WITH told AS MATERIALIZED (
-        SELECT o.*, o.redelivery IS NULL AND o.verdict IN ('delivered', 'refused') AS passed,
-               o.verdict = 'refused' OR o.refused IS NOT NULL OR o.redelivery IS NOT NULL AS aside
+        SELECT o.*, o.redelivery IS NULL AND o.action IN ('delivered', 'refused') AS passed,
+               o.action = 'refused' OR o.refused IS NOT NULL OR o.redelivery IS NOT NULL AS aside
           FROM outcomes(p_outcomes) o ORDER BY o.subscription_id  -- the order of locks
     ), ended AS (
         UPDATE subscriptions s
@@ -30,15 +30,15 @@ BEGIN
                lease_ends_at = NULL,
                cursor = CASE WHEN o.passed THEN o.last_seq ELSE s.cursor END,
                batch_last_seq = CASE WHEN o.passed THEN NULL ELSE s.batch_last_seq END,
-               failures = CASE WHEN o.passed THEN 0 WHEN o.redelivery IS NULL AND o.verdict <> 'slow' THEN s.failures + 1
+               failures = CASE WHEN o.passed THEN 0 WHEN o.redelivery IS NULL AND o.action <> 'slow' THEN s.failures + 1
                                ELSE s.failures END,
-               due_at = CASE WHEN o.verdict = 'slow' OR o.verdict = 'retry' AND o.redelivery IS NULL
+               due_at = CASE WHEN o.action = 'slow' OR o.action = 'retry' AND o.redelivery IS NULL
                              THEN statement_timestamp() + make_interval(secs => o.retry_seconds)
                              WHEN o.pause_seconds IS NOT NULL
                              THEN statement_timestamp() + make_interval(secs => o.pause_seconds)
                              ELSE greatest(statement_timestamp(), o.started_at + interval '1 s' / s.rate_per_second) END,
-               disabled_at = CASE WHEN o.verdict = 'disable' THEN statement_timestamp() ELSE s.disabled_at END,
-               disabled_reason = CASE WHEN o.verdict = 'disable' THEN coalesce(o.reason, 'status ' || o.status)
+               disabled_at = CASE WHEN o.action = 'disable' THEN statement_timestamp() ELSE s.disabled_at END,
+               disabled_reason = CASE WHEN o.action = 'disable' THEN coalesce(o.reason, 'status ' || o.status)
                                       ELSE s.disabled_reason END
           FROM told o WHERE s.id = ANY (ARRAY[o.subscription_id]) AND s.fence = o.fence
         RETURNING o.*

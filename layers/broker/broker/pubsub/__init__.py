@@ -1,0 +1,1 @@
+"""Publish-subscribe: broadcasts move messages to the log, and subscriptions read it."""

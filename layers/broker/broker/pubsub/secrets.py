@@ -1,0 +1,44 @@
+"""Rotations: a subscription's new secret, and how long the old ones sign beside it."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated
+from uuid import UUID
+
+import msgspec
+
+from broker import database
+from broker.pubsub import subscriptions
+from broker.webhooks import signatures
+
+
+class Rotate(msgspec.Struct, forbid_unknown_fields=True):
+    """The request for a new secret. The old ones sign beside it for `overlap_seconds`, a day by default."""
+
+    overlap_seconds: Annotated[int, msgspec.Meta(ge=0, le=2_592_000)] = 86_400
+
+
+@dataclass(frozen=True, slots=True)
+class Rotated:
+    """A subscription's new secret, shown this once, and up to when the old ones sign beside it (None: they do not)."""
+
+    secret: str
+    old_secrets_until: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Rotated:
+    old_secrets_until: datetime | None
+
+
+def rotate_secret(topic: str, subscription_id: UUID, wish: Rotate) -> Rotated:
+    """Give a subscription a new secret. Raises NotFound."""
+    secret = signatures.new_secret()
+    rotated = database.call(
+        "SELECT old_secrets_until FROM broker.rotate_secret(%(topic)s, %(id)s, %(secret)s, %(overlap_seconds)s)",
+        {"topic": topic, "id": subscription_id, "secret": secret, "overlap_seconds": wish.overlap_seconds},
+        _Rotated,
+    )
+    if not rotated:
+        raise subscriptions.not_found()
+    return Rotated(secret, rotated[0].old_secrets_until)

@@ -1,0 +1,1 @@
+"""Queue: messages that wait, the leases on them, and dead letters."""

@@ -1,0 +1,169 @@
+"""Consume: lease messages to a consumer, and settle what it leased."""
+
+import time
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Annotated, Any
+from uuid import UUID
+
+import msgspec
+
+from broker import database, deadlines
+from broker.errors import Fault, InvalidInput, StaleReceipt
+from broker.fields import DelaySeconds, LeaseSeconds, Reason
+
+MAX_RECEIPTS = 1000
+SPARE_SECONDS = 3  # a long poll ends this long before the request's time is over
+FIRST_PAUSE, LAST_PAUSE = 0.05, 0.5  # seconds between the looks of a long poll
+
+FLOOR_SECONDS = 5  # after this long, or when a claim comes short, what committed later than the margin allows is met
+FLOOR_MARGIN = timedelta(seconds=1)
+MAX_FLOORS = 1000
+_floors: dict[str, tuple[float, datetime]] = {}
+
+Receipt = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\.[1-9][0-9]{0,8}\Z")]
+
+
+class Consume(msgspec.Struct, forbid_unknown_fields=True):
+    """The request to take messages. `lease_seconds` defaults to the topic's. `auto_ack` takes them at most once."""
+
+    max: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 10
+    lease_seconds: LeaseSeconds | None = None
+    wait_seconds: Annotated[int, msgspec.Meta(ge=0, le=20)] = 0
+    auto_ack: bool = False
+
+
+class Ack(msgspec.Struct, forbid_unknown_fields=True):
+    """Done: the message is removed."""
+
+    receipt: Receipt
+
+
+class Release(msgspec.Struct, forbid_unknown_fields=True):
+    """Not done: the message is ready again after the delay."""
+
+    receipt: Receipt
+    delay_seconds: DelaySeconds = 0
+
+
+class Extend(msgspec.Struct, forbid_unknown_fields=True):
+    """Not done yet: the lease ends this long from now; by default the topic's lease."""
+
+    receipt: Receipt
+    lease_seconds: LeaseSeconds | None = None
+
+
+class Reject(msgspec.Struct, forbid_unknown_fields=True):
+    """Not to be done: the message goes to the dead letters."""
+
+    receipt: Receipt
+    reason: Reason | None = None
+
+
+class Settle(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
+    """The receipts to settle, 1,000 at most in all."""
+
+    ack: list[Receipt | Ack] = []
+    release: list[Receipt | Release] = []
+    extend: list[Receipt | Extend] = []
+    reject: list[Receipt | Reject] = []
+
+
+@dataclass(frozen=True, slots=True)
+class LeasedMessage:
+    """A message out on lease. Settle `receipt` before `lease_expires_at`, or it returns to its topic.
+
+    Both are None when it was taken with `auto_ack`: it is gone from its queue.
+    """
+
+    id: UUID
+    receipt: str | None
+    content: msgspec.Raw
+    sender: str
+    key: str | None
+    attributes: msgspec.Raw | None
+    created_at: datetime
+    receives: int
+    lease_expires_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """How many leases ended which way. `gone`: settled before, harmless. `stale`: taken over, not touched."""
+
+    acked: int
+    released: int
+    extended: int
+    rejected: int
+    gone: list[str]
+    stale: list[str]
+
+
+def consume(topic: str, wish: Consume) -> list[LeasedMessage]:
+    """Lease up to `wish.max` ready messages of `topic`, oldest first.
+
+    An empty list when nothing is ready, after `wish.wait_seconds` of looking. While a lease runs no other consumer is
+    given its message; after it the message is ready again, until its receives run out. Raises NotFound.
+    """
+    until = min(time.monotonic() + wish.wait_seconds, time.monotonic() + deadlines.left() - SPARE_SECONDS)
+    pause = FIRST_PAUSE
+    while not (claimed := _claim(topic, wish)) and (left := until - time.monotonic()) > 0:
+        time.sleep(min(pause, left))
+        pause = min(pause * 1.5, LAST_PAUSE)
+    return claimed
+
+
+def settle(topic: str, wish: Settle) -> Settled:
+    """End leases: in one transaction, each receipt by itself. Safe to repeat.
+
+    Raises NotFound for an unknown topic; InvalidInput, and nothing changes, when a receipt is of another topic or
+    stands there twice, or when there are over 1,000.
+    """
+    if len(wish.ack) + len(wish.release) + len(wish.extend) + len(wish.reject) > MAX_RECEIPTS:
+        raise InvalidInput(faults=[Fault(f"there are over {MAX_RECEIPTS} receipts", pointer="")])
+    [settled] = database.call(
+        "SELECT acked, released, extended, rejected, gone, stale FROM broker.settle(%(topic)s, %(receipts)s::json)",
+        {"topic": topic, "receipts": msgspec.json.encode(wish).decode()},
+        Settled,
+    )
+    return settled
+
+
+def ack(topic: str, receipt: str) -> None:
+    """Settle one message as done; also when it was before. Raises StaleReceipt when another consumer has it by now."""
+    try:
+        settled = settle(topic, Settle(ack=[receipt]))
+    except InvalidInput as error:  # which points into a settle's body
+        faults = [Fault(fault.detail, parameter="receipt") for fault in error.faults]
+        raise InvalidInput(error.detail, faults=faults) from None
+    if settled.stale:
+        raise StaleReceipt
+
+
+def forget() -> None:
+    """Forget the floors: the next claims look from the beginning."""
+    _floors.clear()
+
+
+def _claim(topic: str, wish: Consume) -> list[LeasedMessage]:
+    oldest: list[datetime] = []
+
+    def leased(was_ready_at: datetime, **columns: Any) -> LeasedMessage:
+        oldest.append(was_ready_at)
+        return LeasedMessage(**columns)
+
+    now = time.monotonic()
+    until, floor = _floors.get(topic, (0.0, None))
+    if until < now:
+        floor = None
+    claimed = database.call(
+        "SELECT id, receipt, content, sender, key, attributes, created_at, receives, lease_expires_at, was_ready_at"
+        " FROM broker.consume(%(topic)s, %(max)s, %(lease)s::integer, %(auto_ack)s, %(floor)s::timestamptz)",
+        {"topic": topic, "max": wish.max, "lease": wish.lease_seconds, "auto_ack": wish.auto_ack, "floor": floor},
+        leased,
+    )
+    if oldest:
+        if len(_floors) >= MAX_FLOORS:
+            _floors.clear()
+        _floors[topic] = (until if floor else now + FLOOR_SECONDS, min(oldest) - FLOOR_MARGIN)
+    return claimed

@@ -1,0 +1,1 @@
+"""Schema: what runs as the owner of the schema broker."""

@@ -1,0 +1,1 @@
+"""Transport: what travels between Dispatch and Deliver, and how it is sent to SQS."""

@@ -1,0 +1,193 @@
+"""One POST through libcurl: what is sent, what is never connected to, and what comes back.
+
+The handle is driven by the multi interface of `webhooks`.
+"""
+
+import errno
+import re
+import socket
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pycurl
+
+from broker.webhooks import addresses
+
+MAX_BODY = 64 * 1024
+MAX_HEADERS = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One POST. Header names and values are printable ASCII; those about host, connection and length are added."""
+
+    url: str
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """What came of a request. `status` is None when no whole answer came, and `reason` then says why.
+
+    An answer that breaks off or does not end in time is no answer. One with more than `MAX_BODY` octets is: it keeps
+    its status, `reason` says that it was cut, and `body` is its beginning.
+    """
+
+    status: int | None
+    reason: str | None
+    headers: Mapping[str, str]  # of the final answer, names in lower case, repeated ones joined by ", "
+    body: bytes  # at most MAX_BODY octets
+    started_at: datetime
+    duration: timedelta
+
+
+class Transfer:
+    """A libcurl handle, used for one request after another, and what the present one has brought so far."""
+
+    _started_at: datetime
+    _headers: dict[str, str]
+    _header_room: int  # octets
+    _body: bytearray
+    _refused: str | None  # the address that was not connected to
+
+    def __init__(self, timeout: timedelta, certificates: Path | None, *, allow_private: bool) -> None:
+        self.curl = pycurl.Curl()
+        self._timeout = timeout
+        options = {
+            pycurl.POST: 1,
+            pycurl.USERAGENT: "broker",
+            pycurl.HTTP_VERSION: pycurl.CURL_HTTP_VERSION_1_1,
+            pycurl.PROTOCOLS: pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS,
+            pycurl.FOLLOWLOCATION: 0,
+            pycurl.NETRC: pycurl.NETRC_IGNORED,
+            pycurl.PROXY: "",  # through a proxy of the environment, the address check would see the proxy's
+            pycurl.NOSIGNAL: 1,
+            pycurl.TIMEOUT_MS: int(timeout.total_seconds() * 1000),
+            pycurl.HEADERFUNCTION: self._take_header,
+            pycurl.WRITEFUNCTION: self._take_body,
+        }
+        if certificates:
+            options[pycurl.CAINFO] = str(certificates)
+        if not allow_private:
+            options[pycurl.OPENSOCKETFUNCTION] = self._open_public
+        for option, value in options.items():
+            self.curl.setopt(option, value)
+
+    def start(self, request: Request) -> None:
+        self._started_at = datetime.now(UTC)
+        self._headers = {}
+        self._header_room = MAX_HEADERS
+        self._body = bytearray()
+        self._refused = None
+        self.curl.setopt(pycurl.URL, request.url)
+        self.curl.setopt(pycurl.HTTPHEADER, ["Expect:", *_header_lines(request.headers)])
+        self.curl.setopt(pycurl.POSTFIELDS, request.body)
+
+    def end(self, code: int, message: str) -> Response:
+        self.curl.setopt(pycurl.POSTFIELDS, b"")  # an idle handle shall not hold on to a batch
+        cut = code == pycurl.E_WRITE_ERROR and len(self._body) == MAX_BODY
+        return Response(
+            self.curl.getinfo(pycurl.RESPONSE_CODE) if cut or code == pycurl.E_OK else None,
+            f"only the first {MAX_BODY} octets of the answer were read" if cut else self._reason(code, message),
+            self._headers,
+            bytes(self._body),
+            self._started_at,
+            timedelta(seconds=self.curl.getinfo(pycurl.TOTAL_TIME)),
+        )
+
+    def _open_public(self, _purpose: int, peer: Any) -> socket.socket | int:
+        address: str = peer.addr[0]
+        if addresses.is_public(address):
+            return socket.socket(peer.family, peer.socktype, peer.protocol)
+        self._refused = address
+        return int(pycurl.SOCKET_BAD)
+
+    def _take_header(self, line: bytes) -> int | None:
+        """Keep a line of the head; giving back another number than its length ends the transfer."""
+        self._header_room -= len(line)
+        if self._header_room < 0:
+            return 0
+        if line.startswith(b"HTTP/"):
+            self._headers = {}  # those of an interim answer
+        name, colon, value = line.decode("latin-1").partition(":")
+        if colon:
+            name, value = name.lower(), value.strip()
+            self._headers[name] = f"{self._headers[name]}, {value}" if name in self._headers else value
+        return None
+
+    def _take_body(self, octets: bytes) -> int:
+        """Keep the beginning of the body; giving back another number than `octets` has ends the transfer."""
+        kept = octets[: MAX_BODY - len(self._body)]
+        self._body += kept
+        return len(kept)
+
+    def _reason(self, code: int, message: str) -> str | None:
+        match code:
+            case pycurl.E_OPERATION_TIMEDOUT:
+                return f"no whole answer within {self._timeout.total_seconds():g} s"
+            case pycurl.E_COULDNT_CONNECT if self._refused:
+                return f"the address {self._refused} is not public"
+            case pycurl.E_COULDNT_CONNECT if self.curl.getinfo(pycurl.OS_ERRNO) == errno.ECONNREFUSED:
+                return "the connection was refused"
+            case pycurl.E_PEER_FAILED_VERIFICATION:
+                return f"the certificate was refused: {message}"
+            case pycurl.E_WRITE_ERROR if self._header_room < 0:
+                return f"the answer's headers have more than {MAX_HEADERS} octets"
+            case _:
+                return _REASONS.get(code, f"libcurl error {code}")
+
+
+_REASONS = {
+    pycurl.E_OK: None,
+    pycurl.E_URL_MALFORMAT: "the url is malformed",
+    pycurl.E_COULDNT_RESOLVE_HOST: "the host's name was not found",
+    pycurl.E_COULDNT_CONNECT: "no connection could be made",
+    pycurl.E_SSL_CONNECT_ERROR: "the TLS handshake failed",
+    pycurl.E_SSL_CACERT_BADFILE: "the file of trusted certificates could not be read",
+    pycurl.E_SEND_ERROR: "the connection broke off",
+    pycurl.E_RECV_ERROR: "the connection was reset",
+    pycurl.E_GOT_NOTHING: "the connection was closed without an answer",
+    pycurl.E_PARTIAL_FILE: "the answer broke off",
+    pycurl.E_UNSUPPORTED_PROTOCOL: "the answer is not HTTP",
+    8: "the answer is not HTTP",  # CURLE_WEIRD_SERVER_REPLY, to which pycurl gives no name
+    100: f"the answer's headers have more than {MAX_HEADERS} octets",  # CURLE_TOO_LARGE, likewise
+}
+
+_URL = re.compile(r"(?i)https?://[!-~]+")
+_HEADER = re.compile(r"[!-9;-~]+: [ -~]*")
+
+# One that lies about the request's end would make a kept connection give its answer to another's request.
+_OWN_HEADERS = {"connection", "content-length", "expect", "host", "transfer-encoding", "upgrade"}
+
+
+def request_fault(request: Request) -> str | None:
+    """Why libcurl shall not even see `request`: it would send a line break in a header as it stands."""
+    if not _URL.fullmatch(request.url):
+        return "the url is not an http url of printable ASCII"
+    for name, value in request.headers.items():
+        if not _HEADER.fullmatch(f"{name}: {value}"):
+            return f"the header {name!a} is malformed"
+        if name.lower() in _OWN_HEADERS:
+            return f"the header {name!a} is not for the request to set"
+    return None
+
+
+def _header_lines(headers: Mapping[str, str]) -> list[str]:
+    """As libcurl wants them: `name;` sends an empty header, `name:` would remove it."""
+    return [f"{name}: {value}" if value.strip() else f"{name};" for name, value in headers.items()]
+
+
+def system_certificates() -> Path | None:
+    """Find the authorities that this system trusts: the wheel of pycurl looks only where Red Hat has them."""
+    files = (
+        ssl.get_default_verify_paths().cafile,
+        "/etc/ssl/certs/ca-certificates.crt",  # Debian
+        "/etc/pki/tls/certs/ca-bundle.crt",  # Amazon Linux, so Lambda
+        "/etc/ssl/cert.pem",  # macOS, Alpine
+    )
+    return next((Path(file) for file in files if file and Path(file).exists()), None)

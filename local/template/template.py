@@ -1,0 +1,217 @@
+"""What template.yaml deploys, read through AWS's own SAM translator, so that the local runner cannot drift from it."""
+
+import hashlib
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+
+class TemplateError(Exception):
+    """The template, or a value given for one of its parameters, cannot be run here; the message says why."""
+
+
+@dataclass(frozen=True)
+class Function:
+    name: str
+    folder: Path
+    handler: str  # "app.handler"
+    layers: tuple[Path, ...]
+    timeout_seconds: int
+    memory_mb: int
+    environment: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Route:
+    method: str
+    path: str  # "/topics/{topic}/messages"
+    function: Function
+
+
+@dataclass(frozen=True)
+class Schedule:
+    name: str
+    every: timedelta
+    function: Function
+
+
+@dataclass(frozen=True)
+class Queue:
+    name: str
+    visibility_seconds: int
+    retention_seconds: int
+
+
+@dataclass(frozen=True)
+class Source:
+    """A queue whose messages a function is given, some at a time."""
+
+    name: str
+    queue: Queue
+    function: Function
+    batch_size: int
+    concurrency: int  # invocations at once
+    reports_failures: bool  # message by message; else all of a batch have failed, or none
+
+
+@dataclass(frozen=True)
+class Template:
+    functions: Mapping[str, Function]
+    routes: tuple[Route, ...]
+    schedules: tuple[Schedule, ...]
+    queues: Mapping[str, Queue]
+    sources: tuple[Source, ...]
+
+
+def translate(file: Path, cache: Path | None = None) -> dict[str, Any]:
+    """Return the CloudFormation template that the SAM template `file` stands for, its parameters still open.
+
+    This takes about a second, so the result is kept in the file `cache` until the template changes.
+    Raises TemplateError.
+    """
+    source = file.read_bytes()
+    key = hashlib.sha256(source + version("aws-sam-translator").encode()).hexdigest()
+    if cache is not None and cache.exists():
+        kept_key, translated = json.loads(cache.read_bytes())
+        if kept_key == key:
+            return dict(translated)
+    translated = _translate(source)
+    if cache is not None:
+        cache.write_text(json.dumps([key, translated]))
+    return translated
+
+
+def read(translated: Mapping[str, Any], root: Path, parameters: Mapping[str, str], *, queues_at: str = "") -> Template:
+    """Return what a translated template deploys from `root`, with these parameters and the others' defaults.
+
+    A queue's URL is its name behind `queues_at`: by default the bare name, as under `sam local`. Raises TemplateError.
+    """
+    resources = translated["Resources"]
+    queues = {
+        name: _queue(name, resource.get("Properties", {}))
+        for name, resource in resources.items()
+        if resource["Type"] == "AWS::SQS::Queue"
+    }
+    values = _values(translated.get("Parameters", {}), parameters) | {name: queues_at + name for name in queues}
+    layers = {
+        name: root / resource["Properties"]["Content"]["S3Key"]
+        for name, resource in resources.items()
+        if resource["Type"] == "AWS::Lambda::LayerVersion"
+    }
+    functions = {
+        name: _function(name, resource["Properties"], root, layers, values)
+        for name, resource in resources.items()
+        if resource["Type"] == "AWS::Lambda::Function"
+    }
+    return Template(
+        functions,
+        tuple(_routes(resources, functions)),
+        tuple(_schedules(resources, functions)),
+        queues,
+        tuple(_sources(resources, functions, queues)),
+    )
+
+
+def _translate(source: bytes) -> dict[str, Any]:
+    translator = subprocess.run(
+        [sys.executable, "-m", "local.template.sam"],
+        cwd=Path(__file__).parents[2],
+        env={"AWS_DEFAULT_REGION": "us-east-1", "AWS_CONFIG_FILE": os.devnull},
+        input=source,
+        capture_output=True,
+        check=False,
+    )
+    if translator.returncode != 0:
+        raise TemplateError(f"the SAM template is not valid: {translator.stderr.decode()}")
+    translated: dict[str, Any] = json.loads(translator.stdout)
+    return translated
+
+
+def _values(declared: Mapping[str, Mapping[str, Any]], given: Mapping[str, str]) -> dict[str, str]:
+    if unknown := given.keys() - declared.keys():
+        raise TemplateError(f"the template has no parameter {', '.join(sorted(unknown))}")
+    values = {}
+    for name, parameter in declared.items():
+        if name not in given and "Default" not in parameter:
+            raise TemplateError(f"the parameter {name} needs a value")
+        value = given[name] if name in given else str(parameter["Default"])
+        if not re.search(parameter.get("AllowedPattern", ""), value):
+            raise TemplateError(f"the parameter {name} must match {parameter['AllowedPattern']}")
+        if value not in map(str, parameter.get("AllowedValues", [value])):
+            raise TemplateError(f"the parameter {name} must be one of {parameter['AllowedValues']}")
+        values[name] = value
+    return values
+
+
+def _function(
+    name: str, properties: Mapping[str, Any], root: Path, layers: Mapping[str, Path], values: Mapping[str, str]
+) -> Function:
+    variables = properties.get("Environment", {}).get("Variables", {})
+    return Function(
+        name=name,
+        folder=root / properties["Code"]["S3Key"],
+        handler=properties["Handler"],
+        layers=tuple(layers[layer["Ref"]] for layer in properties.get("Layers", [])),
+        timeout_seconds=properties.get("Timeout", 3),
+        memory_mb=properties.get("MemorySize", 128),
+        environment={variable: _resolved(value, variable, values) for variable, value in variables.items()},
+    )
+
+
+def _resolved(value: object, variable: str, values: Mapping[str, str]) -> str:
+    if not isinstance(value, dict):
+        return str(value)
+    if value.get("Ref") not in values:
+        raise TemplateError(f"the environment variable {variable} is not a plain value or !Ref of a parameter or queue")
+    return values[value["Ref"]]
+
+
+def _routes(resources: Mapping[str, Any], functions: Mapping[str, Function]) -> Iterator[Route]:
+    for api in resources.values():
+        if api["Type"] == "AWS::ApiGatewayV2::Api":
+            for path, methods in api["Properties"]["Body"]["paths"].items():
+                for method, operation in methods.items():
+                    uri = operation["x-amazon-apigateway-integration"]["uri"]["Fn::Sub"]
+                    [name] = re.findall(r"\$\{(\w+)\.Arn\}", uri)
+                    yield Route(method.upper(), path, functions[name])
+
+
+def _schedules(resources: Mapping[str, Any], functions: Mapping[str, Function]) -> Iterator[Schedule]:
+    for name, rule in resources.items():
+        if rule["Type"] == "AWS::Events::Rule":
+            expression = rule["Properties"]["ScheduleExpression"]
+            rate = re.fullmatch(r"rate\((\d+) (minute|hour|day)s?\)", expression)
+            if rate is None:
+                raise TemplateError(f"the schedule {name} is {expression}, and only rate(...) runs here")
+            for target in rule["Properties"]["Targets"]:
+                function = functions[target["Arn"]["Fn::GetAtt"][0]]
+                yield Schedule(name, timedelta(**{f"{rate[2]}s": int(rate[1])}), function)
+
+
+def _queue(name: str, properties: Mapping[str, Any]) -> Queue:
+    visibility, retention = properties.get("VisibilityTimeout", 30), properties.get("MessageRetentionPeriod", 345_600)
+    return Queue(name, visibility, retention)
+
+
+def _sources(
+    resources: Mapping[str, Any], functions: Mapping[str, Function], queues: Mapping[str, Queue]
+) -> Iterator[Source]:
+    for name, mapping in resources.items():
+        if mapping["Type"] == "AWS::Lambda::EventSourceMapping":
+            properties = mapping["Properties"]
+            yield Source(
+                name,
+                queues[properties["EventSourceArn"]["Fn::GetAtt"][0]],
+                functions[properties["FunctionName"]["Ref"]],
+                properties.get("BatchSize", 10),
+                properties.get("ScalingConfig", {}).get("MaximumConcurrency", 5),
+                "ReportBatchItemFailures" in properties.get("FunctionResponseTypes", []),
+            )

@@ -1,0 +1,152 @@
+"""The contract's examples are true: told one after the other, each is answered as its answer's example says."""
+
+import json
+
+import pytest
+
+from broker import database
+from tests.support import contract
+from tests.support.client import Client, Response, app
+from tests.support.contract_examples import Story
+from tests.support.endpoints import Endpoint
+from tests.support.topic import Topic
+
+EXAMPLE_HOST = "https://shop.example.com"
+WEBHOOK = contract.document()["webhooks"]["broadcast"]["post"]
+PUSHED = WEBHOOK["requestBody"]["content"]["application/json"]
+PROBLEMS = contract.document()["components"]["responses"]
+
+
+def test_every_operation_answers_as_its_example_says(client: Client) -> None:
+    with Endpoint() as endpoint:
+        story = Story(client, {EXAMPLE_HOST: endpoint.url})
+        story.tell("root", 200, "root")
+        story.tell("health", 200, "alive")
+        story.tell("contract", 200)
+        story.tell("putTopic", 201, "put")
+        story.tell("publish", 201, "one")
+        story.tell("publish", 201, "many")
+        story.tell("listTopics", 200, "listed")
+        story.tell("readTopic", 200, "read")
+        story.tell("browseMessages", 200, "browsed", {"limit": "1"})
+        story.tell("readMessage", 200, "waiting")
+        story.tell("consume", 200, "two")
+        story.tell("settle", 200, "settled")
+        story.tell("ack", 204)
+        story.tell("consume", 200, "one")
+        story.tell("settle", 200, "rejected")
+        story.tell("listDeadLetters", 200, "rejected")
+        story.tell("deleteDeadLetters", 200, "counted")
+        story.tell("redrive", 200, "redriven")
+        story.tell("publish", 201, "one")
+        story.tell("cancelMessage", 204)
+        story.tell("subscribe", 201, "new")
+        story.tell("subscribe", 200, "again")
+        story.tell("listSubscriptions", 200, "listed")
+        story.tell("readSubscription", 200, "read")
+        story.tell("changeSubscription", 200, "changed")
+        story.tell("rotateSecret", 200, "rotated")
+        story.tell("broadcast", 202, "moved")
+        [received] = endpoint.wait_for(1)
+        story.hold(json.loads(received.body), PUSHED["examples"]["pushed"]["value"], PUSHED["schema"])
+        story.tell("listAttempts", 200, "listed")
+        story.tell("unsubscribe", 204)
+        story.tell("subscribe", 201, "new")
+        story.tell("unsubscribeUrl", 204)
+        story.tell("changeTopic", 200, "changed")
+        story.tell("deleteTopic", 204)
+        story.tell("listTokens", 200, "listed")
+        story.tell("mintToken", 201, "minted")
+        story.tell("readToken", 200, "read")
+        story.tell("revokeToken", 204)
+    assert story.told == contract.operations().keys()
+    assert story.shown == {each for operation in contract.operations().values() for each in operation.examples()}
+
+
+def test_a_webhook_is_what_the_contract_says(client: Client) -> None:
+    with Endpoint() as endpoint:
+        client.post("/topics/orders/subscriptions", {"url": endpoint.url})
+        client.post("/topics/orders/messages", {"content": [1], "attributes": {"kind": "a"}})
+        client.post("/topics/orders/broadcast")
+        [received] = endpoint.wait_for(1)
+    contract.validate(json.loads(received.body), PUSHED["schema"])
+    for parameter in WEBHOOK["parameters"]:
+        contract.validate(received.headers[parameter["name"]], parameter["schema"])
+
+
+@pytest.mark.parametrize("name", PROBLEMS)
+def test_the_example_of_a_problem_is_one_that_comes(client: Client, orders: Topic, name: str) -> None:
+    [content] = PROBLEMS[name]["content"].values()
+    example = content["example"]
+    contract.validate(example, content["schema"])
+
+    answer = PROVOKED[name](client, orders)
+
+    assert {**answer.json, "request_id": ""} == {**example, "request_id": ""}
+
+
+def _invalid_input(client: Client, _orders: Topic) -> Response:
+    return client.post("/topics/orders/messages", {"messages": [{"content": 1, "colour": "red"}, {}]})
+
+
+def _unauthorized(_client: Client, _orders: Topic) -> Response:
+    return Client(None).get("/topics")
+
+
+def _forbidden(client: Client, _orders: Topic) -> Response:
+    minted = client.post("/tokens", {"name": "till-3", "scopes": ["publish"]}).json
+    return Client(minted["token"]).post("/topics/orders/consume")
+
+
+def _not_found(client: Client, _orders: Topic) -> Response:
+    return client.get("/topics/invoices")
+
+
+def _conflict(client: Client, orders: Topic) -> Response:
+    orders.publish(1)
+    return client.delete("/topics/orders")
+
+
+def _stale_receipt(client: Client, orders: Topic) -> Response:
+    orders.publish(1)
+    [leased] = orders.consume()
+    orders.end_leases()
+    orders.consume()
+    return client.delete(f"/topics/orders/leases/{leased.receipt}")
+
+
+def _too_large(client: Client, _orders: Topic) -> Response:
+    return client.post("/topics/orders/messages", {"messages": [{"content": 1}, {"content": "x" * 262143}]})
+
+
+def _idempotency_key_reused(client: Client, _orders: Topic) -> Response:
+    key = {"idempotency-key": "import-7"}
+    client.post("/topics/orders/messages", {"content": 1}, headers=key)
+    return client.post("/topics/orders/messages", {"content": 2}, headers=key)
+
+
+def _internal_error(client: Client, _orders: Topic) -> Response:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(app("manage").app.routes, "GET /", (lambda _call: 1 / 0, None))
+        return client.get("/")
+
+
+def _database_away(client: Client, _orders: Topic) -> Response:
+    database.functions.close()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(database.functions, "_url", lambda: "postgresql://127.0.0.1:1/nowhere")
+        return client.get("/topics")
+
+
+PROVOKED = {
+    "InvalidInput": _invalid_input,
+    "Unauthorized": _unauthorized,
+    "Forbidden": _forbidden,
+    "NotFound": _not_found,
+    "Conflict": _conflict,
+    "StaleReceipt": _stale_receipt,
+    "TooLarge": _too_large,
+    "IdempotencyKeyReused": _idempotency_key_reused,
+    "InternalError": _internal_error,
+    "DatabaseAway": _database_away,
+}

@@ -1,0 +1,42 @@
+"""Requests that nobody thought of. schemathesis makes them of the contract that `make run` serves, and judges answers.
+
+What it is told beyond the contract, and what it does not judge, stands in tests/fuzzing/. `make fuzz` asks for longer.
+"""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import requests
+
+from tests.support import contract
+from tests.support.client import ROOT
+from tests.support.endpoints import Endpoint
+from tests.support.runner import running
+
+FUZZING = ROOT / "tests" / "fuzzing"
+SCHEMATHESIS = [sys.executable, "-m", "schemathesis.cli", "--config-file", FUZZING / "schemathesis.toml"]
+EXAMPLES = os.environ.get("FUZZ_EXAMPLES")  # of each operation in each phase; without it few, the same in each run
+
+
+@pytest.mark.slow
+def test_whatever_is_asked_the_broker_keeps_its_contract(tmp_path: Path) -> None:
+    length = ["--max-examples", EXAMPLES] if EXAMPLES else ["--generation-deterministic"]
+    with Endpoint() as endpoint, running(tmp_path / "data") as url:
+        token = (tmp_path / "data" / "admin.token").read_text().strip()
+        [own] = requests.get(f"{url}/tokens", headers={"Authorization": f"Bearer {token}"}, timeout=30).json()["items"]
+        known = {"BROKER": url, "TOKEN": token, "OWN_TOKEN": own["id"], "WEBHOOK": endpoint.url}
+        ran = subprocess.run(
+            [*SCHEMATHESIS, "run", f"{url}/openapi.json", *length],
+            cwd=tmp_path,
+            env={**os.environ, **known, "SCHEMATHESIS_HOOKS": str(FUZZING / "hooks.py")},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert ran.returncode == 0, ran.stdout + ran.stderr
+        endpoint.wait_for(1)
+    asked = len(contract.operations()) - 1  # it has the contract itself already
+    assert f"Tested: {asked}\n" in ran.stdout

@@ -1,0 +1,186 @@
+"""Deliveries: what a webhook is sent, in which order, and in which portions."""
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from standardwebhooks import Webhook, WebhookVerificationError
+
+from broker import in_process
+from broker.pubsub import attempts
+from broker.queue import browsing, messages
+from broker.webhooks import signatures
+from tests.support.endpoints import Endpoint
+
+pytestmark = pytest.mark.verbs
+
+
+def contents(requests):
+    """The contents in each request."""
+    return [[message["content"] for message in json.loads(request.body)["messages"]] for request in requests]
+
+
+def test_a_webhook_is_sent_what_was_published(orders, endpoint):
+    subscribed = orders.subscribe(endpoint.url + "/hook?shop=1")
+    document = (
+        '[{"content": { "n" : 1e2 }, "sender": "a\\"b", "key": "k", "attributes": {"x":  "y"}}, {"content": "é"}]'
+    )
+    first, second = messages.publish("orders", messages.Publication(document, many=True), "a token").ids
+    orders.broadcast()
+    created_at = browsing.trace("orders", first).created_at
+
+    assert in_process.send_due("orders") == 1
+
+    [request] = endpoint.requests
+    at = created_at.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    assert (request.method, request.path) == ("POST", "/hook?shop=1")
+    assert request.body.decode() == (
+        f'{{"topic":"orders","subscription":"{subscribed.id}","messages":['
+        f'{{"id":"{first}","seq":1,"content":{{ "n" : 1e2 }},"sender":"a\\"b","key":"k","attributes":{{"x":  "y"}},'
+        f'"created_at":"{at}"}},'
+        f'{{"id":"{second}","seq":2,"content":"é","sender":"a token","key":null,"attributes":null,'
+        f'"created_at":"{at}"}}]}}'
+    )
+    assert request.headers["content-type"] == "application/json"
+
+
+def test_a_webhook_is_signed_as_standard_webhooks_asks(orders, endpoint):
+    subscribed = orders.subscribe(endpoint.url)
+    orders.publish({"text": "é 😀"})
+    orders.broadcast()
+    in_process.send_due()
+
+    [request] = endpoint.requests
+    assert Webhook(subscribed.secret).verify(request.body, request.headers)["topic"] == "orders"
+    with pytest.raises(WebhookVerificationError):
+        Webhook(signatures.new_secret()).verify(request.body, request.headers)
+    assert request.headers["webhook-id"] == f"{subscribed.id}_1_1_1"
+
+
+def test_a_webhook_carries_the_headers_of_its_subscription(orders, endpoint):
+    orders.subscribe(endpoint.url, headers={"Authorization": "Bearer theirs", "x-empty": ""})
+    orders.publish("a")
+    orders.broadcast()
+    in_process.send_due()
+    [request] = endpoint.requests
+    assert (request.headers["authorization"], request.headers["x-empty"]) == ("Bearer theirs", "")
+
+
+def test_batches_follow_one_another_in_order(orders, endpoint):
+    subscribed = orders.subscribe(endpoint.url, batch_size=2)
+    orders.publish(*range(5))
+    orders.broadcast()
+
+    assert in_process.send_due() == 3
+
+    assert contents(endpoint.requests) == [[0, 1], [2, 3], [4]]
+    after = orders.subscription(subscribed)
+    assert (after.cursor, after.behind, after.due_at) == (5, 0, None)
+    assert in_process.send_due() == 0
+
+
+def test_a_batch_holds_up_to_a_hundred_messages_by_default(orders, endpoint):
+    orders.subscribe(endpoint.url)
+    orders.publish(*range(201))
+    orders.broadcast()
+    in_process.send_due()
+    assert [len(batch) for batch in contents(endpoint.requests)] == [100, 100, 1]
+
+
+def test_a_batch_stays_below_400_kb(orders, endpoint):
+    orders.subscribe(endpoint.url)
+    orders.publish(*["a" * 100_000] * 5)
+    orders.broadcast()
+    in_process.send_due()
+    assert [len(batch) for batch in contents(endpoint.requests)] == [3, 2]
+    assert all(len(request.body) <= 400_000 for request in endpoint.requests)
+
+
+def test_one_message_is_sent_however_large_it_is(orders, endpoint):
+    orders.subscribe(endpoint.url)
+    orders.publish("a", '"' * 130_000, "b")  # escaped, and again for its lease, over 400 KB
+    orders.broadcast()
+    in_process.send_due()
+    assert [len(batch) for batch in contents(endpoint.requests)] == [1, 1, 1]
+
+
+def test_each_subscription_is_sent_the_whole_log_from_its_beginning_on(orders, endpoint):
+    orders.subscribe(endpoint.url + "/early")
+    orders.publish("a")
+    orders.broadcast()
+    orders.subscribe(endpoint.url + "/late")
+    orders.publish("b")
+    orders.broadcast()
+
+    in_process.send_due()
+
+    sent = {request.path: batch for request, [batch] in ((r, contents([r])) for r in endpoint.requests)}
+    assert sent == {"/early": ["a", "b"], "/late": ["b"]}
+
+
+def test_one_topic_may_be_pushed_alone(orders, invoices, endpoint):
+    for topic in (orders, invoices):
+        topic.subscribe(endpoint.url)
+        topic.publish(topic.name)
+        topic.broadcast()
+    assert in_process.send_due("invoices") == 1
+    assert contents(endpoint.requests) == [["invoices"]]
+    assert in_process.send_due() == 1
+
+
+def test_more_subscriptions_than_are_sent_to_at_once_are_all_sent_to(orders, endpoint):
+    for n in range(in_process.CONCURRENCY + 5):
+        orders.subscribe(f"{endpoint.url}/{n}")
+    orders.publish("a")
+    orders.broadcast()
+    assert in_process.send_due() == in_process.CONCURRENCY + 5
+    assert len({request.path for request in endpoint.requests}) == in_process.CONCURRENCY + 5
+
+
+def test_a_hanging_webhook_does_not_hold_up_another(orders, endpoint):
+    with ThreadPoolExecutor() as pool, Endpoint() as slow:
+        slow.hang()
+        orders.subscribe(slow.url)
+        orders.subscribe(endpoint.url, batch_size=1)
+        orders.publish(*range(5))
+        orders.broadcast()
+
+        running = pool.submit(in_process.send_due)
+
+        slow.wait_for(1)
+        assert contents(endpoint.wait_for(5)) == [[0], [1], [2], [3], [4]]
+        assert not running.done()
+    assert running.result() == 6
+
+
+def test_a_paused_subscription_is_not_sent_to_until_it_is_resumed(orders, endpoint):
+    subscribed = orders.subscribe(endpoint.url, batch_size=2)
+    orders.change(subscribed, paused=True)
+    orders.publish("a", "b")
+    orders.broadcast()
+    orders.publish("c")
+    orders.broadcast()
+    assert in_process.send_due() == 0
+
+    orders.change(subscribed, paused=False)
+
+    assert in_process.send_due() == 2
+    assert contents(endpoint.requests) == [["a", "b"], ["c"]]
+
+
+def test_attempts_are_listed_the_newest_first(orders, endpoint):
+    subscribed = orders.subscribe(endpoint.url)
+    endpoint.answer(503, times=1)
+    orders.publish("a", "b")
+    orders.broadcast()
+    in_process.send_due()
+    orders.end_waits()
+    in_process.send_due()
+
+    second, first = attempts.listed("orders", subscribed.id, None, 10)
+
+    assert (first.attempt, first.status, first.first_seq, first.last_seq) == (1, 503, 1, 2)
+    assert (second.attempt, second.status, second.webhook_id) == (2, 200, first.webhook_id)
+    assert second.started_at >= first.started_at
+    assert attempts.listed("orders", subscribed.id, second.id, 10) == [first]
+    assert attempts.listed("orders", subscribed.id, None, 1) == [second]

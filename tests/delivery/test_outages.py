@@ -1,0 +1,170 @@
+"""Outages: a batch that does not arrive waits and is tried again as it was, until its tries are used up."""
+
+import json
+import socket
+from datetime import timedelta
+
+import pytest
+
+from broker import in_process
+from broker.pubsub import attempts
+from broker.webhooks import retries
+from tests.support import endpoints
+
+pytestmark = pytest.mark.verbs
+
+
+def fail_until(owner, attempt):
+    """Let the batch under way have failed so often that the next try is its `attempt`th."""
+    owner.execute("UPDATE subscriptions SET failures = %s, due_at = now()", [attempt - 1])
+
+
+def contents(request):
+    return [message["content"] for message in json.loads(request.body)["messages"]]
+
+
+@pytest.mark.parametrize(
+    "behaviour",
+    [
+        endpoints.answers(500),
+        endpoints.answers(503),
+        endpoints.answers(408),
+        endpoints.answers(425),
+        endpoints.answers(301, {"location": "/"}),
+        endpoints.closes(),
+        endpoints.resets(),
+        endpoints.says(b"no HTTP\r\n\r\n"),
+    ],
+)
+def test_a_batch_that_does_not_arrive_waits(orders, endpoint, subscribed, behaviour):
+    endpoint.does(behaviour)
+
+    assert in_process.send_due() == 1
+
+    after = orders.subscription(subscribed)
+    assert (after.cursor, after.behind, after.failures, after.disabled_at) == (0, 1, 1, None)
+    assert after.due_at is not None
+    assert in_process.send_due() == 0
+    [attempt] = attempts.listed("orders", subscribed.id, None, 10)
+    assert attempt.status is None or attempt.status >= 300
+    assert attempt.status or attempt.reason
+
+
+def test_a_webhook_that_nobody_listens_to_waits(orders):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        subscribed = orders.subscribe(f"http://127.0.0.1:{taken.getsockname()[1]}/")
+        orders.publish("a")
+        orders.broadcast()
+        in_process.send_due()
+    assert orders.subscription(subscribed).failures == 1
+    [attempt] = attempts.listed("orders", subscribed.id, None, 10)
+    assert (attempt.status, attempt.reason) == (None, "the connection was refused")
+
+
+@pytest.mark.parametrize("attempt", range(1, 10))
+def test_each_try_waits_as_long_as_the_schedule_says(orders, owner, endpoint, subscribed, attempt):
+    endpoint.answer(503)
+    fail_until(owner, attempt)
+    wait = retries.SCHEDULE[attempt - 1]
+    [before] = owner.execute("SELECT clock_timestamp()").fetchone()
+
+    in_process.send_due()
+
+    [after] = owner.execute("SELECT clock_timestamp()").fetchone()
+    due_at = orders.subscription(subscribed).due_at
+    moment = timedelta(milliseconds=1)
+    assert before + 0.9 * wait - moment <= due_at <= after + 1.1 * wait + moment
+    assert orders.subscription(subscribed).failures == attempt
+
+
+def test_the_last_failure_disables_and_keeps_the_cursor(orders, owner, endpoint, subscribed):
+    endpoint.answer(503)
+    fail_until(owner, len(retries.SCHEDULE) + 1)
+
+    in_process.send_due()
+
+    after = orders.subscription(subscribed)
+    assert (after.cursor, after.behind, after.disabled_reason) == (0, 1, "status 503")
+    assert after.disabled_at is not None
+    orders.end_waits()
+    assert in_process.send_due() == 0
+
+
+def test_410_disables_at_once(orders, endpoint, subscribed):
+    endpoint.answer(410)
+    in_process.send_due()
+    after = orders.subscription(subscribed)
+    assert (after.cursor, after.disabled_reason) == (0, "status 410")
+
+
+def test_one_that_was_disabled_catches_up_when_it_is_enabled(orders, endpoint, subscribed):
+    endpoint.answer(410, times=1)
+    in_process.send_due()
+    orders.publish("b")
+    orders.broadcast()
+    assert in_process.send_due() == 0
+
+    orders.change(subscribed, disabled=False)
+
+    assert in_process.send_due() == 2
+    after = orders.subscription(subscribed)
+    assert (after.cursor, after.failures, after.disabled_at, after.disabled_reason) == (2, 0, None, None)
+    assert [contents(request) for request in endpoint.requests] == [["a"], ["a"], ["b"]]
+
+
+def test_one_that_was_enabled_has_all_its_tries_again(orders, owner, endpoint, subscribed):
+    endpoint.answer(503)
+    fail_until(owner, len(retries.SCHEDULE) + 1)
+    in_process.send_due()
+    orders.change(subscribed, disabled=False)
+    in_process.send_due()
+    after = orders.subscription(subscribed)
+    assert (after.failures, after.disabled_at) == (1, None)
+
+
+def test_a_retry_is_the_same_batch_though_more_was_broadcast_meanwhile(orders, endpoint, subscribed):
+    endpoint.answer(503, times=2)
+    in_process.send_due()
+    for content in ("b", "c"):
+        orders.publish(content)
+        orders.broadcast()
+        orders.end_waits()
+        in_process.send_due()
+
+    first, second, third, rest = endpoint.requests
+    assert first.body == second.body == third.body
+    assert first.headers["webhook-id"] == second.headers["webhook-id"] == third.headers["webhook-id"]
+    assert contents(rest) == ["b", "c"]
+    assert rest.headers["webhook-id"] != first.headers["webhook-id"]
+
+
+def test_a_retry_is_the_same_batch_though_the_batch_size_was_changed(orders, endpoint):
+    subscribed = orders.subscribe(endpoint.url, batch_size=3)
+    orders.publish(*range(5))
+    orders.broadcast()
+    endpoint.answer(503, times=1)
+    in_process.send_due()
+    orders.change(subscribed, batch_size=1)
+    orders.end_waits()
+    in_process.send_due()
+    assert [contents(request) for request in endpoint.requests] == [[0, 1, 2], [0, 1, 2], [3], [4]]
+
+
+def test_a_retry_goes_to_the_url_that_it_has_by_then(orders, endpoint, subscribed):
+    endpoint.answer(503, times=1)
+    in_process.send_due()
+    orders.change(subscribed, url=endpoint.url + "/moved")
+    orders.end_waits()
+    in_process.send_due()
+    assert [request.path for request in endpoint.requests] == ["/", "/moved"]
+
+
+def test_an_outage_of_one_leaves_the_others_alone(orders, endpoint):
+    endpoint.answer(503, path="/away")
+    away, well = orders.subscribe(endpoint.url + "/away"), orders.subscribe(endpoint.url + "/well")
+    orders.publish("a")
+    orders.broadcast()
+    in_process.send_due()
+    assert orders.subscription(away).behind == 1
+    assert orders.subscription(well).behind == 0

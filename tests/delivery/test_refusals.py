@@ -1,0 +1,306 @@
+"""Refusals: what an endpoint does not want steps aside, is tried again on its own, and dies at last."""
+
+import json
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+import pytest
+
+from broker import in_process
+from broker.dispatch import planner
+from broker.errors import NotFound
+from broker.pubsub import attempts, subscriptions
+from broker.queue import dead_letters
+from broker.webhooks import outcomes, retries
+from broker.webhooks.transfer import Response
+from tests.support.endpoints import closes
+
+pytestmark = pytest.mark.verbs
+
+ABORT = {"webhook-delivery": "abort-message"}
+
+
+@pytest.fixture
+def subscribed(orders, endpoint):
+    """A subscription that is owed two messages."""
+    return subscribe(orders, endpoint)
+
+
+def subscribe(orders, endpoint, **wish):
+    subscribed = orders.subscribe(endpoint.url, **wish)
+    orders.publish("a", "b")
+    orders.broadcast()
+    return subscribed
+
+
+def sent(endpoint):
+    """What each request carried."""
+    return [[message["content"] for message in json.loads(request.body)["messages"]] for request in endpoint.requests]
+
+
+def push(orders, rounds=1):
+    """Push as often as this, letting all waits be over before each time."""
+    for _ in range(rounds):
+        orders.end_waits()
+        in_process.send_due()
+
+
+def dead(subscribed, **wish):
+    letters, _ = dead_letters.listed("orders", dead_letters.List(subscription=subscribed.id, **wish))
+    return [(json.loads(bytes(letter.content)), letter.reason, letter.receives) for letter in letters]
+
+
+@pytest.mark.parametrize("status", [400, 401, 404, 413, 422])
+def test_the_stream_goes_on_behind_a_refused_batch(orders, endpoint, subscribed, status):
+    endpoint.answer(status, times=1)
+    in_process.send_due()
+    orders.publish("c")
+    orders.broadcast()
+    in_process.send_due()
+    after = orders.subscription(subscribed)
+    assert (after.cursor, after.behind, after.failures, after.redeliveries, after.disabled_at) == (3, 0, 0, 2, None)
+    assert sent(endpoint) == [["a", "b"], ["c"]]
+
+
+def test_what_was_refused_is_sent_again_one_by_one(orders, endpoint, subscribed):
+    endpoint.answer(400, times=1)
+    in_process.send_due()
+    push(orders)
+    assert sorted(sent(endpoint)[1:]) == [["a"], ["b"]]
+    assert orders.subscription(subscribed).redeliveries == 0
+    assert planner.next_due() is None
+
+
+def test_a_redelivery_keeps_its_webhook_id_until_it_arrives(orders, endpoint, subscribed):
+    endpoint.answer(400, times=1)
+    in_process.send_due()
+    endpoint.answer(503, times=2)
+    push(orders, 2)
+    batch, *again = endpoint.requests
+    ids = [request.headers["webhook-id"] for request in again]
+    assert len(ids) == 4
+    assert len(set(ids)) == 2
+    assert batch.headers["webhook-id"] not in ids
+    assert sorted(attempt.attempt for attempt in attempts.listed("orders", subscribed.id, None, 10)) == [
+        1,
+        2,
+        2,
+        3,
+        3,
+    ]
+
+
+def test_what_is_refused_to_the_end_is_a_dead_letter_and_the_stream_lives(orders, endpoint, subscribed):
+    endpoint.answer(400, body=b"no such shop")
+    in_process.send_due()
+    push(orders, len(retries.SCHEDULE))
+    after = orders.subscription(subscribed)
+    assert (after.cursor, after.redeliveries, after.dead_letters, after.disabled_at) == (2, 0, 2, None)
+    assert sorted(dead(subscribed)) == [("a", "status 400", 10), ("b", "status 400", 10)]
+    assert planner.next_due() is None
+    newest, *_ = attempts.listed("orders", subscribed.id, None, 1)
+    assert newest.answer == "no such shop"
+
+
+def test_an_outage_of_a_redelivery_does_not_hold_up_the_stream(orders, endpoint, subscribed):
+    endpoint.answer(400, times=1)
+    in_process.send_due()
+    endpoint.answer(503, times=2)
+    push(orders)
+    orders.publish("c")
+    orders.broadcast()
+    in_process.send_due()
+    assert orders.subscription(subscribed).cursor == 3
+
+
+@pytest.mark.parametrize(("how", "seconds"), [("Retry-After", 3600), ("closed", 5)])
+def test_the_stream_waits_when_a_redelivery_is_asked_to_or_gets_no_answer(
+    orders, endpoint, subscribed, owner, how, seconds
+):
+    endpoint.answer(400, times=1)
+    in_process.send_due()
+    if how == "closed":
+        endpoint.does(closes(), times=1)
+    else:
+        endpoint.answer(503, {"retry-after": str(seconds)}, times=1)
+    push(orders)
+    orders.publish("c")
+    orders.broadcast()
+    assert in_process.send_due() == 0
+    due_at = orders.subscription(subscribed).due_at
+    assert 0.8 * seconds < (due_at - datetime.now(UTC)).total_seconds() < 1.2 * seconds
+
+
+def test_a_redelivery_and_a_batch_take_turns(orders, endpoint):
+    subscribed = subscribe(orders, endpoint, batch_size=1)
+    endpoint.answer(400, times=2)
+    in_process.send_due()
+    orders.publish("c", "d")
+    orders.broadcast()
+    push(orders)
+    newest_first = attempts.listed("orders", subscribed.id, None, 4)
+    assert sorted(sent(endpoint)[2:]) == [["a"], ["b"], ["c"], ["d"]]
+    assert [attempt.webhook_id.endswith("_again") for attempt in reversed(newest_first)] == [True, False, True, False]
+
+
+def test_messages_that_a_2xx_names_as_failed_are_sent_again(orders, endpoint):
+    subscribed = orders.subscribe(endpoint.url)
+    _, failed = orders.publish("a", "b")
+    orders.broadcast()
+    endpoint.answer(200, body=json.dumps({"failed": [str(failed)]}).encode(), times=1)
+    in_process.send_due()
+    assert orders.subscription(subscribed).redeliveries == 1
+    push(orders)
+    assert sent(endpoint) == [["a", "b"], ["b"]]
+    assert orders.subscription(subscribed).redeliveries == 0
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"ok", b"[]", b'{"failed": 1}', b'{"failed": []}', b'{"failed": ["x"]}', b"\xff"]
+)
+def test_a_2xx_that_names_nothing_took_it_all(orders, endpoint, subscribed, body):
+    endpoint.answer(200, body=body)
+    in_process.send_due()
+    after = orders.subscription(subscribed)
+    assert (after.cursor, after.redeliveries) == (2, 0)
+
+
+def test_a_2xx_cannot_name_messages_of_others(orders, invoices, endpoint, subscribed):
+    [foreign] = invoices.publish("x")
+    endpoint.answer(200, body=json.dumps({"failed": [str(foreign)]}).encode())
+    in_process.send_due()
+    assert (orders.subscription(subscribed).cursor, orders.subscription(subscribed).redeliveries) == (2, 0)
+
+
+@pytest.mark.parametrize("status", [400, 500])
+def test_an_endpoint_may_ask_never_to_be_sent_a_batch_again(orders, endpoint, subscribed, status):
+    endpoint.answer(status, ABORT, times=1)
+    in_process.send_due()
+    after = orders.subscription(subscribed)
+    assert (after.cursor, after.redeliveries, after.dead_letters) == (2, 0, 2)
+    assert [reason for _, reason, _ in dead(subscribed)] == ["the endpoint asked to abort"] * 2
+    push(orders)
+    assert len(endpoint.requests) == 1
+
+
+def test_an_endpoint_may_ask_never_to_be_sent_a_redelivery_again(orders, endpoint, subscribed):
+    endpoint.answer(400, times=1)
+    in_process.send_due()
+    endpoint.answer(400, ABORT, times=1)
+    push(orders)
+    after = orders.subscription(subscribed)
+    assert (after.redeliveries, after.dead_letters) == (0, 1)
+
+
+def test_an_ordered_subscription_is_sent_nothing_before_what_it_refuses(orders, endpoint):
+    subscribed = subscribe(orders, endpoint, ordered=True)
+    endpoint.answer(400, times=2)
+    push(orders, 2)
+    orders.publish("c")
+    orders.broadcast()
+    after = orders.subscription(subscribed)
+    assert (after.cursor, after.failures, after.redeliveries) == (0, 2, 0)
+    push(orders)
+    assert sent(endpoint) == [["a", "b"], ["a", "b"], ["a", "b"], ["c"]]
+
+
+def test_an_ordered_subscription_gets_a_batch_again_of_which_a_2xx_names_one_as_failed(orders, endpoint):
+    subscribed = orders.subscribe(endpoint.url, ordered=True)
+    _, failed = orders.publish("a", "b")
+    orders.broadcast()
+    endpoint.answer(200, body=json.dumps({"failed": [str(failed)]}).encode(), times=1)
+    in_process.send_due()
+    assert orders.subscription(subscribed).failures == 1
+    push(orders)
+    assert sent(endpoint) == [["a", "b"], ["a", "b"]]
+
+
+def test_without_tries_what_is_refused_is_dead_at_once(orders, endpoint):
+    subscribed = subscribe(orders, endpoint, retry_schedule=[])
+    endpoint.answer(400, times=1)
+    in_process.send_due()
+    assert orders.subscription(subscribed).dead_letters == 2
+
+
+def test_410_to_a_redelivery_disables_and_keeps_it(orders, endpoint, subscribed):
+    endpoint.answer(400, times=1)
+    in_process.send_due()
+    endpoint.answer(410, times=1)
+    push(orders)
+    after = orders.subscription(subscribed)
+    assert (after.disabled_reason, after.redeliveries) == ("status 410", 2)
+    orders.change(subscribed, disabled=False)
+    push(orders)
+    assert orders.subscription(subscribed).redeliveries == 0
+
+
+def test_a_redriven_dead_letter_is_sent_again_with_all_its_tries(orders, endpoint, subscribed):
+    endpoint.answer(400, ABORT, times=1)
+    in_process.send_due()
+    wish = dead_letters.Redrive(subscription=subscribed.id)
+    assert dead_letters.redrive("orders", wish) == dead_letters.Redriven(2, 2, complete=True)
+    endpoint.answer(503, times=2)
+    in_process.send_due()
+    assert orders.subscription(subscribed).redeliveries == 2
+    push(orders)
+    assert sorted(sent(endpoint)[1:]) == [["a"], ["a"], ["b"], ["b"]]
+    assert (orders.subscription(subscribed).redeliveries, dead(subscribed)) == (0, [])
+
+
+def test_dead_letters_are_redriven_by_their_ids_and_after_a_delay(orders, endpoint, subscribed):
+    endpoint.answer(400, ABORT, times=1)
+    in_process.send_due()
+    letters, _ = dead_letters.listed("orders", dead_letters.List(subscription=subscribed.id))
+    wish = dead_letters.Redrive(subscription=subscribed.id, ids=[letters[0].id], delay_seconds=60)
+    assert dead_letters.redrive("orders", wish).redriven == 1
+    in_process.send_due()
+    assert len(endpoint.requests) == 1
+    push(orders)
+    assert sent(endpoint)[1:] == [[json.loads(bytes(letters[0].content))]]
+
+
+def test_a_dead_letter_that_is_deleted_stays_broadcast_to_the_others(orders, endpoint, subscribed):
+    other = orders.subscribe(endpoint.url + "/other")
+    endpoint.answer(400, ABORT, path="/")
+    in_process.send_due()
+    wish = dead_letters.Delete(subscription=subscribed.id)
+    assert dead_letters.delete("orders", wish) == dead_letters.Deleted(2, 2, complete=True)
+    assert dead(subscribed) == []
+    orders.publish("c")
+    orders.broadcast()
+    in_process.send_due()
+    assert orders.subscription(other).cursor == 3
+
+
+def test_dead_letters_of_a_subscription_are_listed_part_by_part_and_by_reason(orders, endpoint, subscribed):
+    endpoint.answer(400, ABORT, times=1)
+    in_process.send_due()
+    first, after = dead_letters.listed("orders", dead_letters.List(subscription=subscribed.id, limit=1))
+    second, _ = dead_letters.listed("orders", dead_letters.List(subscription=subscribed.id, limit=1, after=after))
+    assert {letter.id for letter in [*first, *second]} == set(orders.logged())
+    assert dead(subscribed, reason="another") == []
+    assert dead_letters.listed("orders", dead_letters.List())[0] == []
+
+
+def test_dead_letters_of_another_topics_subscription_are_not_found(orders, invoices, subscribed):
+    invoices.publish("x")
+    with pytest.raises(NotFound):
+        dead_letters.listed("invoices", dead_letters.List(subscription=subscribed.id))
+
+
+def test_what_is_refused_while_its_subscription_is_removed_goes_with_it(orders, owner, session, background, subscribed):
+    [job] = planner.plan(None, 10)
+    refused = outcomes.judge(job, Response(400, None, {}, b"", datetime.now(UTC), timedelta()))
+    recorder = session(autocommit=False)
+    recorder.execute("SELECT broker.record_attempts(%s::json)", [msgspec.json.encode([refused]).decode()])
+    removing = background(session(), "SELECT broker.unsubscribe('orders', %s, NULL)", subscribed.id)
+    recorder.commit()
+    assert removing.result() == [(1,)]
+    assert owner.execute("SELECT count(*) FROM redeliveries").fetchall() == [(0,)]
+
+
+def test_what_was_refused_goes_with_its_subscription(orders, owner, endpoint, subscribed):
+    endpoint.answer(400)
+    in_process.send_due()
+    subscriptions.unsubscribe("orders", subscribed.id)
+    assert owner.execute("SELECT FROM redeliveries").fetchall() == []

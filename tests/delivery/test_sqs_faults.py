@@ -1,0 +1,117 @@
+"""What SQS may do to messages, doubled, lost, late, out of order, does no harm; nor does a crash between them."""
+
+from datetime import UTC, datetime
+
+import msgspec
+import pytest
+
+from broker.dispatch import dispatcher, planner
+from broker.pubsub import attempts
+from broker.transport import payloads
+from tests.support.sqs import deliver, dispatch, outcomes_of, wake
+
+
+def test_a_doubled_wake_up_plans_nothing_twice(queues, subscribed):
+    dispatch(wake(topic="orders"), wake(topic="orders"))
+    dispatch(wake(topic="orders"))
+    assert len(queues.delivery.sent()) == 1
+
+
+@pytest.mark.parametrize("status", [200, 404, 429, 503, 410])
+def test_a_doubled_outcome_counts_once(orders, owner, queues, subscribed, status):
+    [job] = planner.plan(None, 10)
+    [told] = outcomes_of(job, status=status)
+    dispatch(told, told)
+    before = owner.execute("SELECT cursor, failures, fence, disabled_at FROM subscriptions").fetchall()
+    dispatch(told)
+    assert owner.execute("SELECT cursor, failures, fence, disabled_at FROM subscriptions").fetchall() == before
+    assert len(attempts.listed("orders", subscribed.id, None, 10)) == 1
+
+
+def test_a_doubled_job_is_sent_twice_under_one_id_and_counts_once(orders, endpoint, queues, subscribed):
+    dispatch(wake(topic="orders"))
+    [job] = queues.delivery.take()
+    deliver(job, job)
+    first, second = endpoint.requests
+    assert first.headers["webhook-id"] == second.headers["webhook-id"]
+    dispatch(*[each for each in queues.dispatch.take() if "outcomes" in each["body"]])
+    after = orders.subscription(subscribed)
+    assert (after.cursor, after.failures) == (1, 0)
+
+
+def test_outcomes_that_overtake_each_other_do_not_move_a_cursor_back(orders, queues, endpoint):
+    subscribed = orders.subscribe(endpoint.url, batch_size=1)
+    orders.publish("a", "b")
+    orders.broadcast()
+    [first] = planner.plan(None, 10)
+    dispatch(*outcomes_of(first))
+    [second] = queues.delivery.take()
+    dispatch(*outcomes_of(msgspec.json.decode(second["body"], type=payloads.ToDeliver).jobs[0]))
+    dispatch(*outcomes_of(first))
+    assert orders.subscription(subscribed).cursor == 2
+
+
+def test_a_lost_wake_up_loses_nothing(orders, endpoint, queues, subscribed):
+    queues.dispatch.take()
+    queues.run()
+    assert endpoint.requests == []
+    dispatch(wake(sweep=True))
+    queues.run()
+    assert len(endpoint.requests) == 1
+
+
+def test_a_lost_job_is_planned_again_when_its_lease_ends(orders, owner, endpoint, queues, subscribed):
+    dispatch(wake(topic="orders"))
+    queues.delivery.take()
+    [due_in] = owner.execute("SELECT extract(epoch FROM due_at - clock_timestamp()) FROM subscriptions").fetchone()
+    assert 295 < due_in <= planner.LEASE_SECONDS
+
+    orders.end_waits()
+    dispatch(*queues.dispatch.take())  # the wake-up for the end of the lease, before its time
+    assert queues.delivery.sent() == []
+    dispatch(wake())
+    deliver(*queues.delivery.take())
+
+    assert len(endpoint.requests) == 1
+
+
+def test_a_lost_outcome_lets_the_batch_be_sent_again(orders, endpoint, queues, subscribed):
+    dispatch(wake(topic="orders"))
+    deliver(*queues.delivery.take())
+    queues.dispatch.take()
+    orders.end_waits()
+    dispatch(wake())
+    deliver(*queues.delivery.take())
+    dispatch(*queues.dispatch.take())
+    first, second = endpoint.requests
+    assert first.headers["webhook-id"] == second.headers["webhook-id"]
+    assert orders.subscription(subscribed).behind == 0
+
+
+def test_an_outcome_that_comes_after_the_lease_changes_nothing(orders, queues, subscribed):
+    [late] = planner.plan(None, 10)
+    orders.end_waits()
+    dispatch(wake())
+    dispatch(*outcomes_of(late, status=410))
+    assert orders.subscription(subscribed).disabled_at is None
+    assert [attempt.status for attempt in attempts.listed("orders", subscribed.id, None, 10)] == [410]
+
+
+@pytest.mark.parametrize("statuses", [(200, 503), (503, 200)])
+def test_of_a_job_that_was_posted_twice_what_arrived_counts(orders, queues, subscribed, statuses):
+    planned = planner.plan(None, 10)
+    dispatch(*(told for status in statuses for told in outcomes_of(*planned, status=status)))
+    assert orders.subscription(subscribed).behind == 0
+
+
+def test_a_crash_between_plan_and_record_leaves_the_batch_to_the_next(orders, endpoint, queues, subscribed):
+    queues.delivery.break_down()
+    with pytest.raises(dispatcher.sqs.NotSent):
+        dispatch(wake(topic="orders"))
+    assert orders.subscription(subscribed).due_at > datetime.now(UTC)
+    queues.delivery.repair()
+    orders.end_waits()
+    dispatch(wake())
+    deliver(*queues.delivery.take())
+    dispatch(*queues.dispatch.take())
+    assert orders.subscription(subscribed).behind == 0

@@ -1,0 +1,172 @@
+"""The doorbell: who rings it, how often that wakes dispatch, and that nothing depends on it."""
+
+from datetime import datetime
+
+import pytest
+
+from broker import settings
+from broker.dispatch import notifier
+from broker.errors import DatabaseAway
+from broker.schema import maintenance
+from tests.support.client import Context, app
+from tests.support.sqs import dispatch
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """The doorbell's clock in a test's hands: `clock(0.5)` moves it by half a second."""
+    now = [1_000_000.0]
+
+    def move(seconds):
+        now[0] += seconds
+
+    monkeypatch.setattr(notifier.time, "time", lambda: now[0])
+    return move
+
+
+def test_the_first_ring_wakes_dispatch_at_once(queues):
+    notifier.notify("orders")
+    assert queues.dispatch.sent() == [{"wake_up": {"topic": "orders"}}]
+    assert queues.dispatch.delays() == [0]
+
+
+def looks(queues):
+    """When dispatch is to look: milliseconds on the test's clock, 0 at its beginning; None: when the wake-up comes."""
+    moments = [sent["wake_up"].get("not_before") for sent in queues.dispatch.sent()]
+    assert set(queues.dispatch.delays()) == {0}  # dispatch waits itself: SQS knows whole seconds only
+    return [each and round(1000 * (datetime.fromisoformat(each).timestamp() - 1_000_000)) for each in moments]
+
+
+def test_many_rings_at_once_send_one_wake_up_now_and_one_for_soon(queues, clock):
+    for _ in range(40):
+        notifier.notify("orders")
+        clock(0.0009)
+    assert looks(queues) == [None, 50]
+
+
+def test_rings_that_go_on_ask_for_a_look_at_a_time(queues, clock):
+    for _ in range(200):
+        notifier.notify("orders")
+        clock(0.001)
+    assert looks(queues) == [None, 50, 100, 150, 200, 250]
+
+
+def test_a_ring_that_comes_later_wakes_at_once_again(queues, clock):
+    for _ in range(3):
+        notifier.notify("orders")
+        clock(0.06)
+    assert looks(queues) == [None, None, None]
+
+
+def test_a_wake_up_does_not_cover_what_is_rung_for_when_it_may_have_come(queues, clock):
+    for pause in (0, 0.01, 0.035):
+        clock(pause)
+        notifier.notify("orders")
+    assert looks(queues) == [None, 50, 100]
+
+
+def test_a_clock_that_is_set_back_silences_nothing(queues, clock):
+    notifier.notify("orders")
+    notifier.notify("orders")
+    clock(-3600)
+    notifier.notify("orders")
+    assert looks(queues) == [None, 50, None]
+
+
+def test_each_topic_has_its_own_bell(queues):
+    notifier.notify("orders")
+    notifier.notify("invoices")
+    assert queues.dispatch.delays() == [0, 0]
+
+
+def test_a_ring_that_is_not_heard_is_logged_and_the_next_one_is_sent(queues, said):
+    queues.dispatch.break_down()
+    notifier.notify("orders")
+    [line] = said()
+    assert (line["error"], line["route"]) == ("QueueDoesNotExist", "notifier")
+    queues.dispatch.repair()
+    notifier.notify("orders")
+    assert queues.dispatch.delays() == [0]
+
+
+def test_a_broadcast_is_answered_before_anything_is_sent(client, orders, endpoint, queues):
+    orders.subscribe(endpoint.url)
+    orders.publish("a")
+    assert client.post("/topics/orders/broadcast").status == 202
+    assert endpoint.requests == []
+    assert queues.dispatch.sent() == [{"wake_up": {"topic": "orders"}}]
+
+
+def test_a_broadcast_is_answered_though_the_queue_is_away(client, orders, endpoint, queues):
+    orders.subscribe(endpoint.url)
+    orders.publish("a")
+    queues.dispatch.break_down()
+    assert client.post("/topics/orders/broadcast").json["messages"] == 1
+    assert orders.log() == [(1, "a")]
+
+
+@pytest.mark.parametrize(
+    ("changes", "rings"),
+    [
+        *[({"paused": False}, True), ({"disabled": False}, True), ({"url": "http://127.0.0.1:8000/"}, True)],
+        *[({"paused": True}, False), ({"batch_size": 2}, False)],
+    ],
+)
+def test_a_subscription_that_goes_on_rings(client, orders, endpoint, queues, changes, rings):
+    subscribed = orders.subscribe(endpoint.url)
+    assert client.patch(f"/topics/orders/subscriptions/{subscribed.id}", changes).status == 200
+    assert queues.dispatch.sent() == [{"wake_up": {"topic": "orders"}}] * rings
+
+
+def test_a_publish_to_a_topic_that_waits_for_broadcasts_does_not_ring(client, queues):
+    assert client.post("/topics/orders/messages", {"content": "a"}).status == 201
+    assert queues.dispatch.sent() == []
+
+
+def test_without_a_queue_what_is_due_is_sent_at_once(client, orders, endpoint):
+    orders.subscribe(endpoint.url)
+    orders.publish("a")
+    client.post("/topics/orders/broadcast")
+    assert len(endpoint.requests) == 1
+
+
+def test_a_sweep_lets_dispatch_look_at_all(orders, endpoint, queues):
+    assert notifier.sweep() is None
+    assert queues.dispatch.sent() == [{"wake_up": {"sweep": True}}]
+    orders.subscribe(endpoint.url)
+    orders.publish("a")
+    orders.broadcast()
+    assert dispatch(*queues.dispatch.take()) == []
+    assert len(queues.delivery.sent()) == 1
+
+
+def test_a_sweep_that_cannot_be_sent_fails(queues):
+    queues.dispatch.break_down()
+    with pytest.raises(notifier.sqs.NotSent):
+        notifier.sweep()
+
+
+@pytest.mark.parametrize("url", [None, "", "DispatchQueue"])
+def test_deployed_without_a_queue_is_an_error_at_the_start(monkeypatch, url):
+    monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "broker-Publish")
+    monkeypatch.setenv("DISPATCH_QUEUE_URL", url or "")
+    with pytest.raises(settings.SettingMissing, match="DISPATCH_QUEUE_URL must be the URL of a queue"):
+        settings.check_queues("DISPATCH_QUEUE_URL")
+
+
+def test_sam_local_has_no_queues(monkeypatch):
+    monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "Publish")
+    monkeypatch.setenv("AWS_SAM_LOCAL", "true")
+    monkeypatch.setenv("DISPATCH_QUEUE_URL", "DispatchQueue")
+    settings.check_queues("DISPATCH_QUEUE_URL")
+    assert settings.current.__wrapped__().dispatch_queue_url is None
+
+
+def test_what_was_lost_is_looked_for_though_a_daily_chore_fails(queues, monkeypatch):
+    def away():
+        raise DatabaseAway
+
+    monkeypatch.setattr(maintenance, "maintain", away)
+    with pytest.raises(DatabaseAway):
+        app("maintain").handler({}, Context(300))
+    assert queues.dispatch.sent() == [{"wake_up": {"sweep": True}}]

@@ -1,0 +1,370 @@
+"""Planning: who may send a batch, for how long, and whose outcome counts."""
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from msgspec.structs import replace
+
+from broker import topics
+from broker.dispatch import planner
+from broker.pubsub import attempts, subscriptions
+from broker.queue import dead_letters
+from broker.webhooks import outcomes, transfer
+
+pytestmark = pytest.mark.verbs
+
+PLAN = "SELECT subscription_id, fence, first_seq, last_seq FROM broker.plan_batches(NULL, %s, 60)"
+
+
+@pytest.fixture
+def subscribed(orders):
+    """A subscription that is owed one message."""
+    subscribed = orders.subscribe("http://127.0.0.1:8000/")
+    orders.publish("a")
+    orders.broadcast()
+    return subscribed
+
+
+def outcome(job, status=200):
+    return outcomes.judge(job, transfer.Response(status, None, {}, b"", datetime.now(UTC), timedelta(seconds=1)))
+
+
+def test_a_planned_batch_is_planned_by_nobody_else(subscribed):
+    [job] = planner.plan(None, 10)
+    assert (job.subscription_id, job.fence, job.first_seq, job.last_seq, job.attempt) == (subscribed.id, 1, 1, 1, 1)
+    assert planner.plan(None, 10) == []
+
+
+def test_who_sends_is_not_told_the_secret(subscribed):
+    [job] = planner.plan(None, 10)
+    assert subscribed.secret not in str(job)
+    assert job.headers.keys() == {"content-type", "webhook-id", "webhook-timestamp", "webhook-signature"}
+
+
+def test_a_batch_that_cannot_be_signed_holds_up_no_other(orders, subscribed, owner, said):
+    owner.execute("UPDATE subscriptions SET secrets = '{?}'")
+    other = orders.subscribe("http://127.0.0.1:8000/other")
+    orders.publish("b")
+    orders.broadcast()
+    assert [job.subscription_id for job in planner.plan(None, 10)] == [other.id]
+    assert [line["message"] for line in said()] == ["the broker failed"]
+
+
+def test_a_batch_whose_planner_died_is_planned_again(orders, subscribed):
+    [lost] = planner.plan(None, 10)
+    orders.publish("b")
+    orders.broadcast()
+    orders.end_waits()
+
+    [job] = planner.plan(None, 10)
+
+    assert job.fence == lost.fence + 1
+    assert (job.webhook_id, job.body, job.attempt) == (lost.webhook_id, lost.body, lost.attempt)
+
+
+def test_each_is_sent_its_own_where_some_are_sent_the_same(orders):
+    both = [orders.subscribe(f"http://127.0.0.1:8000/{n}", batch_size=2) for n in range(2)]
+    orders.publish("a", "b", "c")
+    orders.broadcast()
+    one = orders.subscribe("http://127.0.0.1:8000/one")
+    orders.publish("d")
+    orders.broadcast()
+
+    planned = {job.subscription_id: json.loads(job.body) for job in planner.plan("orders", 10)}
+
+    sent = {who: [message["content"] for message in body["messages"]] for who, body in planned.items()}
+    assert sent == {both[0].id: ["a", "b"], both[1].id: ["a", "b"], one.id: ["d"]}
+    assert all(body["subscription"] == str(who) for who, body in planned.items())
+
+
+@pytest.mark.parametrize("status", [200, 503, 410])
+def test_an_outcome_of_a_lease_that_was_taken_over_changes_nothing(orders, owner, subscribed, status):
+    [lost] = planner.plan(None, 10)
+    orders.end_waits()
+    [job] = planner.plan(None, 10)
+    before = owner.execute("SELECT s.* FROM subscriptions s").fetchall()
+
+    planner.record([outcome(lost, status)])
+
+    assert owner.execute("SELECT s.* FROM subscriptions s").fetchall() == before
+    assert len(attempts.listed("orders", subscribed.id, None, 10)) == 1
+    planner.record([outcome(job)])
+    assert orders.subscription(subscribed).cursor == 1
+
+
+def test_an_outcome_recorded_twice_changes_nothing_the_second_time(orders, subscribed):
+    [job] = planner.plan(None, 10)
+    orders.publish("b")
+    orders.broadcast()
+    planner.record([outcome(job)])
+    [following] = planner.plan(None, 10)
+    planner.record([outcome(job)])
+    assert orders.subscription(subscribed).cursor == 1
+    planner.record([outcome(following)])
+    assert orders.subscription(subscribed).cursor == 2
+
+
+@pytest.mark.parametrize("status", [200, 503, 410])
+def test_an_outcome_recorded_twice_before_the_next_plan_counts_once(orders, owner, subscribed, status):
+    [job] = planner.plan(None, 10)
+    planner.record([outcome(job, status)])
+    before = owner.execute("SELECT s.* FROM subscriptions s").fetchall()
+    planner.record([outcome(job, status)])
+    assert owner.execute("SELECT s.* FROM subscriptions s").fetchall() == before
+
+
+def test_outcomes_of_many_subscriptions_are_recorded_at_once(orders, subscribed):
+    other = orders.subscribe("http://127.0.0.1:8000/other")
+    orders.publish("b")
+    orders.broadcast()
+    jobs = planner.plan(None, 10)
+    planner.record([outcome(job, 200 if job.subscription_id == other.id else 503) for job in jobs])
+    assert (orders.subscription(subscribed).failures, orders.subscription(other).cursor) == (1, 2)
+
+
+def test_an_outcome_counts_though_the_subscription_was_paused_meanwhile(orders, subscribed):
+    [job] = planner.plan(None, 10)
+    orders.change(subscribed, paused=True)
+    planner.record([outcome(job)])
+    assert orders.subscription(subscribed).cursor == 1
+    assert orders.subscription(subscribed).paused_at is not None
+
+
+def test_an_outcome_of_who_has_unsubscribed_is_forgotten(orders, owner, subscribed):
+    [job] = planner.plan(None, 10)
+    subscriptions.unsubscribe("orders", subscribed.id)
+    planner.record([outcome(job)])
+    assert owner.execute("SELECT FROM attempts").fetchall() == []
+
+
+def test_a_plan_takes_the_longest_due_first_and_no_more_than_asked(orders, owner):
+    ids = [orders.subscribe(f"http://127.0.0.1:8000/{n}").id for n in range(4)]
+    orders.publish("a")
+    orders.broadcast()
+    owner.execute("UPDATE subscriptions SET due_at = now() - interval '1 hour' WHERE id = %s", [ids[2]])
+    [first] = planner.plan(None, 1)
+    assert first.subscription_id == ids[2]
+    assert {job.subscription_id for job in planner.plan(None, 10)} == {*ids} - {ids[2]}
+    assert planner.plan(None, 0) == []
+
+
+def test_a_planner_does_not_wait_for_another(orders, session, subscribed):
+    orders.subscribe("http://127.0.0.1:8000/other")
+    orders.publish("b")
+    orders.broadcast()
+    one, other = session(autocommit=False), session()
+    [(first, *_)] = one.execute(PLAN, [1]).fetchall()
+    [(second, *_)] = other.execute(PLAN, [10]).fetchall()
+    assert first != second
+    one.rollback()
+    [(again, *_)] = other.execute(PLAN, [10]).fetchall()
+    assert again == first
+
+
+def test_planners_never_plan_the_same(orders, session):
+    ids = {orders.subscribe(f"http://127.0.0.1:8000/{n}").id for n in range(60)}
+    orders.publish("a")
+    orders.broadcast()
+
+    def plan(connection):
+        return [row[0] for _ in range(5) for row in connection.execute(PLAN, [4]).fetchall()]
+
+    with ThreadPoolExecutor() as pool:
+        planned = [each for found in pool.map(plan, [session() for _ in range(4)]) for each in found]
+    assert len(planned) == 60
+    assert set(planned) == ids
+
+
+def test_nothing_is_due_when_nothing_is_owed(orders):
+    assert planner.next_due() is None
+    orders.subscribe("http://127.0.0.1:8000/")
+    assert planner.next_due() is None
+
+
+def test_what_is_owed_is_due_at_once(owner, subscribed):
+    assert planner.next_due() <= owner.execute("SELECT now()").fetchone()[0]
+
+
+def test_what_waits_is_due_when_its_wait_is_over(orders, subscribed):
+    [job] = planner.plan(None, 10)
+    planner.record([outcome(job, 503)])
+    assert planner.next_due() == orders.subscription(subscribed).due_at
+
+
+def test_the_earliest_of_all_topics_is_the_next(orders, invoices, subscribed):
+    [job] = planner.plan(None, 10)
+    planner.record([outcome(job, 503)])
+    other = invoices.subscribe("http://127.0.0.1:8000/")
+    invoices.publish("a")
+    invoices.broadcast()
+    assert planner.next_due() == invoices.subscription(other).due_at
+
+
+@pytest.mark.parametrize("reason", ["paused", "disabled", "delivered", "deleted"])
+def test_who_is_not_sent_to_is_not_due(orders, subscribed, reason):
+    [job] = planner.plan(None, 10)
+    match reason:
+        case "paused":
+            orders.change(subscribed, paused=True)
+        case "disabled":
+            planner.record([outcome(job, 410)])
+        case "delivered":
+            planner.record([outcome(job)])
+        case "deleted":
+            topics.delete("orders", force=True)
+    orders.end_waits()
+    assert planner.next_due() is None
+    assert planner.plan(None, 10) == []
+
+
+@pytest.mark.parametrize("by", ["a broadcast", "being resumed", "being enabled", "a redrive"])
+def test_a_topic_that_owed_nothing_for_long_is_looked_at_again_when_it_owes(orders, subscribed, owner, by):
+    [job] = planner.plan(None, 10)
+    match by:
+        case "a broadcast":
+            planner.record([outcome(job)])
+        case "being resumed":
+            orders.change(subscribed, paused=True)
+        case "being enabled":
+            planner.record([outcome(job, 410)])
+        case "a redrive":
+            planner.record([replace(outcome(job), action="refused", retry_seconds=None)])
+    orders.end_waits()
+    assert planner.next_due() is None
+    assert due_from(owner, minutes_ago=2) is None
+    assert planner.next_due() is None
+    match by:
+        case "a broadcast":
+            orders.publish("b")
+            orders.broadcast()
+        case "being resumed":
+            orders.change(subscribed, paused=False)
+        case "being enabled":
+            orders.change(subscribed, disabled=False)
+        case "a redrive":
+            dead_letters.redrive("orders", dead_letters.Redrive(subscription=subscribed.id))
+    orders.end_waits()
+
+    assert planner.next_due() is not None
+    assert len(planner.plan(None, 10)) == 1
+
+
+def due_from(owner, *, minutes_ago=0):
+    """Before when nothing of the topic is due, as the database has it; by default it is left as it is."""
+    owner.execute("UPDATE topics SET due_from = due_from - %s * interval '1 minute'", [minutes_ago])
+    planner.next_due()
+    [(moment,)] = owner.execute("SELECT due_from FROM topics WHERE name = 'orders'")
+    return moment
+
+
+def test_a_topic_whose_webhooks_wait_is_not_looked_at_before_one_is_due(orders, subscribed, owner):
+    [job] = planner.plan(None, 10)
+    planner.record([replace(outcome(job, 503), retry_seconds=3600)])
+    assert due_from(owner) < datetime.now(UTC)
+    assert due_from(owner, minutes_ago=2) == orders.subscription(subscribed).due_at
+    assert planner.next_due() == orders.subscription(subscribed).due_at
+    orders.publish("b")
+    orders.broadcast()
+    assert due_from(owner) <= datetime.now(UTC)
+
+
+def test_a_topic_is_looked_at_while_a_request_is_under_way(orders, owner):
+    orders.subscribe("http://127.0.0.1:8000/", batch_size=1)
+    orders.publish("a", "b")
+    orders.broadcast()
+    [job] = planner.plan(None, 10)
+    assert due_from(owner, minutes_ago=2) < datetime.now(UTC)
+    planner.record([outcome(job)])
+    assert [job.first_seq for job in planner.plan(None, 10)] == [2]
+
+
+def test_what_is_broadcast_while_the_next_is_asked_for_is_not_forgotten(orders, subscribed, owner, session):
+    [job] = planner.plan(None, 10)
+    planner.record([outcome(job)])
+    orders.publish("b")
+    owner.execute("UPDATE topics SET due_from = due_from - interval '2 minutes'")
+    broadcaster = session(autocommit=False)
+    broadcaster.execute("SELECT FROM broker.broadcast('orders')")
+    assert planner.next_due() is None
+    broadcaster.commit()
+    assert len(planner.plan(None, 10)) == 1
+
+
+def plan(limit, in_flight, session):
+    return (
+        session()
+        .execute("SELECT subscription_id FROM broker.plan_batches(NULL, %s, 60, %s)", [limit, in_flight])
+        .fetchall()
+    )
+
+
+def test_no_more_are_in_flight_than_allowed(orders, session):
+    for n in range(6):
+        orders.subscribe(f"http://127.0.0.1:8000/{n}")
+    orders.publish("a")
+    orders.broadcast()
+    assert [len(plan(3, 4, session)) for _ in range(3)] == [3, 1, 0]
+    assert len(plan(10, 6, session)) == 2
+
+
+def test_those_that_have_failed_take_half_of_what_may_be_in_flight(orders, owner, session):
+    for n in range(6):
+        orders.subscribe(f"http://127.0.0.1:8000/{n}")
+    orders.publish("a")
+    orders.broadcast()
+    owner.execute("UPDATE subscriptions SET failures = 1, due_at = now() - interval '1 min' WHERE right(url, 1) < '4'")
+    assert [len(plan(1, 4, session)) for _ in range(5)] == [1, 1, 1, 1, 0]
+    assert owner.execute("SELECT failures FROM subscriptions WHERE lease_ends_at > now()").fetchall().count((1,)) == 2
+
+
+def test_what_came_of_a_request_makes_room_for_another(orders, session):
+    for n in range(2):
+        orders.subscribe(f"http://127.0.0.1:8000/{n}")
+    orders.publish("a")
+    orders.broadcast()
+    [job] = planner.plan(None, 1)
+    assert plan(1, 1, session) == []
+    planner.record([outcome(job)])
+    assert len(plan(1, 1, session)) == 1
+
+
+def test_a_million_behind_do_not_hold_up_who_is_little_behind(orders, owner):
+    far, near = (orders.subscribe(f"http://127.0.0.1:8000/{n}", batch_size=1) for n in ("far", "near"))
+    orders.publish(*range(20))
+    orders.broadcast()
+    owner.execute("UPDATE subscriptions SET cursor = 19 WHERE id = %s", [near.id])
+    [first] = planner.plan(None, 1)
+    planner.record([outcome(first)])
+    assert {job.subscription_id for job in planner.plan(None, 2)} | {first.subscription_id} == {far.id, near.id}
+
+
+def test_a_subscription_resumed_in_mid_request_is_not_sent_it_twice(orders, subscribed):
+    [job] = planner.plan(None, 1)
+    orders.change(subscribed, paused=True)
+    orders.change(subscribed, paused=False)
+    assert planner.plan(None, 1) == []
+    planner.record([outcome(job)])
+    assert orders.subscription(subscribed).cursor == 1
+
+
+def test_planners_that_went_over_what_may_be_in_flight_plan_nothing_more(orders, session):
+    for n in range(6):
+        orders.subscribe(f"http://127.0.0.1:8000/{n}")
+    orders.publish("a")
+    orders.broadcast()
+    slow = session(autocommit=False)
+    slow.execute(PLAN.replace("60", "60, 3"), [2])
+    assert len(plan(2, 3, session)) == 2  # it does not see the two
+    slow.commit()
+    assert plan(2, 3, session) == []
+
+
+@pytest.mark.parametrize("status", [200, 410, 503])
+def test_what_the_old_url_answers_counts_no_more_when_it_has_changed(orders, subscribed, status):
+    [old] = planner.plan(None, 10)
+    orders.change(subscribed, url="http://127.0.0.1:8000/new")
+    planner.record([outcome(old, status)])
+    [new] = planner.plan(None, 10)
+    assert (new.url, new.webhook_id, new.attempt) == ("http://127.0.0.1:8000/new", old.webhook_id, 1)

@@ -1,0 +1,116 @@
+"""The documents say what is: settings, versions and limits."""
+
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import broker
+from broker import api, settings
+from broker.queue import leases, messages
+from local import settings as runner
+from tests.support import contract
+from tests.support.client import ROOT, template
+
+
+def _rows(heading: str) -> dict[str, list[str]]:
+    """The table under a heading of docs/settings.md, by the variable in its first column."""
+    _, _, section = (ROOT / "docs" / "settings.md").read_text().partition(f"## {heading}\n")
+    lines = [line for line in section.partition("\n## ")[0].splitlines() if line.startswith("| `")]
+    cells = [[cell.strip().strip("`") for cell in line.strip("|").split("|")] for line in lines]
+    return {name: rest for name, *rest in cells}
+
+
+FUNCTIONS, RUNNER = _rows("Functions"), _rows("Local runner")
+
+
+def _read_by(*folders: str) -> set[str]:
+    """The variables that the code in these folders takes from the environment by name."""
+    found: set[str] = set()
+    for folder in folders:
+        for file in (ROOT / folder).rglob("*.py"):
+            found |= set(re.findall(r'(?:environ(?:\.get\(|\[)|_number\()"(\w+)"', file.read_text()))
+    return found
+
+
+def _variables() -> dict[str, Any]:
+    """What the template puts into its functions' environments."""
+    resources = [each.get("Properties", {}) for each in template()["Resources"].values()]
+    return {
+        name: value
+        for section in [template()["Globals"]["Function"], *resources]
+        for name, value in section.get("Environment", {}).get("Variables", {}).items()
+    }
+
+
+def test_the_settings_of_the_functions_are_documented() -> None:
+    assert FUNCTIONS.keys() == _variables().keys()
+    of_lambda = {"AWS_LAMBDA_FUNCTION_NAME", "AWS_SAM_LOCAL"}
+    assert _read_by("layers", "functions") - of_lambda <= _variables().keys()
+
+
+def test_only_settings_reads_the_environment() -> None:
+    files = [*(ROOT / "layers").rglob("*.py"), *(ROOT / "functions").rglob("*.py")]
+    readers = {file.name for file in files if re.search(r"os\.(environ|getenv)", file.read_text())}
+    assert readers == {"settings.py"}
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_setting_has_the_parameter_and_default_that_the_document_says(name: str) -> None:
+    parameter, _, default, _ = FUNCTIONS[name]
+    if not parameter:
+        assert _variables()[name] == default
+        return
+    assert _variables()[name] == parameter
+    if parameter in template()["Resources"]:
+        return
+    declared = template()["Parameters"][parameter].get("Default", "needed")
+    assert str(declared) == ("" if default in {"none", *FUNCTIONS} else default)
+
+
+def test_the_functions_take_the_same_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in FUNCTIONS:
+        monkeypatch.setenv(name, "")
+    monkeypatch.setenv("DATABASE_URL", "postgresql://example")
+    assert settings.current.__wrapped__() == settings.Settings(
+        database_url="postgresql://example",
+        owner_database_url="postgresql://example",
+        database_proxy=False,
+        admin_token=None,
+        allow_private_webhooks=False,
+        retention_days=int(FUNCTIONS["RETENTION_DAYS"][2]),
+        metrics_namespace=FUNCTIONS["POWERTOOLS_METRICS_NAMESPACE"][2],
+        dispatch_queue_url=None,
+        delivery_queue_url=None,
+    )
+
+
+def test_the_settings_of_the_runner_are_documented(monkeypatch: pytest.MonkeyPatch) -> None:
+    of_lambda = {"LAMBDA_TASK_ROOT", "_HANDLER", *(name for name in _read_by("local") if name.startswith("AWS_"))}
+    assert _read_by("local") - of_lambda - {"PATH"} == RUNNER.keys()
+    for name in RUNNER:
+        monkeypatch.delenv(name, raising=False)
+    wish = runner.read(Path("/here"))
+    defaults = {name: default for name, (default, _) in RUNNER.items()}
+    assert wish.host == defaults["BROKER_HOST"]
+    assert wish.port == int(defaults["BROKER_PORT"])
+    assert wish.data == Path("/here") / defaults["BROKER_DATA"]
+    assert wish.workers == int(defaults["BROKER_WORKERS"])
+
+
+def test_the_newest_version_is_the_same_everywhere() -> None:
+    newest = re.search(r"^## (\S+)", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+    assert newest
+    assert newest[1] == broker.__version__
+    assert tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"] == broker.__version__
+    assert contract.document()["info"]["version"] == broker.__version__
+
+
+def test_the_contract_says_the_limits() -> None:
+    said = contract.document()
+    assert f"{api.MAX_REQUEST // 1024 // 1024} MiB at most" in said["info"]["description"]
+    message = " ".join(said["components"]["schemas"]["Message"]["description"].split())
+    assert f"{messages.MAX_BYTES // 1024} KiB at most" in message
+    assert f"{leases.MAX_RECEIPTS:,} at most" in said["components"]["schemas"]["Settle"]["description"]

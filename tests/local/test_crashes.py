@@ -1,0 +1,70 @@
+"""The real `make run` under kill -9: what was acknowledged is there, what was settled does not come back."""
+
+import contextlib
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import requests
+
+from tests.faults.runner import Runner, kill
+from tests.support.runner import until
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def runner(tmp_path: Path) -> Iterator[Runner]:
+    runner = Runner(tmp_path)
+    runner.start()
+    yield runner
+    runner.stop()
+
+
+def publish_until_it_fails(runner: Runner, numbers: range, acknowledged: list[int]) -> None:
+    with contextlib.suppress(requests.RequestException):
+        for number in numbers:
+            if runner.post("/topics/orders/messages", {"content": number}).status_code != 201:
+                return
+            acknowledged.append(number)
+
+
+def test_after_everything_was_killed_a_second_start_has_every_acknowledged_message(runner: Runner) -> None:
+    acknowledged: list[int] = []
+    producers = [
+        threading.Thread(target=publish_until_it_fails, args=(runner, range(start, start + 100_000), acknowledged))
+        for start in (0, 1_000_000)
+    ]
+    for producer in producers:
+        producer.start()
+    until(lambda: len(acknowledged) >= 200)
+    [settled] = runner.post("/topics/orders/consume", {"max": 1}).json()["messages"]
+    assert runner.post("/topics/orders/settle", {"ack": [settled["receipt"]]}).json()["acked"] == 1
+
+    runner.kill_all()
+    for producer in producers:
+        producer.join()
+    runner.start()
+
+    taken = runner.take_all()
+    assert set(acknowledged) - {settled["content"]} <= set(taken)
+    assert settled["content"] not in taken
+    assert len(taken) == len(set(taken))
+
+
+def test_postgresql_that_was_killed_comes_back_by_itself_with_every_acknowledged_message(runner: Runner) -> None:
+    for number in range(20):
+        assert runner.post("/topics/orders/messages", {"content": number}).status_code == 201
+
+    kill(runner.processes("postgres"))
+
+    until(lambda: runner.post("/topics/orders/messages", {"content": 20}).status_code == 201)
+    assert sorted(set(runner.take_all())) == list(range(21))
+
+
+def test_a_worker_that_was_killed_is_replaced(runner: Runner) -> None:
+    assert runner.post("/topics/orders/messages", {"content": 1}).status_code == 201
+    kill(runner.processes("worker"))
+    until(lambda: runner.post("/topics/orders/messages", {"content": 2}).status_code == 201)
+    assert runner.take_all() == [1, 2]

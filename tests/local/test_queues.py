@@ -1,0 +1,304 @@
+"""SQS as the local runner plays it: to boto3's own client, and to the functions that its queues feed."""
+
+import asyncio
+import hashlib
+import json
+import socket
+import time
+from contextlib import asynccontextmanager
+
+import boto3
+import pytest
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+from local.functions.pool import NoWorker
+from local.functions.process import FunctionError
+from local.gateway.app import Server
+from local.queues import endpoint
+from local.queues.queue import Queue, Source
+from local.template import template
+from tests.support.runner import function
+
+KEY = "LOCALKEY"
+
+
+class Function:
+    """What a queue feeds: notes its events, and answers as it is told."""
+
+    def __init__(self, folder):
+        self.shape = function(folder)
+        self.events = []
+        self.running = 0
+        self.most = 0  # at once
+        self.answer = {"batchItemFailures": []}
+        self.seconds = 0.0
+        self.changed = asyncio.Event()
+
+    async def __call__(self, function, event, *, may_wait=False):
+        self.events.append(json.loads(event)["Records"])
+        self.running += 1
+        self.most = max(self.most, self.running)
+        self.changed.set()
+        answer = self.answer
+        await asyncio.sleep(self.seconds)
+        self.running -= 1
+        if isinstance(answer, Exception):
+            raise answer
+        return json.dumps(answer).encode()
+
+    def bodies(self):
+        return [[record["body"] for record in records] for records in self.events]
+
+    async def called(self, times):
+        async with asyncio.timeout(5):
+            while len(self.events) < times:
+                self.changed.clear()
+                await self.changed.wait()
+
+
+@asynccontextmanager
+async def fed(folder, *, batch_size=10, concurrency=2, visibility=30, retention=60, reports=True):
+    """A queue, and the function that it feeds."""
+    shape = template.Queue("Letters", visibility, retention)
+    told = Function(folder)
+    queue = Queue(shape)
+    source = Source(template.Source("S", shape, told.shape, batch_size, concurrency, reports), queue, told)
+    running = asyncio.create_task(source.run())
+    try:
+        yield queue, told
+    finally:
+        running.cancel()
+
+
+@asynccontextmanager
+async def served(queues):
+    """The queues behind an endpoint on loopback: boto3's client of it."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        server = Server(endpoint.Endpoint(queues, KEY))
+        serving = asyncio.create_task(server.serve(sockets=[listener]))
+        try:
+            yield client(listener.getsockname()[1])
+        finally:
+            server.should_exit = True
+            await serving
+
+
+def client(port, key=KEY):
+    return boto3.client(
+        "sqs",
+        endpoint_url=f"http://127.0.0.1:{port}",
+        region_name="us-east-1",
+        aws_access_key_id=key,
+        aws_secret_access_key="local",
+        config=Config(retries={"total_max_attempts": 1}, parameter_validation=False),
+    )
+
+
+def visit(what):
+    """Run `what(client, queue)` in a thread, beside an endpoint with a queue that nothing is fed from."""
+
+    async def run():
+        queue = Queue(template.Queue("Letters", 30, 60))
+        async with served({"Letters": queue}) as sender:
+            return await asyncio.to_thread(what, sender, queue)
+
+    return asyncio.run(run())
+
+
+URL = "http://127.0.0.1/000000000000/Letters"
+
+
+def test_a_message_is_given_to_the_function_at_once(tmp_path):
+    async def run():
+        async with fed(tmp_path) as (queue, told):
+            started = time.perf_counter()
+            queue.send("a")
+            await told.called(1)
+            return told.events, time.perf_counter() - started
+
+    [[record]], seconds = asyncio.run(run())
+    assert seconds < 0.1
+    assert record["body"] == "a"
+    assert record["md5OfBody"] == hashlib.md5(b"a").hexdigest()
+    assert record["attributes"]["ApproximateReceiveCount"] == "1"
+    assert (record["eventSource"], record["awsRegion"]) == ("aws:sqs", "us-east-1")
+    assert record["eventSourceARN"] == "arn:aws:sqs:us-east-1:000000000000:Letters"
+
+
+def test_what_waits_is_given_in_batches_and_no_more_at_once_than_allowed(tmp_path):
+    async def run():
+        async with fed(tmp_path, batch_size=4, concurrency=2) as (queue, told):
+            told.seconds = 0.05
+            for n in range(14):
+                queue.send(str(n))
+            await told.called(4)
+            return told
+
+    told = asyncio.run(run())
+    assert [len(batch) for batch in told.bodies()] == [4, 4, 4, 2]
+    assert sorted((body for batch in told.bodies() for body in batch), key=int) == [str(n) for n in range(14)]
+    assert told.most == 2
+
+
+def test_a_delayed_message_comes_after_its_delay(tmp_path):
+    async def run():
+        async with fed(tmp_path) as (queue, told):
+            queue.send("later", 0.2)
+            queue.send("now")
+            await told.called(1)
+            started = time.perf_counter()
+            await told.called(2)
+            return told.bodies(), time.perf_counter() - started
+
+    bodies, seconds = asyncio.run(run())
+    assert bodies == [["now"], ["later"]]
+    assert 0.1 < seconds < 1
+
+
+def test_only_the_messages_that_failed_come_again_and_not_before_their_time(tmp_path):
+    async def run():
+        async with fed(tmp_path, visibility=0.2) as (queue, told):
+            failing = queue.send("fails")
+            queue.send("good")
+            told.answer = {"batchItemFailures": [{"itemIdentifier": failing.message_id}]}
+            await told.called(1)
+            started = time.perf_counter()
+            told.answer = {}
+            await told.called(2)
+            seconds = time.perf_counter() - started
+            await asyncio.sleep(0.3)
+            return told, seconds
+
+    told, seconds = asyncio.run(run())
+    assert told.bodies() == [["fails", "good"], ["fails"]]
+    assert seconds > 0.15
+    assert told.events[1][0]["attributes"]["ApproximateReceiveCount"] == "2"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "error",
+        ["no object"],
+        {"batchItemFailures": [{"itemIdentifier": "unknown"}]},
+        {"batchItemFailures": [{}]},
+    ],
+)
+def test_when_a_function_fails_or_makes_no_sense_all_come_again(tmp_path, answer):
+    async def run():
+        async with fed(tmp_path, visibility=0.1) as (queue, told):
+            if answer == "error":
+                told.answer = FunctionError(told.shape, {"errorType": "E", "errorMessage": "m"})
+            else:
+                told.answer = answer
+            queue.send("a")
+            queue.send("b")
+            await told.called(2)
+            return told.bodies()
+
+    assert asyncio.run(run()) == [["a", "b"], ["a", "b"]]
+
+
+def test_when_no_worker_is_free_the_messages_are_not_held_up(tmp_path):
+    async def run():
+        async with fed(tmp_path, visibility=30) as (queue, told):
+            told.answer = NoWorker()
+            told.seconds = 0.01
+            queue.send("a")
+            await told.called(3)
+            return told.bodies()
+
+    assert asyncio.run(run())[:3] == [["a"]] * 3
+
+
+def test_a_message_is_forgotten_when_its_retention_is_over(tmp_path):
+    async def run():
+        async with fed(tmp_path, retention=0.05) as (queue, told):
+            queue.send("too old", 0.1)
+            await asyncio.sleep(0.15)
+            queue.send("new")
+            await told.called(1)
+            return told.bodies()
+
+    assert asyncio.run(run()) == [["new"]]
+
+
+def test_boto3_sends_a_message():
+    def send(sender, queue):
+        answer = sender.send_message(QueueUrl=URL, MessageBody="é", DelaySeconds=0)
+        [message] = queue._visible
+        assert (message.body, message.message_id) == ("é", answer["MessageId"])
+        assert answer["MD5OfMessageBody"] == hashlib.md5("é".encode()).hexdigest()
+
+    visit(send)
+
+
+def test_boto3_sends_a_batch():
+    def send(sender, queue):
+        entries = [{"Id": str(n), "MessageBody": f"m{n}", "DelaySeconds": n % 2 * 9} for n in range(10)]
+        answer = sender.send_message_batch(QueueUrl=URL, Entries=entries)
+        assert [sent["Id"] for sent in answer["Successful"]] == [str(n) for n in range(10)]
+        assert [message.body for message in queue._visible] == ["m0", "m2", "m4", "m6", "m8"]
+
+    visit(send)
+
+
+def test_a_batch_is_taken_in_part_as_sqs_does():
+    def send(sender, queue):
+        entries = [{"Id": "good", "MessageBody": "a"}, {"Id": "bad", "MessageBody": "\uffff"}]
+        answer = sender.send_message_batch(QueueUrl=URL, Entries=entries)
+        assert [sent["Id"] for sent in answer["Successful"]] == ["good"]
+        [failed] = answer["Failed"]
+        assert (failed["Id"], failed["SenderFault"], failed["Code"]) == ("bad", True, "InvalidMessageContents")
+
+    visit(send)
+
+
+@pytest.mark.parametrize(
+    ("entries", "code"),
+    [
+        ([], "EmptyBatchRequest"),
+        ([{"Id": str(n), "MessageBody": "a"} for n in range(11)], "TooManyEntriesInBatchRequest"),
+        ([{"Id": "a", "MessageBody": "a"}] * 2, "BatchEntryIdsNotDistinct"),
+        ([{"Id": str(n), "MessageBody": "a" * 600_000} for n in range(2)], "BatchRequestTooLong"),
+    ],
+)
+def test_a_batch_that_sqs_refuses_is_refused(entries, code):
+    def send(sender, queue):
+        with pytest.raises(ClientError, match=code):
+            sender.send_message_batch(QueueUrl=URL, Entries=entries)
+        assert not queue._visible
+
+    visit(send)
+
+
+@pytest.mark.parametrize(
+    ("wish", "code"),
+    [
+        ({"MessageBody": ""}, "MissingParameter"),
+        ({"MessageBody": "a" * (1024 * 1024 + 1)}, "InvalidParameterValue"),
+        ({"MessageBody": "a", "DelaySeconds": 901}, "InvalidParameterValue"),
+        ({"MessageBody": "a\x00"}, "InvalidMessageContents"),
+        ({"MessageBody": "a", "QueueUrl": URL + "x"}, "QueueDoesNotExist"),
+    ],
+)
+def test_a_message_that_sqs_refuses_is_refused(wish, code):
+    def send(sender, queue):
+        with pytest.raises(ClientError, match=code):
+            sender.send_message(**{"QueueUrl": URL, **wish})
+        assert not queue._visible
+
+    visit(send)
+
+
+def test_who_has_not_the_key_of_this_run_sends_nothing():
+    def send(sender, queue):
+        stranger = client(int(sender.meta.endpoint_url.rpartition(":")[2]), key="another")
+        with pytest.raises(ClientError, match="InvalidClientTokenId"):
+            stranger.send_message(QueueUrl=URL, MessageBody="a")
+        with pytest.raises(ClientError, match="UnsupportedOperation"):
+            sender.receive_message(QueueUrl=URL)
+        assert not queue._visible
+
+    visit(send)

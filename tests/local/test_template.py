@@ -1,0 +1,202 @@
+import json
+import re
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from local.template import template
+
+ROOT = Path(template.__file__).parents[2]
+SMALL = """
+Transform: AWS::Serverless-2016-10-31
+Parameters:
+  Url: {Type: String}
+  Mode: {Type: String, Default: calm, AllowedValues: [calm, wild]}
+  Token: {Type: String, Default: "", AllowedPattern: "^(t[0-9]+)?$"}
+Resources:
+  Echo:
+    Type: AWS::Serverless::Function
+    Properties:
+      CodeUri: functions/echo
+      Handler: app.handler
+      Runtime: python3.13
+      Environment: {Variables: {URL: !Ref Url, MODE: !Ref Mode, LEVEL: 3}}
+      Events:
+        Get: {Type: HttpApi, Properties: {Method: GET, Path: "/echo/{what}"}}
+        Often: {Type: Schedule, Properties: {Schedule: rate(5 minutes)}}
+        Letter:
+          Type: SQS
+          Properties: {Queue: !GetAtt Letters.Arn, BatchSize: 3, ScalingConfig: {MaximumConcurrency: 2}}
+  Letters: {Type: AWS::SQS::Queue}
+"""
+
+
+@pytest.fixture
+def small(tmp_path):
+    file = tmp_path / "template.yaml"
+    file.write_text(SMALL)
+    return file
+
+
+@pytest.fixture(scope="module")
+def translated(tmp_path_factory):
+    file = tmp_path_factory.mktemp("small") / "template.yaml"
+    file.write_text(SMALL)
+    return template.translate(file)
+
+
+@pytest.fixture(scope="module")
+def broker():
+    return template.read(template.translate(ROOT / "template.yaml"), ROOT, {"DatabaseUrl": "postgresql://here"})
+
+
+def test_the_brokers_routes_lead_to_its_functions(broker):
+    routes = {(route.method, route.path): route.function.name for route in broker.routes}
+    assert routes["POST", "/topics/{topic}/messages"] == "Publish"
+    assert routes["GET", "/topics/{topic}/messages"] == "Manage"
+    assert routes["POST", "/topics/{topic}/consume"] == "Consume"
+    assert routes["DELETE", "/topics/{topic}/leases/{receipt}"] == "Consume"
+
+
+def test_every_http_event_of_the_broker_is_a_route(broker):
+    source = (ROOT / "template.yaml").read_text()
+    assert len(broker.routes) == source.count("Type: HttpApi,")
+
+
+def test_the_brokers_functions_have_their_folder_layer_and_limits(broker):
+    publish, migrate = broker.functions["Publish"], broker.functions["Migrate"]
+    assert publish.folder == ROOT / "functions/publish"
+    assert publish.layers == (ROOT / "layers/broker",)
+    assert (publish.handler, publish.memory_mb, publish.timeout_seconds) == ("app.handler", 512, 28)
+    assert migrate.timeout_seconds == 300
+
+
+def test_the_brokers_environments_hold_the_parameters(broker):
+    assert broker.functions["Publish"].environment["DATABASE_URL"] == "postgresql://here"
+    assert broker.functions["Publish"].environment["ALLOW_PRIVATE_WEBHOOKS"] == "false"
+    assert "OWNER_DATABASE_URL" not in broker.functions["Publish"].environment
+    assert broker.functions["Migrate"].environment["OWNER_DATABASE_URL"] == ""
+
+
+def test_the_broker_is_maintained_once_a_day(broker):
+    [daily] = broker.schedules
+    assert (daily.function.name, daily.every) == ("Maintain", timedelta(days=1))
+
+
+def test_the_brokers_queues_lead_to_its_functions(broker):
+    sources = {source.function.name: source for source in broker.sources}
+    assert {name: source.queue.name for name, source in sources.items()} == {
+        "Dispatch": "DispatchQueue",
+        "Deliver": "DeliveryQueue",
+    }
+    for source in broker.sources:
+        assert source.batch_size == 10
+        assert source.reports_failures
+        assert source.queue.visibility_seconds >= 6 * source.function.timeout_seconds
+        assert source.queue.retention_seconds <= 3600
+    assert (sources["Dispatch"].concurrency, sources["Deliver"].concurrency) == (8, 32)
+
+
+def test_a_queues_url_is_its_name_behind_where_queues_are(broker):
+    assert broker.functions["Publish"].environment["DISPATCH_QUEUE_URL"] == "DispatchQueue"
+    elsewhere = template.read(
+        template.translate(ROOT / "template.yaml"), ROOT, {"DatabaseUrl": "u"}, queues_at="http://127.0.0.1:1/0/"
+    )
+    assert elsewhere.functions["Dispatch"].environment["DELIVERY_QUEUE_URL"] == "http://127.0.0.1:1/0/DeliveryQueue"
+
+
+def test_who_posts_is_not_told_where_the_database_is(broker):
+    assert broker.functions["Deliver"].environment.keys() & {"DATABASE_URL", "OWNER_DATABASE_URL"} == set()
+
+
+def test_a_role_may_do_no_more_with_a_queue_than_its_function_does():
+    resources = template.translate(ROOT / "template.yaml")["Resources"]
+    rights = {}
+    for name, resource in resources.items():
+        if resource["Type"] == "AWS::IAM::Role":
+            properties = resource["Properties"]
+            [logs] = map(str, properties["ManagedPolicyArns"])
+            assert logs.rstrip("'}").endswith("/AWSLambdaBasicExecutionRole")
+            for policy in properties.get("Policies", []):
+                for statement in policy["PolicyDocument"]["Statement"]:
+                    rights.setdefault(name, []).append(_right(statement))
+    wakes = [("sqs:SendMessage*", "DispatchQueue")]
+    takes = "sqs:ReceiveMessage, sqs:DeleteMessage, sqs:GetQueueAttributes"
+    assert rights == {
+        "PublishRole": wakes,
+        "BroadcastRole": wakes,
+        "SubscribeRole": wakes,
+        "MaintainRole": wakes,
+        "ManageRole": wakes,
+        "DispatchRole": [(takes, "DispatchQueue"), ("sqs:SendMessage", "DispatchQueue, DeliveryQueue")],
+        "DeliverRole": [(takes, "DeliveryQueue"), ("sqs:SendMessage", "DispatchQueue")],
+    }
+
+
+def _right(statement):
+    actions = statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
+    queues = re.findall("[A-Z][a-z]+Queue", json.dumps(statement["Resource"]))
+    assert statement["Effect"] == "Allow"
+    return ", ".join(actions), ", ".join(dict.fromkeys(queues))
+
+
+def test_a_small_template_is_read_whole(translated, tmp_path):
+    small = template.read(translated, tmp_path, {"Url": "u"})
+    echo = small.functions["Echo"]
+    assert echo == template.Function(
+        name="Echo",
+        folder=tmp_path / "functions/echo",
+        handler="app.handler",
+        layers=(),
+        timeout_seconds=3,
+        memory_mb=128,
+        environment={"URL": "u", "MODE": "calm", "LEVEL": "3"},
+    )
+    assert small.routes == (template.Route("GET", "/echo/{what}", echo),)
+    assert small.schedules == (template.Schedule("EchoOften", timedelta(minutes=5), echo),)
+    assert small.queues == {"Letters": template.Queue("Letters", visibility_seconds=30, retention_seconds=345_600)}
+    [source] = small.sources
+    assert (source.name, source.queue, source.function) == ("EchoLetter", small.queues["Letters"], echo)
+    assert (source.batch_size, source.concurrency, source.reports_failures) == (3, 2, False)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "reason"),
+    [
+        ({}, "the parameter Url needs a value"),
+        ({"Url": "u", "Mode": "odd"}, "the parameter Mode must be one of"),
+        ({"Url": "u", "Token": "x"}, "the parameter Token must match"),
+        ({"Url": "u", "Colour": "red"}, "no parameter Colour"),
+    ],
+)
+def test_parameters_are_held_to_the_template(translated, parameters, reason):
+    with pytest.raises(template.TemplateError, match=reason):
+        template.read(translated, ROOT, parameters)
+
+
+@pytest.mark.parametrize(
+    ("written", "instead", "reason"),
+    [
+        ("rate(5 minutes)", "'cron(0 3 * * ? *)'", "EchoOften is cron"),
+        ("LEVEL: 3", "LEVEL: !GetAtt Echo.Arn", "LEVEL is not a plain value"),
+        ("Path:", "Pfad:", "SAM template is not valid.* 'Path'"),
+        ("{Type: String}", "{Type: String", "SAM template is not valid: while parsing"),
+    ],
+)
+def test_what_cannot_run_here_is_named(small, written, instead, reason):
+    small.write_text(SMALL.replace(written, instead))
+    with pytest.raises(template.TemplateError, match=reason):
+        template.read(template.translate(small), ROOT, {"Url": "u"})
+
+
+def test_a_translation_is_kept_until_the_template_changes(small, tmp_path):
+    cache = tmp_path / "cache.json"
+    template.translate(small, cache)
+    key, translated = json.loads(cache.read_text())
+    cache.write_text(json.dumps([key, {**translated, "Description": "from the cache"}]))
+
+    assert template.translate(small, cache)["Description"] == "from the cache"
+
+    small.write_text(SMALL + "\n# changed")
+    assert "Description" not in template.translate(small, cache)

@@ -1,0 +1,376 @@
+import asyncio
+import json
+import os
+import subprocess
+import sys
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from local.functions import process
+from local.functions.pool import NoWorker, Pool
+from local.functions.process import FunctionError
+from tests.support.runner import ECHO, function, runs, until
+
+PID = "import os\ndef handler(event, context): return os.getpid()"
+# tells its pid in one file, and goes on when the other appears
+GATE = """
+import os, pathlib, time
+
+def handler(event, context):
+    pathlib.Path(event["arrived"]).write_text(str(os.getpid()))
+    while not os.path.exists(event["opened"]):
+        time.sleep(0.005)
+    return os.getpid()
+"""
+STARTER = """
+import asyncio, sys
+from pathlib import Path
+from local.functions.pool import Pool
+from tests.support.runner import function
+
+async def main():
+    with open(sys.argv[1] + "/log", "wb") as log:
+        gate = function(Path(sys.argv[1]), sys.stdin.read(), name="Gate")
+        await Pool(log)(gate, sys.argv[2].encode())
+
+asyncio.run(main())
+"""
+
+
+@asynccontextmanager
+async def pool(folder, **limits):
+    with (folder / "log").open("ab", buffering=0) as log:
+        pool = Pool(log, **limits)
+        try:
+            yield pool
+        finally:
+            pool.close()
+
+
+def invoke(folder, function, event=b"{}"):
+    async def once():
+        async with pool(folder) as invoke:
+            return await invoke(function, event)
+
+    return asyncio.run(once())
+
+
+class Gate:
+    """A function whose invocations last until the gate is opened."""
+
+    def __init__(self, folder):
+        self.function = function(folder, GATE, name="Gate")
+        self._folder = folder
+        self._arrivals = 0
+
+    @property
+    def pid(self):
+        return int(self._arrived().read_text())
+
+    async def entered(self, pool, **how):
+        """Invoke the function; returns when its handler runs, with the task that ends when it ends."""
+        self._arrivals += 1
+        task = asyncio.create_task(pool(self.function, json.dumps(self.event()).encode(), **how))
+        await asyncio.to_thread(until, lambda: self._arrived().exists() and self._arrived().read_text())
+        return task
+
+    def event(self):
+        return {"arrived": str(self._arrived()), "opened": str(self._folder / "opened")}
+
+    def open(self):
+        (self._folder / "opened").touch()
+
+    def _arrived(self):
+        return self._folder / f"arrived-{self._arrivals}"
+
+
+@pytest.fixture
+def gate(tmp_path):
+    return Gate(tmp_path)
+
+
+def test_a_handler_gets_the_event_and_answers_in_json(tmp_path):
+    assert json.loads(invoke(tmp_path, function(tmp_path), b'{"a": [1, "\xc3\xa9"]}')) == {"a": [1, "é"]}
+
+
+def test_the_answer_is_encoded_as_lambda_does(tmp_path):
+    decimal = "import decimal\ndef handler(event, context): return ['é\\u2028', decimal.Decimal('1.5'), None]"
+    assert invoke(tmp_path, function(tmp_path, decimal)) == '["é\u2028", 1.5, null]'.encode()
+
+
+def test_a_handler_gets_lambdas_context(tmp_path):
+    source = """
+def handler(event, context):
+    return [context.function_name, context.memory_limit_in_mb, context.function_version, context.invoked_function_arn,
+            len(context.aws_request_id), context.get_remaining_time_in_millis()]
+"""
+    *names, left = json.loads(invoke(tmp_path, function(tmp_path, source, timeout_seconds=28)))
+    assert names == ["Echo", "128", "$LATEST", "arn:aws:lambda:us-east-1:000000000000:function:Echo", 36]
+    assert 0 < left <= 28_000
+
+
+def test_a_worker_inherits_nothing_of_the_runners_environment(tmp_path, monkeypatch):
+    monkeypatch.setenv("OF_THE_RUNNER", "1")
+    source = "import os\ndef handler(event, context): return dict(os.environ)"
+    environment = json.loads(invoke(tmp_path, function(tmp_path, source, environment={"DATABASE_URL": "x"})))
+    assert "OF_THE_RUNNER" not in environment
+    assert environment["DATABASE_URL"] == "x"
+    assert environment["AWS_LAMBDA_FUNCTION_NAME"] == "Echo"
+    assert environment["AWS_EXECUTION_ENV"] == "AWS_Lambda_python3.13"
+
+
+def test_a_handler_imports_from_its_folder_and_its_layer_only(tmp_path):
+    (tmp_path / "layer").mkdir()
+    (tmp_path / "layer" / "shared.py").write_text("NAME = 'shared'")
+    (tmp_path / "Echo").mkdir()
+    (tmp_path / "Echo" / "own.py").write_text("NAME = 'own'")
+    source = """
+import os, sys
+import own, shared
+
+def handler(event, context):
+    return [own.NAME, shared.NAME, os.getcwd(), sys.path]
+"""
+    own, shared, place, path = json.loads(invoke(tmp_path, function(tmp_path, source, layers=(tmp_path / "layer",))))
+    assert (own, shared, place) == ("own", "shared", str(tmp_path / "Echo"))
+    assert str(Path(process.__file__).parents[2]) not in path
+
+
+def test_what_a_handler_prints_goes_to_the_log(tmp_path):
+    source = """
+import os
+
+def handler(event, context):
+    print("printed")
+    os.write(1, b"written\\n")
+    return 1
+"""
+    assert invoke(tmp_path, function(tmp_path, source)) == b"1"
+    assert sorted((tmp_path / "log").read_text().split()) == ["printed", "written"]
+
+
+def test_an_idle_worker_is_used_again_and_a_busy_one_is_not(tmp_path, gate):
+    pid = function(tmp_path, PID, name="Pid")
+
+    async def invocations():
+        async with pool(tmp_path) as invoke:
+            once, again = await invoke(pid, b"{}"), await invoke(pid, b"{}")
+            first, second = await gate.entered(invoke), await gate.entered(invoke)
+            gate.open()
+            return once, again, await first, await second
+
+    once, again, first, second = asyncio.run(invocations())
+    assert once == again
+    assert first != second
+
+
+def test_an_error_names_what_was_raised_and_shows_where(tmp_path, capsys):
+    source = "def handler(event, context):\n    return 1 / event['zero']"
+    with pytest.raises(FunctionError, match="Echo: ZeroDivisionError: division by zero"):
+        invoke(tmp_path, function(tmp_path, source), b'{"zero": 0}')
+    shown = capsys.readouterr().err
+    assert "app.py" in shown
+    assert "worker.py" not in shown
+
+
+def test_a_function_that_cannot_be_imported_says_so(tmp_path):
+    with pytest.raises(FunctionError, match="ModuleNotFoundError: No module named 'nowhere'"):
+        invoke(tmp_path, function(tmp_path, "import nowhere"))
+
+
+def test_a_function_that_ends_its_process_has_failed(tmp_path):
+    with pytest.raises(FunctionError, match=r"Runtime\.ExitError"):
+        invoke(tmp_path, function(tmp_path, "import sys\ndef handler(event, context): sys.exit(3)"))
+
+
+def test_an_answer_over_lambdas_limit_is_an_error(tmp_path):
+    big = function(tmp_path, "def handler(event, context): return 'x' * event")
+    assert len(invoke(tmp_path, big, b"6291554")) == 6_291_556
+    with pytest.raises(FunctionError, match=r"ResponseSizeTooLarge.*6291556"):
+        invoke(tmp_path, big, b"6291555")
+
+
+def test_a_failed_function_works_again(tmp_path):
+    source = "def handler(event, context): return 1 / event"
+
+    async def invocations():
+        async with pool(tmp_path) as invoke:
+            with pytest.raises(FunctionError):
+                await invoke(divide, b"0")
+            return await invoke(divide, b"2")
+
+    divide = function(tmp_path, source)
+    assert asyncio.run(invocations()) == b"0.5"
+
+
+def test_a_worker_is_killed_when_its_functions_time_is_up(tmp_path):
+    source = """
+import os, pathlib, time
+
+def handler(event, context):
+    pathlib.Path("pid").write_text(str(os.getpid()))
+    time.sleep(60)
+"""
+    with pytest.raises(FunctionError, match=r"Task timed out after 1\.00 seconds"):
+        invoke(tmp_path, function(tmp_path, source, timeout_seconds=1))
+    assert not runs(int((tmp_path / "Echo" / "pid").read_text()))
+
+
+def test_a_request_waits_for_a_worker_only_so_long(tmp_path, gate):
+    async def invocations():
+        async with pool(tmp_path, limit=1, patience_seconds=0.05) as invoke:
+            busy = await gate.entered(invoke)
+            with pytest.raises(NoWorker):
+                await invoke(gate.function, b"{}")
+            gate.open()
+            await busy
+
+    asyncio.run(invocations())
+
+
+def test_a_worker_that_comes_free_serves_who_waits(tmp_path, gate):
+    async def invocations():
+        async with pool(tmp_path, limit=1) as invoke:
+            busy = await gate.entered(invoke)
+            waiting = asyncio.create_task(invoke(function(tmp_path, PID, name="Pid"), b"{}"))
+            gate.open()
+            return await busy, await waiting
+
+    first, second = asyncio.run(invocations())
+    assert first != second
+
+
+def test_long_polls_leave_one_worker_free(tmp_path, gate):
+    async def invocations():
+        async with pool(tmp_path, limit=2, patience_seconds=0.5) as invoke:
+            polling = await gate.entered(invoke, may_wait=True)
+            with pytest.raises(NoWorker):
+                await invoke(gate.function, b"{}", may_wait=True)
+            assert await invoke(function(tmp_path, ECHO), b'"at once"') == b'"at once"'
+            gate.open()
+            await polling
+
+    asyncio.run(invocations())
+
+
+def test_an_idle_worker_gives_way_to_another_function(tmp_path):
+    one, other = function(tmp_path, PID, name="One"), function(tmp_path, PID, name="Other")
+
+    async def invocations():
+        async with pool(tmp_path, limit=1) as invoke:
+            first = int(await invoke(one, b"{}"))
+            await invoke(other, b"{}")
+            assert not runs(first)
+
+    asyncio.run(invocations())
+
+
+def test_an_idle_worker_ends_after_a_while(tmp_path):
+    async def invocations():
+        async with pool(tmp_path, idle_seconds=0.05) as invoke:
+            pid = int(await invoke(function(tmp_path, PID), b"{}"))
+            await asyncio.to_thread(until, lambda: not runs(pid))
+
+    asyncio.run(invocations())
+
+
+def test_a_worker_that_died_while_idle_is_replaced(tmp_path):
+    pid = function(tmp_path, PID)
+
+    async def invocations():
+        async with pool(tmp_path) as invoke:
+            first = int(await invoke(pid, b"{}"))
+            os.kill(first, 9)
+            await asyncio.to_thread(until, lambda: not runs(first))
+            return first, int(await invoke(pid, b"{}"))
+
+    first, second = asyncio.run(invocations())
+    assert first != second
+
+
+def test_a_warm_worker_serves_the_first_invocation(tmp_path):
+    async def invocations():
+        async with pool(tmp_path, limit=1) as invoke:
+            echo = function(tmp_path)
+            invoke.warm(echo)
+            return await invoke(echo, b"1")
+
+    assert asyncio.run(invocations()) == b"1"
+
+
+def test_closing_the_pool_ends_all_workers(tmp_path, gate):
+    async def invocations():
+        async with pool(tmp_path) as invoke:
+            idle = int(await invoke(function(tmp_path, PID, name="Pid"), b"{}"))
+            busy = await gate.entered(invoke)
+        with pytest.raises(FunctionError):
+            await busy
+        return idle
+
+    assert not runs(asyncio.run(invocations()))
+    assert not runs(gate.pid)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux can tie a process to its parent")
+def test_a_busy_worker_ends_with_the_runner(tmp_path, gate):
+    runner = subprocess.Popen(
+        [sys.executable, "-c", STARTER, str(tmp_path), json.dumps(gate.event())],
+        cwd=Path(process.__file__).parents[2],
+        stdin=subprocess.PIPE,
+    )
+    runner.stdin.write(GATE.encode())
+    runner.stdin.close()
+    until(lambda: (tmp_path / "arrived-0").exists() and (tmp_path / "arrived-0").read_text())
+    runner.kill()
+    runner.wait()
+    until(lambda: not runs(gate.pid))
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+def test_a_log_that_cannot_be_written_fails_no_invocation(tmp_path):
+    talks = "import os\ndef handler(event, context):\n    print('a line', flush=True)\n    return os.getpid()"
+
+    async def twice(log):
+        pool = Pool(log)
+        talking = function(tmp_path, talks)
+        try:
+            return [await pool(talking, b"{}") for _ in range(2)]
+        finally:
+            pool.close()
+
+    with Path("/dev/full").open("wb", buffering=0) as full:
+        first, second = asyncio.run(twice(full))
+    assert first == second
+
+
+def test_a_worker_that_hung_up_and_did_not_end_is_given_no_invocation(tmp_path):
+    hangs_up = """
+import os, socket, stat, threading, time
+
+def hang_up():
+    for fd in range(3, 32):
+        try:
+            if stat.S_ISSOCK(os.fstat(fd).st_mode):
+                socket.socket(fileno=os.dup(fd)).shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass
+    time.sleep(60)
+
+def handler(event, context):
+    threading.Timer(0.1, hang_up).start()
+    return os.getpid()
+"""
+
+    async def twice():
+        async with pool(tmp_path) as invoke:
+            worker = function(tmp_path, hangs_up, timeout_seconds=5)
+            first = await invoke(worker, b"{}")
+            [idle] = invoke._idle
+            await asyncio.to_thread(until, idle._transport.is_closing)
+            assert runs(int(first))
+            return first, await invoke(worker, b"{}")
+
+    first, second = asyncio.run(twice())
+    assert first != second

@@ -1,0 +1,245 @@
+"""Retention: what is past its time goes, partition by partition, and what is still needed stays and is told of."""
+
+from datetime import timedelta
+from uuid import UUID
+
+import psycopg
+import pytest
+
+from broker import topics
+from broker.errors import NotFound
+from broker.pubsub import attempts, subscriptions
+from broker.queue import browsing, dead_letters
+from broker.schema import maintenance
+from tests.support.topic import Topic
+
+LATER = timedelta(days=40)
+
+
+@pytest.fixture
+def orders(ring):
+    return Topic("orders", ring)
+
+
+@pytest.fixture
+def age(ring):
+    """Let all that is there have been published, sent and tried forty days ago, in a partition of that time."""
+
+    def age():
+        ring.execute("SELECT ensure_partitions(now())")
+        first = ring.execute("SELECT first_uuid(date_trunc('day', now(), 'UTC') - interval '41 days')").fetchone()[0]
+        end = ring.execute("SELECT first_uuid(date_trunc('day', now(), 'UTC') - interval '39 days')").fetchone()[0]
+        ring.execute("CREATE TABLE messages_old (LIKE messages INCLUDING ALL)")
+        ring.execute(f"ALTER TABLE messages ATTACH PARTITION messages_old FOR VALUES FROM ('{first}') TO ('{end}')")
+        shift = int(LATER.total_seconds() * 1000) << 80
+        for table, columns in {
+            "queue": ("message_id",),
+            "log": ("message_id",),
+            "log_spans": ("first_id", "last_id"),
+        }.items():
+            for column in columns:
+                for (found,) in ring.execute(f"SELECT DISTINCT {column} FROM {table}").fetchall():
+                    ring.execute(
+                        f"UPDATE {table} SET {column} = %s WHERE {column} = %s", [UUID(int=found.int - shift), found]
+                    )
+        for (found,) in ring.execute("SELECT id FROM messages").fetchall():
+            ring.execute("UPDATE messages SET id = %s WHERE id = %s", [UUID(int=found.int - shift), found])
+        ring.execute("UPDATE attempts SET started_at = started_at - %s", [LATER])
+
+    return age
+
+
+def partitions(ring):
+    return [
+        name
+        for (name,) in ring.execute(
+            "SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid"
+            " WHERE i.inhparent = 'messages'::regclass ORDER BY 1"
+        )
+    ]
+
+
+def test_what_was_consumed_long_ago_goes_with_its_partition(ring, orders, age):
+    [message_id] = orders.publish("a")
+    orders.consume(auto_ack=True)
+    age()
+    orders.publish("today")
+
+    done = maintenance.maintain()
+
+    assert (done.removed, done.kept) == (["messages_old"], [])
+    assert "messages_old" not in partitions(ring)
+    assert ring.execute("SELECT FROM pg_class WHERE relname = 'messages_old'").fetchall() == []
+    with pytest.raises(NotFound):
+        browsing.trace("orders", message_id)
+    assert orders.contents(orders.consume()) == ["today"]
+    assert maintenance.maintain().removed == []
+
+
+@pytest.mark.parametrize("fate", ["waits", "is on lease", "is dead"])
+def test_what_is_in_a_queue_keeps_its_partition(ring, orders, age, fate):
+    orders.publish("a")
+    if fate != "waits":
+        [leased] = orders.consume()
+    if fate == "is dead":
+        orders.settle(reject=[leased.receipt])
+    age()
+    done = maintenance.maintain()
+    assert done.removed == []
+    assert done.kept == [maintenance.Kept("messages_old", "messages wait in it, or are dead letters")]
+    dead_letters.delete("orders", dead_letters.Delete())
+    orders.end_leases()
+    orders.consume(auto_ack=True)
+    assert maintenance.maintain().removed == ["messages_old"]
+
+
+@pytest.mark.parametrize("paused", [False, True])
+def test_what_is_owed_to_a_subscription_keeps_its_partition(ring, orders, age, paused):
+    subscribed = orders.subscribe("http://127.0.0.1:8000/")
+    orders.change(subscribed, paused=paused)
+    orders.publish("a")
+    orders.broadcast()
+    age()
+    kept = [maintenance.Kept("messages_old", "messages are owed to a subscription")]
+    assert maintenance.maintain().kept == kept
+    subscriptions.unsubscribe("orders", subscribed.id)
+    assert maintenance.maintain().removed == ["messages_old"]
+
+
+def test_the_log_of_what_was_sent_goes_with_the_messages(ring, orders, age):
+    orders.subscribe("http://127.0.0.1:8000/")
+    orders.publish("a", "b")
+    orders.broadcast()
+    ring.execute("UPDATE subscriptions SET cursor = 2")
+    age()
+    orders.publish("c")
+    orders.broadcast()
+    assert maintenance.maintain().removed == ["messages_old"]
+    assert orders.log() == [(3, "c")]
+    assert ring.execute("SELECT first_seq, last_seq FROM log_spans").fetchall() == [(3, 3)]
+    assert topics.read("orders").behind == 1
+
+
+@pytest.mark.parametrize("at_once", [1, 3, 10_000])
+def test_many_broadcasts_go_some_at_a_time(ring, orders, age, monkeypatch, at_once):
+    monkeypatch.setattr(maintenance, "CLEARED_AT_ONCE", at_once)
+    orders.subscribe("http://127.0.0.1:8000/")
+    for messages in ("a", "bc", "defg", "h"):
+        orders.publish(*messages)
+        orders.broadcast()
+    ring.execute("UPDATE subscriptions SET cursor = 8")
+    age()
+    assert maintenance.maintain().removed == ["messages_old"]
+    assert orders.log() == []
+    assert ring.execute("SELECT FROM log_spans").fetchall() == []
+
+
+@pytest.fixture
+def many_broadcasts(ring, orders):
+    """2,000 broadcasts of five messages each, forty days ago, of which the one subscription has had all."""
+    orders.subscribe("http://127.0.0.1:8000/")
+    ring.execute(
+        "INSERT INTO log SELECT t.id, n, first_uuid(now() - %s + (n - 1) / 5 * interval '1 s'), 1"
+        " FROM topics t, generate_series(1, 10000) n",
+        [LATER],
+    )
+    ring.execute(
+        "INSERT INTO log_spans SELECT topic_id, min(seq), max(seq), min(message_id::text)::uuid,"
+        " max(message_id::text)::uuid, now() - %s FROM log GROUP BY topic_id, (seq - 1) / 5",
+        [LATER],
+    )
+    ring.execute("UPDATE topics SET last_seq = 10000")
+    ring.execute("UPDATE subscriptions SET cursor = 10000")
+    days = ring.execute("SELECT first_uuid(now() - interval '41 days'), first_uuid(now() - interval '39 days')")
+    return days.fetchone()
+
+
+@pytest.fixture
+def rows_read(ring):
+    """What a statement read of a table: rows of scans of the whole table, and rows found by an index."""
+
+    def rows_read(table, statement, values=()):
+        look = "SELECT seq_tup_read, idx_tup_fetch FROM pg_stat_xact_user_tables WHERE relname = %s"
+        with ring.transaction():
+            before = ring.execute(look, [table]).fetchone()
+            answer = ring.execute(statement, values).fetchall()
+            after = ring.execute(look, [table]).fetchone()
+        return answer, after[0] - before[0], after[1] - before[1]
+
+    return rows_read
+
+
+@pytest.mark.parametrize("analyzed", [True, False])
+def test_clearing_the_log_reads_what_goes_and_not_the_whole_log(ring, many_broadcasts, rows_read, analyzed):
+    if analyzed:
+        ring.execute("ANALYZE log, log_spans")
+    cleared, scanned, found = rows_read("log", "SELECT clear_log(%s, %s, 1000)", many_broadcasts)
+    assert (cleared, scanned) == ([(1000,)], 0)
+    assert found < 5 * 1000
+
+
+@pytest.mark.parametrize(
+    ("cursor", "holds"), [(10_000, None), (9_997, "messages are owed to a subscription")], ids=["sent", "owed"]
+)
+def test_what_is_owed_is_looked_for_from_the_slowest_cursor_on(ring, many_broadcasts, rows_read, cursor, holds):
+    first, end = many_broadcasts
+    ring.execute(f"CREATE TABLE messages_old PARTITION OF messages FOR VALUES FROM ('{first}') TO ('{end}')")
+    ring.execute("ANALYZE log_spans, subscriptions")
+    ring.execute("UPDATE subscriptions SET cursor = %s", [cursor])
+    due, scanned, found = rows_read("log_spans", "SELECT holds FROM due_partitions()")
+    assert (due, scanned) == ([(holds,)], 0)
+    assert found <= 3
+
+
+def test_of_a_broadcast_of_old_and_new_only_the_old_goes(ring, orders, age):
+    orders.subscribe("http://127.0.0.1:8000/")
+    orders.publish("old")
+    age()
+    [new] = orders.publish("new")
+    orders.broadcast()
+    ring.execute("UPDATE subscriptions SET cursor = 2")
+    assert maintenance.maintain().removed == ["messages_old"]
+    assert orders.log() == [(2, "new")]
+    assert browsing.trace("orders", new).seq == 2
+
+
+def test_removing_a_partition_holds_up_no_publisher_beside_an_idle_reader(ring, orders, age):
+    orders.publish("a")
+    orders.consume(auto_ack=True)
+    age()
+    with psycopg.connect(ring.info.dsn, password=ring.info.password, options="-c search_path=broker") as reader:
+        reader.execute("SELECT count(*) FROM messages")
+        done = maintenance.maintain()
+        assert done.kept == [maintenance.Kept("messages_old", "a long transaction may still read it")]
+        orders.publish("b")
+        assert orders.contents(orders.consume()) == ["b"]
+    assert maintenance.maintain().removed == ["messages_old"]
+    assert ring.execute("SELECT FROM pg_class WHERE relname = 'messages_old'").fetchall() == []
+
+
+def test_a_chore_that_fails_keeps_none_of_the_others_from_being_done(ring, orders, age):
+    orders.publish("a")
+    orders.consume(auto_ack=True)
+    age()
+    ring.execute("ALTER FUNCTION forfeit() RENAME TO forfeit_away")
+    ring.execute("ALTER FUNCTION clear_attempts(integer) RENAME TO clear_attempts_away")
+    try:
+        with pytest.raises(psycopg.errors.UndefinedFunction, match="forfeit"):
+            maintenance.maintain()
+    finally:
+        ring.execute("ALTER FUNCTION forfeit_away() RENAME TO forfeit")
+        ring.execute("ALTER FUNCTION clear_attempts_away(integer) RENAME TO clear_attempts")
+    assert "messages_old" not in partitions(ring)
+
+
+def test_attempts_past_the_retention_are_cleared(ring, orders, age):
+    subscribed = orders.subscribe("http://127.0.0.1:8000/")
+    attempt = (
+        "INSERT INTO attempts (subscription_id, webhook_id, first_seq, last_seq, attempt, started_at, duration_ms)"
+        " VALUES (%s, 'w', 1, 1, 1, now(), 1)"
+    )
+    ring.execute(attempt, [subscribed.id])
+    age()
+    ring.execute(attempt, [subscribed.id])
+    assert maintenance.maintain().cleared["attempts"] == 1
+    assert len(attempts.listed("orders", subscribed.id, None, 10)) == 1

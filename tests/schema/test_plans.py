@@ -1,0 +1,90 @@
+"""What the verbs read when the planner takes a full queue for an empty one, as after a vacuum between two rushes."""
+
+import json
+from typing import Any
+
+import psycopg
+import pytest
+
+ROWS = 2_000
+TABLES = ("queue", "messages", "log", "subscriptions", "redeliveries")
+
+CALLS = {
+    "consume": "FROM broker.consume('orders', 500)",
+    "consume, auto_ack": "FROM broker.consume('orders', 500, p_auto_ack => true)",
+    "settle, ack": """FROM broker.settle('orders', json_build_object('ack',
+        (SELECT json_agg(c.receipt) FROM broker.consume('orders', 500) c)))""",
+    "settle, extend": """FROM broker.settle('orders', json_build_object('extend',
+        (SELECT json_agg(c.receipt) FROM broker.consume('orders', 500) c)))""",
+    "broadcast": "FROM broker.broadcast('news', NULL, 500)",
+    "browse_messages": "FROM broker.browse_messages('orders', '{}', NULL, 500)",
+    "list_dead_letters": "FROM broker.list_dead_letters('dead', '{}', NULL, 500)",
+    "redrive": "FROM broker.redrive('dead', '{}', 0, false)",
+    "redrive of ids": """FROM broker.redrive('dead', (SELECT json_build_object('ids', json_agg(d.id))
+        FROM broker.list_dead_letters('dead', '{}', NULL, 500) d), 0, false)""",
+    "delete_dead_letters": "FROM broker.delete_dead_letters('dead', '{}', false)",
+    "auto_topics": "FROM broker.auto_topics(NULL)",
+    "next_due": "FROM broker.next_due()",
+    "plan_batches of all topics": "FROM broker.plan_batches(NULL, 500, 60)",
+    "plan_batches": "FROM broker.plan_batches('read', 500, 60)",
+    "record_attempts": """FROM broker.record_attempts((SELECT json_agg(json_build_object(
+        'subscription_id', p.subscription_id, 'fence', p.fence, 'webhook_id', p.webhook_id, 'attempt', 1,
+        'first_seq', p.first_seq, 'last_seq', p.last_seq, 'started_at', now(), 'duration_ms', 1,
+        'action', 'delivered')) FROM broker.plan_batches('read', 500, 60) p))""",
+}
+
+
+@pytest.mark.parametrize("left", ["ANALYZE", "VACUUM"])
+@pytest.mark.parametrize("call", CALLS.values(), ids=CALLS.keys())
+def test_no_statement_reads_far_more_rows_than_it_wants(call, left, owner, database_url):
+    """A session plans on tables that were just emptied, and then there is a rush."""
+    owner.execute(
+        "SELECT broker.put_topic(name, CASE name WHEN 'news' THEN 'auto' ELSE 'manual' END, 30, 10)"
+        " FROM unnest('{orders,news,dead,read}'::text[]) name"
+    )
+    _fill(owner, ROWS)
+    for table in TABLES:
+        owner.execute(f"DELETE FROM {table}".encode())
+        owner.execute(f"{left} {table}".encode())
+    said: list[str] = []
+    with psycopg.connect(database_url, autocommit=True) as session:
+        session.add_notice_handler(lambda notice: said.append(notice.message_primary or ""))
+        _fill(owner, 1)
+        session.execute(f"SELECT count(*) {call}".encode())
+        _fill(owner, ROWS)
+        session.execute(
+            "LOAD 'auto_explain'; SET auto_explain.log_min_duration = 0; SET auto_explain.log_nested_statements = on;"
+            "SET auto_explain.log_analyze = on; SET auto_explain.log_format = json; SET auto_explain.log_level = notice"
+        )
+        [met] = session.execute(f"SELECT count(*) {call}".encode()).fetchone() or [0]
+    assert met > 0
+    plans = [json.loads(text.partition("plan:\n")[2]) for text in said if text.startswith("duration")]
+    assert len(plans) > 1
+    wasted = {plan["Query Text"]: _wasted(plan["Plan"]) for plan in plans if "Actual Rows" in plan["Plan"]}
+    assert {query: rows for query, rows in wasted.items() if rows > 10 * ROWS} == {}
+
+
+def _fill(owner: psycopg.Connection[Any], rows: int) -> None:
+    """So many messages that wait, and that are dead, and so many subscriptions that are behind."""
+    owner.execute(
+        "SELECT broker.publish_batch(name, (SELECT json_agg(json_build_object('content', n))"
+        " FROM generate_series(1, %s) n)) FROM unnest('{orders,news,dead,read}'::text[]) name",
+        [rows],
+    )
+    owner.execute(
+        "INSERT INTO subscriptions (id, topic_id, name, url, secrets, cursor)"
+        " SELECT gen_random_uuid(), t.id, gen_random_uuid(), 'https://hooks.example/', '{whsec_}', t.last_seq"
+        " FROM topics t, generate_series(1, %s) n WHERE t.name = 'read' OR t.name = 'news' AND n = 1",
+        [rows],
+    )
+    owner.execute("SELECT broker.broadcast('read', NULL, 1000)")
+    owner.execute(
+        "UPDATE queue q SET died_at = now(), reason = 'broken'"
+        " FROM topics t WHERE t.id = q.topic_id AND t.name = 'dead' AND q.died_at IS NULL"
+    )
+
+
+def _wasted(plan: dict[str, Any]) -> float:
+    """Rows that were read and thrown away."""
+    own = sum(plan.get(f"Rows Removed by {what}", 0) for what in ("Filter", "Join Filter", "Index Recheck"))
+    return float(own * plan.get("Actual Loops", 0)) + sum(_wasted(child) for child in plan.get("Plans", []))

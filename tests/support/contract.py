@@ -1,0 +1,112 @@
+"""openapi.yaml in a test's hands: its operations, its schemas and its examples."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import jsonschema
+import yaml
+
+if TYPE_CHECKING:
+    from tests.support.client import Response
+
+ROOT = Path(__file__).parents[2]
+
+METHODS = ("get", "put", "post", "patch", "delete")
+
+
+@cache
+def document() -> Any:
+    return yaml.safe_load((ROOT / "openapi.yaml").read_text())
+
+
+def resolved(node: Any) -> Any:
+    """A part of the document, or what its `$ref` points to; what stands beside the `$ref` is kept."""
+    while "$ref" in node:
+        target: Any = document()
+        for step in node["$ref"].removeprefix("#/").split("/"):
+            target = target[step]
+        node = {**target, **{name: value for name, value in node.items() if name != "$ref"}}
+    return node
+
+
+@dataclass(frozen=True)
+class Operation:
+    method: str
+    path: str
+    wish: Mapping[str, Any]
+    parameters: tuple[Mapping[str, Any], ...]
+
+    @property
+    def id(self) -> str:
+        return str(self.wish["operationId"])
+
+    @property
+    def route(self) -> str:
+        return f"{self.method} {self.path}"
+
+    def answer(self, status: int | str) -> Any:
+        return resolved(self.wish["responses"][str(status)])
+
+    @property
+    def requests(self) -> Mapping[str, Any]:
+        """The examples of its body, by their names."""
+        return _examples(self.wish.get("requestBody", {}))
+
+    def answers(self, status: int | str) -> Mapping[str, Any]:
+        """The examples of its answers with this status, by their names."""
+        return _examples(self.answer(status))
+
+    def examples(self) -> set[tuple[str, str, str]]:
+        """All of them: the operation's id, `request` or a status, and the name."""
+        asked = {(self.id, "request", name) for name in self.requests}
+        return asked | {(self.id, status, name) for status in self.wish["responses"] for name in self.answers(status)}
+
+    def check(self, response: "Response") -> None:
+        """Hold that the contract knows this answer: its status, type, headers and body."""
+        assert str(response.status) in self.wish["responses"], f"{self.route} answers {response.status}"
+        answer = self.answer(response.status)
+        for header, wish in answer.get("headers", {}).items():
+            assert header in response.headers or not wish.get("required")
+        if "content" not in answer:
+            assert response.text == ""
+            return
+        [(kind, content)] = answer["content"].items()
+        assert response.headers["Content-Type"] == kind
+        validate(response.json, content["schema"])
+
+
+def _examples(part: Any) -> Mapping[str, Any]:
+    [content] = part.get("content", {"": {}}).values()
+    return {name: example["value"] for name, example in content.get("examples", {}).items()}
+
+
+@cache
+def operations() -> Mapping[str, Operation]:
+    """The operations by their ids."""
+    found = {}
+    for path, item in document()["paths"].items():
+        for method in [each for each in item if each in METHODS]:
+            parameters = [resolved(each) for each in [*item.get("parameters", []), *item[method].get("parameters", [])]]
+            operation = Operation(method.upper(), path, item[method], tuple(parameters))
+            found[operation.id] = operation
+    return found
+
+
+@cache
+def by_route(route: str) -> Operation:
+    return next(operation for operation in operations().values() if operation.route == route)
+
+
+def validate(value: Any, schema: Any) -> None:
+    """Hold a value against a schema of the document."""
+    _validator(json.dumps(schema)).validate(value)
+
+
+@cache
+def _validator(schema: str) -> jsonschema.Draft202012Validator:
+    whole = {**json.loads(schema), "components": document()["components"]}
+    return jsonschema.Draft202012Validator(whole, format_checker=jsonschema.FormatChecker())

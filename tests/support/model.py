@@ -1,0 +1,268 @@
+"""What the broker promises of one topic, as a program of lists: no database, no locks, no clock but its own.
+
+A time is (seconds, turn): only `pass_time` moves the seconds, and each call is a turn later than the one before.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+Time = tuple[int, int]
+
+
+@dataclass
+class Message:
+    number: int  # in the order of publishing
+    max_receives: int
+    ready_at: Time
+    receives: int = 0
+    on_lease: bool = False
+    died_of: str | None = None
+
+    @property
+    def spent(self) -> bool:
+        return self.receives >= self.max_receives
+
+
+@dataclass
+class Refused:
+    """A message that a subscription refused, which is sent again on its own."""
+
+    due_at: Time
+    failures: int = 1
+    dead: bool = False
+
+
+@dataclass
+class Subscription:
+    """A reader of the log. `batch` is the last seq of the batch under way, or to be tried again."""
+
+    begins: int
+    cursor: int
+    batch_size: int
+    due_at: Time
+    batch: int | None = None
+    planned: int = 0  # how many batches were
+    open: bool = False  # the last plan has no outcome yet
+    leased_until: Time = (0, 0)
+    redelivers: int | None = None  # the last plan sent this message again, on its own
+    refused: dict[int, Refused] = field(default_factory=dict)
+    failures: int = 0
+    paused: bool = False
+    disabled: bool = False
+
+    def next_again(self, now: Time) -> int | None:
+        """The refused message that is due to be sent again."""
+        due = [(each.due_at, number) for number, each in self.refused.items() if not each.dead and each.due_at <= now]
+        return min(due)[1] if due else None
+
+
+class Model:
+    def __init__(self, max_receives: int) -> None:
+        self.now: Time = (0, 0)
+        self.max_receives = max_receives
+        self.published = 0
+        self.queue: dict[int, Message] = {}
+        self.log: list[int] = []
+        self.subscriptions: dict[Any, Subscription] = {}
+
+    def pass_time(self, seconds: int) -> None:
+        self.now = (self.now[0] + seconds, self.now[1])
+
+    def later(self, seconds: int) -> Time:
+        return (self.now[0] + seconds, self.now[1])
+
+    def waiting(self) -> list[Message]:
+        """What is not dead, in the order in which it will be taken."""
+        alive = [message for message in self.queue.values() if not message.died_of]
+        return sorted(alive, key=lambda message: (message.ready_at, message.number))
+
+    def publish(self, count: int) -> list[int]:
+        self._turn()
+        numbers = list(range(self.published, self.published + count))
+        self.queue |= {number: Message(number, self.max_receives, self.now) for number in numbers}
+        self.published += count
+        return numbers
+
+    def consume(self, maximum: int, lease_seconds: int, *, auto_ack: bool) -> list[tuple[int, int]]:
+        """The number and the receives of each message that is given."""
+        self._turn()
+        given: list[tuple[int, int]] = []
+        for message in self._ready():
+            if len(given) == maximum:
+                break
+            if message.spent:
+                message.died_of = "out of receives"
+                continue
+            message.receives += 1
+            message.on_lease, message.ready_at = True, self.later(lease_seconds)
+            given.append((message.number, message.receives))
+            if auto_ack:
+                del self.queue[message.number]
+        return given
+
+    def settle(self, wishes: list[tuple[str, int, int, int]]) -> list[str]:
+        """What becomes of each (verb, number, fence, seconds): its verb, gone or stale. All are judged, then done."""
+        self._turn()
+        fates = [self._judge(verb, self.queue.get(number), fence) for verb, number, fence, _ in wishes]
+        for (verb, number, _, seconds), fate in zip(wishes, fates, strict=True):
+            if fate == verb:
+                self._end_lease(verb, self.queue[number], seconds)
+        return fates
+
+    def broadcast(self) -> int:
+        """Move what is ready to the log; how many that were."""
+        self._turn()
+        if not self.subscriptions:
+            return 0
+        before = len(self.log)
+        for message in self._ready():
+            if message.spent:
+                message.died_of = "out of receives"
+            else:
+                self.log.append(self.queue.pop(message.number).number)
+        return len(self.log) - before
+
+    def subscribe(self, key: Any, batch_size: int) -> None:
+        self._turn()
+        end = len(self.log)
+        self.subscriptions[key] = Subscription(end, end, batch_size, self.now)
+
+    def unsubscribe(self, key: Any) -> None:
+        self._turn()
+        del self.subscriptions[key]
+
+    def pause(self, key: Any) -> None:
+        self._turn()
+        self.subscriptions[key].paused = True
+
+    def resume(self, key: Any) -> None:
+        self._turn()
+        subscription = self.subscriptions[key]
+        if subscription.paused:
+            subscription.paused = False
+            self._begin_anew(subscription)
+
+    def enable(self, key: Any) -> None:
+        self._turn()
+        subscription = self.subscriptions[key]
+        if subscription.disabled:
+            subscription.disabled = False
+            self._begin_anew(subscription)
+
+    def redrive(self, key: Any) -> int:
+        """Give a subscription's dead letters all their tries again; how many they are."""
+        self._turn()
+        dead = [each for each in self.subscriptions[key].refused.values() if each.dead]
+        for each in dead:
+            each.dead, each.failures, each.due_at = False, 0, self.now
+        return len(dead)
+
+    def due(self) -> list[Any]:
+        """Who may be sent to, the longest due first."""
+        found = [
+            (subscription.due_at, key)
+            for key, subscription in self.subscriptions.items()
+            if not (subscription.paused or subscription.disabled)
+            and subscription.due_at <= self.now
+            and (subscription.cursor < len(self.log) or subscription.next_again(self.now) is not None)
+        ]
+        return [key for _, key in sorted(found)]
+
+    def owes(self) -> bool:
+        """Whether anything is to be sent to anybody, now or later."""
+        return any(
+            subscription.cursor < len(self.log) or any(not each.dead for each in subscription.refused.values())
+            for subscription in self.subscriptions.values()
+            if not (subscription.paused or subscription.disabled)
+        )
+
+    def plan(self, keys: list[Any], lease_seconds: int) -> None:
+        """Decide what each is sent next: its next batch, or what it refused, by turns.
+
+        A batch that was planned before and has not arrived stays as it is.
+        """
+        self._turn()
+        for subscription in (self.subscriptions[key] for key in keys):
+            end = len(self.log)
+            again = subscription.next_again(self.now)
+            if subscription.redelivers is not None and subscription.cursor < end:
+                again = None
+            subscription.redelivers = again
+            if again is None:
+                subscription.batch = subscription.batch or min(subscription.cursor + subscription.batch_size, end)
+            subscription.due_at = subscription.leased_until = self.later(lease_seconds)
+            subscription.planned += 1
+            subscription.open = True
+
+    def record(self, key: Any, plan: int, action: str, retry_seconds: int | None, named: list[int]) -> bool:
+        """Take the outcome of the nth plan; False when it does not count: another plan came, or it was told before.
+
+        `named` are the messages that a delivered batch is named as failed.
+        """
+        self._turn()
+        subscription = self.subscriptions.get(key)
+        if subscription is None or subscription.planned != plan or not subscription.open:
+            return False
+        subscription.open = False
+        subscription.leased_until = subscription.due_at = self.now
+        wait = self.later(retry_seconds or 0)
+        if action == "slow" or (action == "retry" and subscription.redelivers is None):
+            subscription.due_at = wait
+        if subscription.redelivers is not None:
+            self._redelivered(subscription, subscription.redelivers, action, wait)
+        elif action in {"delivered", "refused"}:
+            batch = self.log[subscription.cursor : subscription.batch]
+            aside = batch if action == "refused" else named
+            subscription.refused |= {number: Refused(wait, dead=retry_seconds is None) for number in aside}
+            subscription.cursor = subscription.batch or subscription.cursor
+            subscription.batch, subscription.failures = None, 0
+        elif action != "slow":
+            subscription.failures += 1
+        subscription.disabled = subscription.disabled or action == "disable"
+        return True
+
+    def fate(self, number: int) -> tuple[str, int | None]:
+        """What a message has become, and its seq."""
+        if number in self.log:
+            return "broadcast", self.log.index(number) + 1
+        message = self.queue.get(number)
+        if message is None:
+            return "consumed", None
+        if message.died_of:
+            return "dead", None
+        return ("leased" if message.on_lease and message.ready_at > self.now else "waiting"), None
+
+    def _redelivered(self, subscription: Subscription, number: int, action: str, wait: Time) -> None:
+        if action == "delivered":
+            del subscription.refused[number]
+        elif action in {"retry", "dead"}:
+            refused = subscription.refused[number]
+            refused.failures, refused.due_at, refused.dead = refused.failures + 1, wait, action == "dead"
+
+    def _begin_anew(self, subscription: Subscription) -> None:
+        subscription.failures, subscription.due_at = 0, max(self.now, subscription.leased_until)
+
+    def _turn(self) -> None:
+        self.now = (self.now[0], self.now[1] + 1)
+
+    def _ready(self) -> list[Message]:
+        return [message for message in self.waiting() if message.ready_at <= self.now]
+
+    def _judge(self, verb: str, message: Message | None, fence: int) -> str:
+        if message is None:
+            return "gone"
+        if message.receives > fence:
+            return "stale"
+        return verb if message.on_lease else "gone"
+
+    def _end_lease(self, verb: str, message: Message, seconds: int) -> None:
+        if verb == "ack":
+            del self.queue[message.number]
+            return
+        message.on_lease = verb == "extend"
+        message.ready_at = self.later(seconds)
+        message.died_of = None
+        if verb == "reject":
+            message.died_of = "rejected"
+        elif verb == "release" and message.spent:
+            message.died_of = "out of receives"

@@ -1,0 +1,253 @@
+"""The steps of tests/test_model.py: each calls the broker, tells the model the same, and compares the answers."""
+
+import json
+from collections import defaultdict
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import strategies as st
+
+from broker import topics
+from broker.dispatch import planner
+from broker.errors import InvalidInput
+from broker.pubsub import subscriptions
+from broker.pubsub.broadcasts import Broadcast
+from broker.queue import dead_letters, leases
+from broker.transport import payloads
+from tests.support.model import Model
+
+URL = "http://127.0.0.1:8000/"
+LATER = (
+    "UPDATE queue SET ready_at = ready_at - {0}; UPDATE redeliveries SET due_at = due_at - {0};"
+    "UPDATE subscriptions SET due_at = due_at - {0}, lease_ends_at = lease_ends_at - {0},"
+    " redelivery_due_at = redelivery_due_at - {0}; UPDATE topics SET due_from = due_from - {0}"
+)
+
+COUNT = st.integers(1, 3)
+SIZE = st.sampled_from([1, 5, 5])  # 5: often more than there is, so a retry has a batch that could grow
+SECONDS = st.sampled_from([60, 3600])  # far longer than an example runs: real time decides nothing
+NAME = st.sampled_from(["one", "two", "three"])
+NTH = st.integers(0, 8)  # counted from the newest
+RECENT = st.sampled_from([0, 0, 0, 1, 1, 2, 4])
+ACTION = st.sampled_from(
+    [*["delivered"] * 3, "partly", "refused", "refused", "aborted", "aborted", "retry", "retry", "slow", "disable"]
+)
+WISH = st.sampled_from(["ack", "release", "extend", "reject"])
+
+
+def step(weight=1, **arguments):
+    """Mark what may be done, how often beside the others, and with which arguments."""
+
+    def mark(method):
+        method.weight, method.arguments = weight, st.fixed_dictionaries(arguments)
+        return method
+
+    return mark
+
+
+def pick(things, nth):
+    return things[-1 - nth % len(things)]
+
+
+def sent(job):
+    return json.loads(job.body)["messages"]
+
+
+class QueueSteps:
+    """Publish, consume, settle, and the end of leases and delays."""
+
+    def __init__(self, orders, owner, met) -> None:
+        super().__init__()
+        self.orders, self.owner, self.met = orders, owner, met
+        self.model = Model(max_receives=2)
+        self.ids = []  # of the messages, by their numbers
+        self.receipts = []  # each (number of the message, receives)
+        topics.put("orders", topics.Put(max_receives=2))
+
+    def written(self, receipt):
+        number, receives = receipt
+        return f"{self.ids[number]}.{receives}"
+
+    @step(6, count=COUNT)
+    def publish(self, count):
+        self.ids += self.orders.publish(*self.model.publish(count))
+
+    @step(2, maximum=COUNT)
+    def limit_receives(self, maximum):
+        self.model.max_receives = maximum
+        topics.change("orders", topics.Patch(max_receives=maximum))
+
+    @step(5, maximum=COUNT, seconds=SECONDS, auto_ack=st.sampled_from([False, False, False, True]))
+    def consume(self, maximum, seconds, auto_ack):
+        leased = self.orders.consume(maximum, lease_seconds=seconds, auto_ack=auto_ack)
+        given = self.model.consume(maximum, seconds, auto_ack=auto_ack)
+        assert self.orders.contents(leased) == [number for number, _ in given]
+        assert [message.receives for message in leased] == [receives for _, receives in given]
+        assert [message.receipt for message in leased] == [None if auto_ack else self.written(each) for each in given]
+        self.met["auto-acked"] += auto_ack and len(given)
+        self.receipts += [] if auto_ack else given
+
+    @step(6, wishes=st.dictionaries(NTH, st.tuples(WISH, SECONDS), min_size=1, max_size=4))
+    def settle(self, wishes):
+        if not self.receipts:
+            return
+        by_receipt = {pick(self.receipts, nth): wish for nth, wish in wishes.items()}
+        wishes = [(verb, receipt, seconds) for receipt, (verb, seconds) in by_receipt.items()]
+        request = {"ack": [], "release": [], "extend": [], "reject": []}
+        for verb, receipt, seconds in wishes:
+            said = {"release": {"delay_seconds": seconds}, "extend": {"lease_seconds": seconds}}.get(verb, {})
+            request[verb].append({"receipt": self.written(receipt), **said})
+
+        settled = self.orders.settle(**request)
+
+        fates = self.model.settle([(verb, *receipt, seconds) for verb, receipt, seconds in wishes])
+        of = [(fate, self.written(receipt)) for fate, (_, receipt, _) in zip(fates, wishes, strict=True)]
+        counts = [settled.acked, settled.released, settled.extended, settled.rejected]
+        assert counts == [fates.count(verb) for verb in request]
+        assert sorted(settled.gone) == sorted(receipt for fate, receipt in of if fate == "gone")
+        assert sorted(settled.stale) == sorted(receipt for fate, receipt in of if fate == "stale")
+        self.met.update(fates)
+
+    @step(first=WISH, second=WISH)
+    def settle_one_twice(self, first, second):
+        for receipt in self.receipts[-1:]:
+            request = {first: [self.written(receipt)]}
+            request.setdefault(second, []).append(self.written(receipt))
+            with pytest.raises(InvalidInput):
+                self.orders.settle(**request)
+
+    @step(6, seconds=SECONDS)
+    def time_passes(self, seconds):
+        self.model.pass_time(seconds)
+        self.owner.execute(LATER.format(f"interval '{seconds} s'"))
+        leases.forget()
+
+
+class LogSteps(QueueSteps):
+    """Broadcast, subscribe, unsubscribe, pause, plan batches and record what came of them."""
+
+    def __init__(self, orders, owner, met) -> None:
+        super().__init__(orders, owner, met)
+        self.named = {}  # the live subscriptions
+        self.plans = []  # each (job, how many plans its subscription had by then)
+        self.received = defaultdict(list)  # what each subscription was sent in batches and took
+        self.again = defaultdict(list)  # what it took that it had refused before
+
+    @step(4)
+    def broadcast(self):
+        moved = self.model.broadcast()
+        last = len(self.model.log)
+        first = last - moved + 1 if moved else None
+        assert self.orders.broadcast() == Broadcast(moved, len(self.named), first, last, 0)
+        self.compare_the_log()
+        self.met["moved" if moved else "nothing moved"] += 1
+
+    def compare_the_log(self):
+        assert self.orders.log() == list(enumerate(self.model.log, 1))
+
+    @step(5, name=NAME, batch_size=SIZE)
+    def subscribe(self, name, batch_size):
+        if name in self.named:
+            assert self.orders.subscribe(URL, name=name).id == self.named[name].id
+            return
+        self.named[name] = self.orders.subscribe(URL, name=name, batch_size=batch_size)
+        self.model.subscribe(self.named[name].id, batch_size)
+
+    @step(name=NAME)
+    def unsubscribe(self, name):
+        if subscribed := self.named.pop(name, None):
+            self.model.unsubscribe(subscribed.id)
+            assert subscriptions.unsubscribe("orders", subscribed.id) == 1
+
+    @step(3, name=NAME, paused=st.sampled_from([True, False, False]))
+    def pause_or_resume(self, name, paused):
+        if subscribed := self.named.get(name):
+            (self.model.pause if paused else self.model.resume)(subscribed.id)
+            self.orders.change(subscribed, paused=paused)
+
+    @step(2, name=NAME)
+    def enable(self, name):
+        if subscribed := self.named.get(name):
+            self.model.enable(subscribed.id)
+            self.orders.change(subscribed, disabled=False)
+
+    @step(2, name=NAME, batch_size=SIZE)
+    def change_batch_size(self, name, batch_size):
+        if subscribed := self.named.get(name):
+            self.model.subscriptions[subscribed.id].batch_size = batch_size
+            self.orders.change(subscribed, batch_size=batch_size)
+
+    @step(2)
+    def ask_when_the_next_is_due(self):
+        next_due, [(now,)] = planner.next_due(), self.owner.execute("SELECT now()")
+        assert (next_due is not None) == self.model.owes()
+        assert (next_due is not None and next_due <= now) == bool(self.model.due())
+        self.met[
+            "something due" if self.model.due() else "something owed" if self.model.owes() else "nothing owed"
+        ] += 1
+
+    @step(9, limit=COUNT)
+    def plan(self, limit):
+        due = {key: self.model.subscriptions[key] for key in self.model.due()}
+        jobs = planner.plan("orders", limit)
+        keys = [job.subscription_id for job in jobs]
+        assert set(keys) <= set(due)
+        assert sorted(due[key].due_at for key in keys) == sorted(each.due_at for each in due.values())[:limit]
+        self.met["the same batch again"] += sum(due[key].batch is not None for key in keys)
+        self.model.plan(keys, planner.LEASE_SECONDS)
+        for job in jobs:
+            self.compare(job, due[job.subscription_id])
+        self.plans += [(job, due[job.subscription_id].planned) for job in jobs]
+
+    def compare(self, job, subscription):
+        first, last, failures = subscription.cursor + 1, subscription.batch, subscription.failures
+        name = f"1_{first}_{last}"
+        if subscription.redelivers is not None:
+            first = last = self.model.log.index(subscription.redelivers) + 1
+            failures = subscription.refused[subscription.redelivers].failures
+            name = f"1_{first}_again"
+            self.met["a redelivery"] += 1
+        assert (job.first_seq, job.last_seq, job.attempt) == (first, last, failures + 1)
+        assert job.webhook_id == f"{job.subscription_id}_{name}"
+        assert (job.redelivery is not None) == (subscription.redelivers is not None)
+        assert [message["seq"] for message in sent(job)] == list(range(first, last + 1))
+
+    @step(11, nth=RECENT, action=ACTION, seconds=SECONDS)
+    def record(self, nth, action, seconds):
+        """Tell what came of a plan; also late, again, or never."""
+        if not self.plans:
+            return
+        job, plan = pick(self.plans, nth)
+        contents = [message["content"] for message in sent(job)]
+        said, wait, named = self.said(job, action, seconds)
+        counts = self.model.record(job.subscription_id, plan, said, wait, contents[:1] if named else [])
+        if counts and said == "delivered":
+            taken = self.again if job.redelivery else self.received
+            taken[job.subscription_id] += contents[1:] if named else contents
+        outcome = payloads.Outcome(
+            job.subscription_id, job.fence, job.webhook_id, job.first_seq, job.last_seq, job.attempt, job.redelivery,
+            datetime.now(UTC), 1, 200 if said == "delivered" else 503, None, None, said, wait, named,
+        )  # fmt: skip
+        planner.record([outcome])
+        self.met[action if counts else "an outcome too late"] += 1
+
+    def said(self, job, action, seconds):
+        """The verdict as it is recorded, its wait, and the messages it names as failed."""
+        if job.redelivery:
+            action = {"partly": "retry", "refused": "dead", "aborted": "dead"}.get(action, action)
+        match action:
+            case "partly":
+                return "delivered", seconds, [sent(job)[0]["id"]]
+            case "aborted":
+                return "refused", None, None
+            case "retry" | "refused" | "slow":
+                return action, seconds, None
+        return action, None, None
+
+    @step(5, name=NAME)
+    def redrive_what_was_refused(self, name):
+        if subscribed := self.named.get(name):
+            wish = dead_letters.Redrive(subscription=subscribed.id)
+            dead = self.model.redrive(subscribed.id)
+            assert dead_letters.redrive("orders", wish).redriven == dead
+            self.met["redriven" if dead else "nothing to redrive"] += 1

@@ -1,0 +1,71 @@
+"""Small functions to run in the local runner's workers, and ways to see what became of them."""
+
+import contextlib
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+from local.template.template import Function
+
+ROOT = Path(__file__).parents[2]
+ECHO = "def handler(event, context): return event"
+
+
+@contextlib.contextmanager
+def running(data: Path) -> Iterator[str]:
+    """`make run` on a free port, with its data in `data`: its url."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "local"],
+        cwd=ROOT,
+        env={
+            **{name: os.environ[name] for name in ("PATH", "PG_BIN") if name in os.environ},
+            "BROKER_PORT": "0",
+            "BROKER_DATA": str(data),
+        },
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    with process:
+        assert process.stdout
+        try:
+            yield next(line.split()[-1] for line in process.stdout if line.startswith("ready on"))
+        finally:
+            process.terminate()
+
+
+def function(
+    folder: Path,
+    source: str = ECHO,
+    *,
+    name: str = "Echo",
+    timeout_seconds: int = 30,
+    environment: Mapping[str, str] | None = None,
+    layers: tuple[Path, ...] = (),
+) -> Function:
+    """A function with this source, its folder made in `folder`."""
+    home = folder / name
+    home.mkdir(parents=True, exist_ok=True)
+    (home / "app.py").write_text(source)
+    return Function(name, home, "app.handler", layers, timeout_seconds, 128, environment or {})
+
+
+def runs(pid: int) -> bool:
+    """Whether the process exists and has not ended: a zombie has."""
+    with contextlib.suppress(FileNotFoundError):
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return not Path("/proc/self").exists()
+
+
+def until(true: Callable[[], object], patience_seconds: float = 30.0) -> None:
+    """Wait for something that sends no event, such as the end of another process's child."""
+    give_up = time.monotonic() + patience_seconds
+    while not true():
+        assert time.monotonic() < give_up, "waited in vain"
+        time.sleep(0.01)

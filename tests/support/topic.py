@@ -1,0 +1,89 @@
+"""A topic in a test's hands: the operations that the functions call, and a hand on the clock."""
+
+import json
+from typing import Any
+from uuid import UUID
+
+import msgspec
+import psycopg
+
+from broker.pubsub import broadcasts, subscriptions
+from broker.queue import leases, messages
+from broker.queue.leases import LeasedMessage
+
+
+class Topic:
+    def __init__(self, name: str, owner: psycopg.Connection[Any]) -> None:
+        self.name = name
+        self._owner = owner
+
+    def publish(self, *contents: Any) -> list[UUID]:
+        """Publish each content as a message, all at once."""
+        document = json.dumps([{"content": content} for content in contents])
+        return messages.publish(self.name, messages.Publication(document, many=True), "a test").ids
+
+    def fill(self, count: int) -> None:
+        """Publish the numbers from 1 to `count`, in one statement."""
+        self._owner.execute(
+            "SELECT FROM broker.publish_batch(%s, (SELECT json_agg(json_build_object('content', n) ORDER BY n)"
+            " FROM generate_series(1, %s) n), 'a test')",
+            [self.name, count],
+        )
+
+    def consume(self, maximum: int = 10, **wish: Any) -> list[LeasedMessage]:
+        return leases.consume(self.name, msgspec.convert({"max": maximum, **wish}, leases.Consume))
+
+    def settle(self, **receipts: Any) -> leases.Settled:
+        return leases.settle(self.name, msgspec.convert(receipts, leases.Settle))
+
+    def subscribe(self, url: str, **wish: Any) -> subscriptions.Subscribed:
+        return subscriptions.subscribe(self.name, msgspec.convert({"url": url, **wish}, subscriptions.Subscribe))
+
+    def subscription(self, subscribed: subscriptions.Subscribed) -> subscriptions.Subscription:
+        return subscriptions.read(self.name, subscribed.id)
+
+    def change(self, subscribed: subscriptions.Subscribed, **changes: Any) -> None:
+        subscriptions.change(self.name, subscribed.id, msgspec.convert(changes, subscriptions.Change))
+
+    def broadcast(self) -> broadcasts.Broadcast:
+        """Move only: nothing is sent."""
+        return broadcasts.broadcast(self.name)
+
+    def end_leases(self) -> None:
+        """Let all leases and delays run out now."""
+        self._owner.execute("UPDATE queue SET ready_at = now() - interval '1 ms' WHERE ready_at > now()")
+
+    def end_waits(self) -> None:
+        """Let all that subscriptions wait for be over now: the time to the next try, the lease of a planner."""
+        self._owner.execute("UPDATE redeliveries SET due_at = now() WHERE due_at > now()")
+        self._owner.execute("UPDATE subscriptions SET redelivery_due_at = now() WHERE redelivery_due_at > now()")
+        self._owner.execute("UPDATE subscriptions SET due_at = now() WHERE due_at > now()")
+        self._owner.execute("UPDATE topics SET due_from = now() WHERE due_from > now()")
+
+    def contents(self, leased: list[LeasedMessage]) -> list[Any]:
+        return [json.loads(bytes(message.content)) for message in leased]
+
+    def log(self) -> list[tuple[int, Any]]:
+        """What was broadcast: each seq with its content, in order."""
+        return self._owner.execute(
+            "SELECT l.seq, m.content FROM log l JOIN topics t ON t.id = l.topic_id"
+            " JOIN messages m ON m.id = l.message_id WHERE t.name = %s ORDER BY l.seq",
+            [self.name],
+        ).fetchall()
+
+    def logged(self) -> list[UUID]:
+        """The ids of what was broadcast, in order."""
+        found = self._owner.execute(
+            "SELECT l.message_id FROM log l JOIN topics t ON t.id = l.topic_id WHERE t.name = %s ORDER BY l.seq",
+            [self.name],
+        )
+        return [message_id for (message_id,) in found]
+
+    def rows(self) -> dict[UUID, dict[str, Any]]:
+        """The topic's queue as it stands, by message id, in the order of publishing."""
+        with self._owner.cursor(row_factory=psycopg.rows.dict_row) as cursor:
+            cursor.execute(
+                "SELECT q.* FROM queue q JOIN topics t ON t.id = q.topic_id WHERE t.name = %s ORDER BY q.message_id",
+                [self.name],
+            )
+            return {row["message_id"]: row for row in cursor}
