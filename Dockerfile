@@ -1,7 +1,7 @@
 # The broker of `make run`, with its own PostgreSQL, in a container:
 #
-#     docker build -t broker .
-#     docker run -p 3000:3000 -v broker-data:/data broker
+#     docker build -t pgbroker .
+#     docker run -p 3000:3000 -v pgbroker-data:/data pgbroker
 FROM python:3.13-slim
 
 RUN useradd --create-home --uid 1000 broker && install -d -o broker -g broker /data

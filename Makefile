@@ -47,10 +47,10 @@ format: .venv/development ## write the code as the formatter wants it
 	$(VENV)/ruff format
 	$(VENV)/ruff check --fix
 
-bench: .venv/development ## measure, against references in the same run
+bench: .venv/development ## measure the speed, against references in the same run
 	$(VENV)/python -m bench
 
-rivals: bench/rivals/node_modules/ready ## install what `make bench` compares the broker with, if it shall; needs npm
+peers: bench/peers/node_modules/ready ## install the other queues that `make bench` compares with, if you want it; needs npm
 
 validate: .venv-sam/ready ## let AWS's own tools judge template.yaml
 	$(SAM) validate --lint
@@ -85,7 +85,7 @@ lock: ## pin what the requirements files ask for; needs uv
 	$(MAKE) build
 
 clean: ## remove what the commands made, but not the broker's data in .local
-	rm -rf .venv .venv-versions .venv-sam .newman bench/rivals/.venv bench/rivals/node_modules .aws-sam .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .venv-versions .venv-sam .newman bench/peers/.venv bench/peers/node_modules .aws-sam .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 .venv/bin/python:
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed; none was found on PATH"; exit 1; }
@@ -121,11 +121,11 @@ clean: ## remove what the commands made, but not the broker's data in .local
 	npm install --silent --no-audit --no-fund --prefix .newman newman@$(NEWMAN_VERSION)
 	@touch $@
 
-bench/rivals/node_modules/ready: bench/rivals/package.json bench/rivals/requirements.txt
+bench/peers/node_modules/ready: bench/peers/package.json bench/peers/requirements.txt
 	@echo "installing procrastinate, pg-boss and graphile-worker in a place of their own, once"
-	$(PYTHON) -m venv bench/rivals/.venv
-	bench/rivals/.venv/bin/python -m pip install --quiet --disable-pip-version-check -r bench/rivals/requirements.txt
-	npm install --silent --no-audit --no-fund --no-package-lock --prefix bench/rivals
+	$(PYTHON) -m venv bench/peers/.venv
+	bench/peers/.venv/bin/python -m pip install --quiet --disable-pip-version-check -r bench/peers/requirements.txt
+	npm install --silent --no-audit --no-fund --no-package-lock --prefix bench/peers
 	@touch $@
 
-.PHONY: help run demo test test-versions test-faults fuzz check format bench rivals validate build sam-local sam-test invoke docker-test postman lock clean
+.PHONY: help run demo test test-versions test-faults fuzz check format bench peers validate build sam-local sam-test invoke docker-test postman lock clean

@@ -1,4 +1,4 @@
-"""Benchmarks: see docs/benchmarks.md."""
+"""Benchmarks: see docs/explanation/benchmarks.md."""
 
 import sys
 from pathlib import Path

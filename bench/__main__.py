@@ -1,4 +1,4 @@
-"""`python -m bench [--quick] [--write] [row ...]`: ours against references, both sides in one run."""
+"""`python -m bench [--quick] [--write] [row ...]`: measure the broker against references, both in the same run."""
 
 import argparse
 import platform
@@ -21,7 +21,7 @@ from bench import (
     servers,
     starts,
 )
-from bench.measure import Bench, Figures, LeftOut, Row, at_least, at_most
+from bench.measure import Bench, Figures, Row, Skip, at_least, at_most
 
 ROWS = (
     Row("publish", handlers.publish, "requests/s", at_least(0.60)),
@@ -36,9 +36,9 @@ ROWS = (
     Row("dead", backlogs.dead, "ms a cycle", at_most(1.2)),
     Row("snapshot", backlogs.snapshot, "ms a cycle", at_most(1.5)),
     *(
-        Row(f"{verb.__name__}-{rival.name}", verb(rival), "messages/s", at_least(1))
+        Row(f"{verb.__name__}-{peer.name}", verb(peer), "messages/s", at_least(1))
         for verb in (contests.enqueue, contests.dequeue)
-        for rival in (contests.PROCRASTINATE, contests.PG_BOSS, contests.GRAPHILE_WORKER)
+        for peer in (contests.PROCRASTINATE, contests.PG_BOSS, contests.GRAPHILE_WORKER)
     ),
     Row("new-process", starts.new_process, "ms", at_most(1.40)),
     Row("push-webhooks", pushes.webhooks, "webhooks/s", at_least(8)),
@@ -57,7 +57,7 @@ ROWS = (
     Row("memory", memories.memory, "MB", at_most(60)),
     Row("memory-growth", memories.growth, "MB", at_most(1.05)),
 )
-PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
+PAGE = Path(__file__).parents[1] / "docs" / "explanation" / "benchmarks.md"
 PLOT = PAGE.with_suffix(".svg")
 BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
 HEAD = "| row | ours | reference | ratio | goal | reached |\n|---|---|---|---|---|---|"
@@ -66,41 +66,45 @@ HEAD = "| row | ours | reference | ratio | goal | reached |\n|---|---|---|---|--
 def main() -> None:
     parser = argparse.ArgumentParser("python -m bench", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="fewer rounds: coarse figures, in three minutes")
-    parser.add_argument("--write", action="store_true", help="put the table and its plot into docs/; takes all rows")
     parser.add_argument(
-        "row", nargs="*", help=f"which rows, or how their names begin: {', '.join(row.name for row in ROWS)}"
+        "--write", action="store_true", help="write the table and its plot into docs/; only for all rows"
     )
-    wish = parser.parse_args()
-    if unknown := [begin for begin in wish.row if not any(_wished(row, [begin]) for row in ROWS)]:
+    parser.add_argument(
+        "row",
+        nargs="*",
+        help=f"a row, or the beginning of its name; all by default: {', '.join(row.name for row in ROWS)}",
+    )
+    options = parser.parse_args()
+    if unknown := [name for name in options.row if not any(_matches(row, [name]) for row in ROWS)]:
         parser.error(f"no such row: {', '.join(unknown)}")
-    if wish.write and wish.row:
-        parser.error("--write takes all rows")
+    if options.write and options.row:
+        parser.error("--write needs all rows: name none")
 
     with servers.server() as server:
-        lines = [_machine(server, quick=wish.quick), "", HEAD]
+        lines = [_describe_machine(server, quick=options.quick), "", HEAD]
         print("\n".join(lines), flush=True)
         for row in ROWS:
-            if not wish.row or _wished(row, wish.row):
+            if not options.row or _matches(row, options.row):
                 print(f"{row.name}: {row.measure.__doc__}", file=sys.stderr, flush=True)
-                lines.append(_measured(row, Bench(server, wish.quick)))
+                lines.append(_measure(row, Bench(server, options.quick)))
                 print(lines[-1], flush=True)
-    if wish.write:
+    if options.write:
         _write("\n".join(lines))
 
 
-def _wished(row: Row, beginnings: list[str]) -> bool:
-    """Whether the row has one of these names, or one that begins so: `http` is http-1 and http-tail too."""
+def _matches(row: Row, beginnings: list[str]) -> bool:
+    """Whether the row has one of these names, or begins with one of them: `http` matches http-1 and http-tail."""
     return any(f"{row.name}-".startswith(f"{beginning}-") for beginning in beginnings)
 
 
-def _measured(row: Row, bench: Bench) -> str:
+def _measure(row: Row, bench: Bench) -> str:
     try:
         return _line(row, row.measure(bench))
-    except LeftOut as why:
-        return f"| **{row.name}**: left out, {why}. | | | | {_goal(row)} | |"
+    except Skip as reason:
+        return f"| **{row.name}**: not measured, {reason}. | | | | {_goal(row)} | |"
 
 
-def _machine(server: servers.Server, *, quick: bool) -> str:
+def _describe_machine(server: servers.Server, *, quick: bool) -> str:
     with servers.connect(server.url) as connection:
         [(fsync, version)] = connection.execute("SELECT current_setting('fsync'), current_setting('server_version')")
     assert fsync == "on"
@@ -120,27 +124,27 @@ def _line(row: Row, figures: Figures) -> str:
     what = f"**{row.name}**: {row.measure.__doc__} {figures.remark}".strip()
     reached = "yes" if row.goal.reached(figures) else "no"
     if figures.reference is None:
-        return f"| {what} | {_shown(figures.ours)} {row.unit} | | | {_goal(row)} {row.unit} | {reached} |"
+        return f"| {what} | {_format(figures.ours)} {row.unit} | | | {_goal(row)} {row.unit} | {reached} |"
     return (
-        f"| {what} | {_shown(figures.ours)} {row.unit} | {_shown(figures.reference)} {row.unit}"
-        f" | {figures.judged:.2f} | {_goal(row)} | {reached} |"
+        f"| {what} | {_format(figures.ours)} {row.unit} | {_format(figures.reference)} {row.unit}"
+        f" | {figures.score:.2f} | {_goal(row)} | {reached} |"
     )
 
 
 def _goal(row: Row) -> str:
-    return f"{'≥' if row.goal.least else '≤'} {row.goal.bound:g}"
+    return f"{'≥' if row.goal.is_minimum else '≤'} {row.goal.bound:g}"
 
 
-def _shown(value: float) -> str:
+def _format(value: float) -> str:
     return f"{value:,.0f}" if value >= 100 else f"{value:.2f}"
 
 
 def _write(table: str) -> None:
     before, _, rest = PAGE.read_text().partition(BEGIN)
     _, end, after = rest.partition(END)
-    assert end, f"{PAGE.name} has lost its markers"
+    assert end, f"{PAGE.name} has no markers for the table"
     PAGE.write_text(f"{before}{BEGIN}\n{table}\n{END}{after}")
-    PLOT.write_text(plots.drawn(table))
+    PLOT.write_text(plots.draw(table))
 
 
 if __name__ == "__main__":

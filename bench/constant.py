@@ -1,4 +1,4 @@
-"""`python -m bench.constant`: a function that answers a constant, behind the gateway and the workers of `make run`."""
+"""`python -m bench.constant`: a function that returns a constant, behind the gateway and the workers of `make run`."""
 
 import asyncio
 import os
@@ -15,7 +15,7 @@ from local.gateway.app import Gateway, Server
 from local.template.template import Function, Route
 
 APP = """\
-ANSWER = {
+RESPONSE = {
     "statusCode": 201,
     "headers": {"content-type": "application/json"},
     "body": '{"id":"01998f6e-1c00-7000-8000-000000000000"}',
@@ -23,12 +23,12 @@ ANSWER = {
 
 
 def handler(event, context):
-    return ANSWER
+    return RESPONSE
 """
 
 
 async def main(folder: Path, log: BinaryIO) -> None:
-    """Serve it at a free port until SIGTERM, and say when it is ready."""
+    """Serve the function on a free port until SIGTERM. Print `ready on URL` when it accepts requests."""
     function = Function("Constant", folder, "app.handler", (), timeout_seconds=28, memory_mb=512, environment={})
     with socket.create_server(("127.0.0.1", 0)) as listener:
         pool = Pool(log)
@@ -48,9 +48,9 @@ async def main(folder: Path, log: BinaryIO) -> None:
 
 if __name__ == "__main__":
     with (
-        tempfile.TemporaryDirectory() as made,
-        Path(os.devnull).open("wb", buffering=0) as nowhere,
+        tempfile.TemporaryDirectory() as temporary,
+        Path(os.devnull).open("wb", buffering=0) as devnull,
         asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
     ):
-        (Path(made) / "app.py").write_text(APP)
-        runner.run(main(Path(made), nowhere))
+        (Path(temporary) / "app.py").write_text(APP)
+        runner.run(main(Path(temporary), devnull))

@@ -1,4 +1,4 @@
-"""The broker against other queues on the same PostgreSQL: see docs/benchmarks.md for what each of them does."""
+"""The broker against its peers, other queues on the same PostgreSQL. docs/explanation/benchmarks.md says what each does."""
 
 import contextlib
 import os
@@ -14,21 +14,21 @@ from psycopg.conninfo import conninfo_to_dict
 
 from bench import functions, servers
 from bench.handlers import MESSAGE
-from bench.measure import Bench, Figures, LeftOut, alternate, seconds
+from bench.measure import Bench, Figures, Skip, alternate, seconds
 
-RIVALS = Path(__file__).parent / "rivals"
-NODE = RIVALS / "node_modules" / ".bin" / "node"
-PYTHON = RIVALS / ".venv" / "bin" / "python"
+PEERS = Path(__file__).parent / "peers"
+NODE = PEERS / "node_modules" / ".bin" / "node"
+PYTHON = PEERS / ".venv" / "bin" / "python"
 VARIABLES = {"host": "PGHOST", "port": "PGPORT", "user": "PGUSER", "password": "PGPASSWORD", "dbname": "PGDATABASE"}
 BATCH, BATCHES = 100, 20
 MESSAGES = '{"messages": [' + ", ".join([MESSAGE] * BATCH) + "]}"
 
 
 @dataclass(frozen=True, slots=True)
-class Rival:
-    """Another queue: what runs its program, where the package is, and how many batches make a round of it.
+class Peer:
+    """Another queue: the interpreter of its program, where its package is installed, and how many batches a round has.
 
-    `consumers` of ours take part: one of its workers may be many connections.
+    It is compared with so many `consumers` of the broker, since one of its workers may use several connections.
     """
 
     name: str
@@ -39,93 +39,95 @@ class Rival:
     consumers: int = 1
 
 
-PROCRASTINATE = Rival("procrastinate", PYTHON, "procrastinate_jobs.py", ".venv/lib/*/site-packages/procrastinate", 4)
-PG_BOSS = Rival("pg-boss", NODE, "pg-boss.mjs", "node_modules/pg-boss")
-GRAPHILE_WORKER = Rival("graphile-worker", NODE, "graphile-worker.mjs", "node_modules/graphile-worker", consumers=2)
+PROCRASTINATE = Peer("procrastinate", PYTHON, "procrastinate_jobs.py", ".venv/lib/*/site-packages/procrastinate", 4)
+PG_BOSS = Peer("pg-boss", NODE, "pg-boss.mjs", "node_modules/pg-boss")
+GRAPHILE_WORKER = Peer("graphile-worker", NODE, "graphile-worker.mjs", "node_modules/graphile-worker", consumers=2)
 
 
-def enqueue(rival: Rival) -> Callable[[Bench], Figures]:
-    """Make the row that stores batches."""
+def enqueue(peer: Peer) -> Callable[[Bench], Figures]:
+    """Return the measurement of the row that stores batches."""
 
     def measure(bench: Bench) -> Figures:
-        with _both(bench, rival) as (ours, theirs):
+        with _sides(bench, peer) as (ours, theirs):
             return alternate(
                 lambda: BATCH * BATCHES / ours("enqueue", BATCHES),
-                lambda: BATCH * rival.batches / theirs("enqueue", rival.batches),
+                lambda: BATCH * peer.batches / theirs("enqueue", peer.batches),
                 bench.rounds(15),
             )
 
-    measure.__doc__ = f"The publish handler stores 100 messages of 1 KB at a time; against {rival.name}."
+    measure.__doc__ = f"The publish handler stores batches of 100 messages of 1 KB; against {peer.name}."
     return measure
 
 
-def dequeue(rival: Rival) -> Callable[[Bench], Figures]:
-    """Make the row that takes batches and settles them."""
+def dequeue(peer: Peer) -> Callable[[Bench], Figures]:
+    """Return the measurement of the row that leases batches and acknowledges them."""
 
     def measure(bench: Bench) -> Figures:
-        def drained(side: Side, batches: int) -> float:
+        def dequeue_rate(side: Side, batches: int) -> float:
             side("enqueue", batches)
             return BATCH * batches / side("dequeue", batches)
 
-        with _both(bench, rival) as (ours, theirs):
-            return alternate(lambda: drained(ours, BATCHES), lambda: drained(theirs, rival.batches), bench.rounds(15))
+        with _sides(bench, peer) as (ours, theirs):
+            return alternate(
+                lambda: dequeue_rate(ours, BATCHES), lambda: dequeue_rate(theirs, peer.batches), bench.rounds(15)
+            )
 
-    who = "The consume handler leases and acknowledges"
-    if rival.consumers > 1:
-        who = f"{rival.consumers} consume handlers at once lease and acknowledge"
-    measure.__doc__ = f"{who} 100 messages of 1 KB at a time; against {rival.name}."
+    doing = "The consume handler leases and acknowledges"
+    if peer.consumers > 1:
+        doing = f"{peer.consumers} concurrent consume handlers lease and acknowledge"
+    measure.__doc__ = f"{doing} batches of 100 messages of 1 KB; against {peer.name}."
     return measure
 
 
 Side = Callable[[str, int], float]
-"""Does so many batches of a command, and tells how many seconds that took."""
+"""Runs a command on so many batches, and returns how many seconds that took."""
 
 
 @contextlib.contextmanager
-def _both(bench: Bench, rival: Rival) -> Iterator[tuple[Side, Side]]:
-    if not rival.interpreter.exists() or not list(RIVALS.glob(rival.package)):
-        raise LeftOut(f"{rival.name} is not there: `make rivals` installs it")
+def _sides(bench: Bench, peer: Peer) -> Iterator[tuple[Side, Side]]:
+    if not peer.interpreter.exists() or not list(PEERS.glob(peer.package)):
+        raise Skip(f"{peer.name} is not installed: run `make peers`")
     with (
-        servers.migrated(bench.server, "broker_bench"),
-        functions.metrics_dropped(),
-        servers.made(bench.server, "broker_bench_rival") as url,
-        _program(rival, url) as theirs,
+        servers.create_broker_database(bench.server, "broker_bench"),
+        functions.discard_metrics(),
+        servers.create_database(bench.server, "broker_bench_peer") as url,
+        _start_program(peer, url) as theirs,
         contextlib.ExitStack() as stack,
     ):
-        processes = (ProcessPoolExecutor(1, get_context("spawn")) for _ in range(rival.consumers))
+        processes = (ProcessPoolExecutor(1, get_context("spawn")) for _ in range(peer.consumers))
         consumers = [stack.enter_context(process) for process in processes]
         publish = functions.publisher("orders", MESSAGES)
 
         def ours(command: str, batches: int) -> float:
             if command == "enqueue":
                 return seconds(lambda: [publish() for _ in range(batches)])
-            return seconds(lambda: _at_once(consumers, batches))
+            return seconds(lambda: _drain_concurrently(consumers, batches))
 
         yield ours, theirs
 
 
-def _at_once(consumers: list[ProcessPoolExecutor], batches: int) -> None:
-    drained = [consumer.submit(_drain, batches // len(consumers)) for consumer in consumers]
-    for each in drained:
-        each.result()
+def _drain_concurrently(consumers: list[ProcessPoolExecutor], batches: int) -> None:
+    drains = [consumer.submit(_drain, batches // len(consumers)) for consumer in consumers]
+    for drain in drains:
+        drain.result()
 
 
 def _drain(batches: int) -> None:
-    with functions.metrics_dropped():
+    with functions.discard_metrics():
         for _ in range(batches):
             _consumer().cycle()
 
 
 @cache
 def _consumer() -> functions.Consumer:
-    """Make the consumer of this process."""
+    """Return the consumer of this process."""
     return functions.Consumer("orders", BATCH)
 
 
 @contextlib.contextmanager
-def _program(rival: Rival, url: str) -> Iterator[Side]:
+def _start_program(peer: Peer, url: str) -> Iterator[Side]:
     with subprocess.Popen(
-        [rival.interpreter, RIVALS / rival.program],
+        [peer.interpreter, PEERS / peer.program],
         env=os.environ
         | {VARIABLES[name]: str(value) for name, value in conninfo_to_dict(url).items() if name in VARIABLES},
         stdin=subprocess.PIPE,
@@ -133,18 +135,18 @@ def _program(rival: Rival, url: str) -> Iterator[Side]:
         text=True,
     ) as process:
         try:
-            assert _line(process) == "ready"
-            yield partial(_told, process)
+            assert _read_line(process) == "ready"
+            yield partial(_run_command, process)
         finally:
             process.kill()
 
 
-def _told(process: "subprocess.Popen[str]", command: str, batches: int) -> float:
+def _run_command(process: "subprocess.Popen[str]", command: str, batches: int) -> float:
     assert process.stdin
     print(command, BATCH, batches, file=process.stdin, flush=True)
-    return float(_line(process))
+    return float(_read_line(process))
 
 
-def _line(process: "subprocess.Popen[str]") -> str:
+def _read_line(process: "subprocess.Popen[str]") -> str:
     assert process.stdout
     return process.stdout.readline().strip()

@@ -1,4 +1,4 @@
-"""What broadcasts and deliveries cost in process, with the statements that they make."""
+"""How much broadcasts and deliveries cost, called in this process, with all their SQL statements."""
 
 import contextlib
 import statistics
@@ -23,8 +23,8 @@ from broker.webhooks.sender import Sender
 from broker.webhooks.transfer import Request, Response
 
 FAR, NEAR = 1_000_000, 1_000
-SHORT = '{"messages": [' + ", ".join(['{"content": "' + "x" * 198 + '"}'] * 100) + "]}"
-WHOLE = b"x" * 1320  # octets of a webhook with one message of 1 KB
+BATCH = '{"messages": [' + ", ".join(['{"content": "' + "x" * 198 + '"}'] * 100) + "]}"
+WEBHOOK = b"x" * 1320  # as long as a webhook with one message of 1 KB
 SIGNATURE = "v1," + 44 * "="
 
 
@@ -32,38 +32,38 @@ def rows(bench: Bench) -> Figures:
     """Rows that a broadcast of 1,000 messages to 1,000 subscriptions inserts or updates, in all tables."""
     with _topic(bench, "orders", ["http://127.0.0.1/"] * 1000) as owner:
         servers.fill(owner, "orders", 1000, 200)
-        before = _written(owner)
+        before = _count_written_rows(owner)
         moved = broadcasts.broadcast("orders")
         assert (moved.messages, moved.subscriptions) == (1000, 1000)
         database.call("SELECT pg_stat_force_next_flush() AS done", {}, dict)
-        return Figures(_written(owner) - before)
+        return Figures(_count_written_rows(owner) - before)
 
 
-def _written(owner: psycopg.Connection[Any]) -> int:
+def _count_written_rows(owner: psycopg.Connection[Any]) -> int:
     owner.execute("SELECT pg_stat_force_next_flush()")
-    [(written,)] = owner.execute(
+    [(count,)] = owner.execute(
         "SELECT sum(n_tup_ins + n_tup_upd)::bigint FROM pg_stat_user_tables WHERE schemaname = 'broker'"
     )
-    return int(written)
+    return int(count)
 
 
 def fan_out(bench: Bench) -> Figures:
-    """One message of 1 KB goes to 10,000 subscriptions, from the broadcast's call to the last receipt; against a Sender that posts 10,000 webhooks of that size."""
+    """One message of 1 KB goes to 10,000 subscriptions, measured from the broadcast's call until the last webhook arrives; against a Sender that posts 10,000 webhooks of that size."""
     many = 10_000
     with (
         receivers.receiver() as receiver,
         Sender[int](allow_private=True) as sender,
         _topic(bench, "orders", [receiver.url()] * many),
-        functions.metrics_dropped(),
+        functions.discard_metrics(),
     ):
         publish = functions.publisher("orders", MESSAGE)
         headers = pushes.HEADERS | {"webhook-id": "x" * 45, "webhook-signature": SIGNATURE}
-        request = Request(receiver.url(), headers, WHOLE)
+        request = Request(receiver.url(), headers, WEBHOOK)
 
-        def rate(act: Callable[[], object]) -> float:
+        def rate(send: Callable[[], object]) -> float:
             started = time.monotonic()
-            act()
-            return many / (receiver.receipts(many)[-1].at - started)
+            send()
+            return many / (receiver.arrivals(many)[-1].at - started)
 
         def ours() -> float:
             publish()
@@ -78,83 +78,86 @@ def _broadcast_and_deliver() -> None:
 
 
 def one(bench: Bench) -> Figures:
-    """100,000 messages of 200 octets go to one subscription, 100 a batch."""
+    """100,000 messages of 200 bytes go to one subscription, 100 a batch."""
     many = bench.rounds(100_000)
     with receivers.receiver() as receiver, _topic(bench, "orders", [receiver.url()]) as owner:
         rates = []
         for _ in range(bench.rounds(5) + 1):
             servers.fill(owner, "orders", many, 200)
-            servers.log(owner, "orders")
+            servers.move_to_log(owner, "orders")
             rates.append(many / seconds(lambda: in_process.send_due("orders")))
-            assert len(receiver.receipts()) == many / 100
+            assert len(receiver.arrivals()) == many / 100
         return Figures(statistics.median(rates[1:]))
 
 
 def hanging(bench: Bench) -> Figures:
-    """Two broadcasts to 100 subscriptions, one of which hangs: from the call to the others' receipts, the 99th percentile; against 99 without it."""
+    """Two broadcasts to 100 subscriptions, one of which hangs: time from the broadcast's call until the other 99 webhooks arrive, 99th percentile; against 99 subscriptions, none of which hangs."""
     with (
         receivers.receiver() as receiver,
         _topic(bench, "hung", [receiver.url(receivers.HANG), *[receiver.url()] * 99]) as owner,
-        functions.metrics_dropped(),
-        ProcessPoolExecutor(2, get_context("spawn")) as others,
+        functions.discard_metrics(),
+        ProcessPoolExecutor(2, get_context("spawn")) as processes,
     ):
         servers.subscribe(owner, "free", [receiver.url()] * 99)
-        tail = partial(_tail, receiver, others)
+        tail = partial(_tail, receiver, processes)
         return alternate(lambda: tail("hung"), lambda: tail("free"), bench.rounds(50))
 
 
-def _tail(receiver: receivers.Receiver, others: ProcessPoolExecutor, topic: str) -> float:
-    """Milliseconds to all but the slowest hundredth. At the second broadcast the webhook that hangs is under way."""
+def _tail(receiver: receivers.Receiver, processes: ProcessPoolExecutor, topic: str) -> float:
+    """Return the 99th percentile of the milliseconds until arrival. At the second broadcast one webhook still hangs."""
     publish = functions.publisher(topic, MESSAGE)
     times: list[float] = []
     runs = []
     receiver.hold()
-    for due in (100 if topic == "hung" else 99, 99):
+    for expected in (100 if topic == "hung" else 99, 99):
         publish()
         started = time.monotonic()
         broadcasts.broadcast(topic)
-        runs.append(others.submit(in_process.send_due, topic))
-        times += [came.at - started for came in receiver.receipts(due) if came.path != receivers.HANG]
-    receiver.let_go()
+        runs.append(processes.submit(in_process.send_due, topic))
+        times += [arrival.at - started for arrival in receiver.arrivals(expected) if arrival.path != receivers.HANG]
+    receiver.release()
     for run in runs:
         run.result()
-    receiver.receipts()  # of the one that hung, its second
+    receiver.arrivals()  # the second webhook of the subscription that hung
     assert len(times) == 198
     return 1000 * statistics.quantiles(times, n=100)[98]
 
 
 def planning(bench: Bench) -> Figures:
-    """A subscription that is 1,000,000 messages behind has its next batch of 100 planned; against one that is 1,000 behind."""
+    """Time to plan the next batch of 100 for a subscription that is 1,000,000 messages behind; against one that is 1,000 behind."""
     far = bench.rounds(FAR)
-    with _topic(bench, "far", ["http://127.0.0.1/"]) as owner, functions.metrics_dropped():
+    with _topic(bench, "far", ["http://127.0.0.1/"]) as owner, functions.discard_metrics():
         servers.subscribe(owner, "near", ["http://127.0.0.1/"])
         for topic, behind in (("far", far), ("near", NEAR)):
             servers.fill(owner, topic, behind, 200)
-            servers.log(owner, topic)
+            servers.move_to_log(owner, topic)
         owner.execute("CHECKPOINT")
         return alternate(_planning("far"), _planning("near"), bench.rounds(300))
 
 
 def _planning(topic: str) -> Callable[[], float]:
-    """Make the call that gives the milliseconds of planning a batch. It is delivered, and as much broadcast anew."""
-    publish = functions.publisher(topic, SHORT)
+    """Return a call that plans a batch, and returns the milliseconds; it also delivers the batch and broadcasts a new one."""
+    publish = functions.publisher(topic, BATCH)
 
     def plan() -> float:
         started = time.perf_counter()
         [job] = planner.plan(topic, 1)
-        took = 1000 * (time.perf_counter() - started)
+        duration = 1000 * (time.perf_counter() - started)
         assert job.last_seq - job.first_seq == 99
         planner.record([outcomes.judge(job, Response(200, None, {}, b"", datetime.now(UTC), timedelta()))])
         publish()
         broadcasts.broadcast(topic)
-        return took
+        return duration
 
     return plan
 
 
 @contextlib.contextmanager
 def _topic(bench: Bench, topic: str, urls: list[str]) -> Iterator[psycopg.Connection[Any]]:
-    """Make a topic with subscriptions: a connection of the owner."""
-    with servers.migrated(bench.server, "broker_bench") as made, servers.connect(made.owner_url) as owner:
+    """Create a topic with these subscriptions; yield a connection of the owner."""
+    with (
+        servers.create_broker_database(bench.server, "broker_bench") as broker_db,
+        servers.connect(broker_db.owner_url) as owner,
+    ):
         servers.subscribe(owner, topic, urls)
         yield owner

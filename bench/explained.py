@@ -1,4 +1,4 @@
-"""How the statements inside a verb ran: auto_explain tells, and here it is read."""
+"""Read from auto_explain how the statements inside a verb ran."""
 
 import json
 import re
@@ -8,10 +8,9 @@ from typing import Any
 
 from bench import servers
 
-CALLS = 8  # PL/pgSQL thinks of a generic plan after five
+CALLS = 8  # after five, PL/pgSQL may change to a generic plan
 
-# Rows that a statement may sort or throw away without a remark.
-SMALL = 2_000
+SMALL = 2_000  # rows that a statement may scan, sort or discard without a finding
 
 EXPLAIN = """
     LOAD 'auto_explain';
@@ -22,14 +21,14 @@ EXPLAIN = """
     SET auto_explain.log_timing = off;
     SET auto_explain.log_format = json;
     SET auto_explain.log_level = notice;
-    SET synchronize_seqscans = off;  -- or one call would begin where the last one found its row
+    SET synchronize_seqscans = off;  -- else a call may begin its scan where the last one ended
     SET search_path = broker
 """
 
 
 @dataclass(frozen=True)
 class Statement:
-    """A statement as it ran."""
+    """One statement, and how it ran."""
 
     query: str
     milliseconds: float
@@ -37,61 +36,62 @@ class Statement:
 
     @property
     def pages(self) -> int:
-        """Pages touched; what a WITH writes without being read is told by the call only."""
+        """Return the pages touched. Writes of a WITH that no other part reads are counted in the call's pages only."""
         return int(self.plan["Shared Hit Blocks"] + self.plan["Shared Read Blocks"])
 
-    def faults(self) -> Iterator[str]:
-        """What grows with the tables."""
+    def findings(self) -> Iterator[str]:
+        """Yield what grows with the tables: sequential scans, large sorts, and rows that are read and discarded."""
         for node in _nodes(self.plan):
             kind, where = node["Node Type"], node.get("Relation Name") or node.get("Index Name") or ""
             loops = node["Actual Loops"]
             removed = sum(node.get(f"Rows Removed by {what}", 0) for what in ("Filter", "Join Filter")) * loops
-            came = sum(
+            incoming = sum(
                 child["Actual Rows"] * child["Actual Loops"]
                 for child in node.get("Plans", [])
                 if child["Parent Relationship"] == "Outer"
             )
             if kind == "Seq Scan" and node["Actual Rows"] * loops + removed > SMALL:
                 yield f"Seq Scan on {where}: {node['Actual Rows'] * loops + removed:,.0f} rows"
-            elif kind in {"Sort", "Incremental Sort"} and came > SMALL:
-                yield f"{kind} of {came:,.0f} rows"
+            elif kind in {"Sort", "Incremental Sort"} and incoming > SMALL:
+                yield f"{kind} of {incoming:,.0f} rows"
             elif removed > SMALL:
-                yield f"{kind} {where} threw away {removed:,.0f} rows".replace("  ", " ")
+                yield f"{kind} {where} discarded {removed:,.0f} rows".replace("  ", " ")
 
-    def replanned(self) -> bool:
-        """Whether the plan was made for this call: a lasting one has parameters where the query has variables."""
-        compares = re.search(r"(?<![<=])[=<>] ?[pv]_\w+", self.query)
-        return bool(compares) and not re.search(r"\$\d", json.dumps(self.plan))
+    def is_replanned(self) -> bool:
+        """Whether the plan was made for this call only: a generic plan has parameters where the query has variables."""
+        has_comparison = re.search(r"(?<![<=])[=<>] ?[pv]_\w+", self.query)
+        return bool(has_comparison) and not re.search(r"\$\d", json.dumps(self.plan))
 
 
 @dataclass(frozen=True)
 class Call:
-    """A verb's call: the whole of it, and the statements inside."""
+    """One call of a verb: as a whole, and the statements inside it."""
 
     whole: Statement
     inside: list[Statement]
 
 
 def call(url: str, text: str) -> Call:
-    """Call a verb in a session of its own, each time taking back what it did, and tell of the last call."""
-    said: list[str] = []
+    """Call a verb several times in a new session, rolling back each call; return how the last call ran."""
+    notices: list[str] = []
     with servers.connect(url) as connection:
-        connection.add_notice_handler(lambda notice: said.append(notice.message_primary or ""))
+        connection.add_notice_handler(lambda notice: notices.append(notice.message_primary or ""))
         connection.execute(EXPLAIN)
         connection.autocommit = False
         for _ in range(CALLS):
-            said.clear()
+            notices.clear()
             connection.execute(text.encode(), prepare=True)
             connection.rollback()
         connection.autocommit = True
         connection.execute("SET auto_explain.log_min_duration = -1")
         connection.execute("VACUUM")
-    *inside, whole = [_statement(text) for text in said if text.startswith("duration")]
-    return Call(whole, [statement for statement in inside if "Actual Rows" in statement.plan])  # not an EXPLAIN's
+    *inside, whole = [_statement(text) for text in notices if text.startswith("duration")]
+    ran = [statement for statement in inside if "Actual Rows" in statement.plan]  # without: it was only explained
+    return Call(whole, ran)
 
 
-def _statement(said: str) -> Statement:
-    duration, _, document = said.partition(" ms  plan:\n")
+def _statement(notice: str) -> Statement:
+    duration, _, document = notice.partition(" ms  plan:\n")
     explained = json.loads(document)
     query = re.sub(r"\s+", " ", re.sub(r"--.*", "", explained["Query Text"])).strip()
     return Statement(query, float(duration.removeprefix("duration: ")), explained["Plan"])
@@ -104,7 +104,7 @@ def _nodes(plan: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
 
 
 def lines(plan: Mapping[str, Any], depth: int = 0) -> Iterator[str]:
-    """Write a plan as text: a line a node, with what it found and how it looked."""
+    """Yield a plan as text: a line for each node with its rows and pages, and lines for its conditions."""
     name = " ".join(
         filter(None, [plan.get("Subplan Name"), plan["Node Type"], plan.get("Relation Name"), plan.get("Index Name")])
     )

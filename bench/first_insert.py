@@ -1,4 +1,4 @@
-"""Store what the event on standard input publishes, with psycopg and nothing else."""
+"""Store the message of the publish event on standard input, with psycopg only."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Answer the event on standard input, as a new process of the publish function does."""
+"""Invoke the publish function with the event on standard input, in a new process."""
 
 import json
 import sys
@@ -14,5 +14,5 @@ class Context:
         return 28_000
 
 
-answer = app.handler(json.load(sys.stdin), Context)
-assert answer["statusCode"] == 201, answer
+response = app.handler(json.load(sys.stdin), Context)
+assert response["statusCode"] == 201, response

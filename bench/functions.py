@@ -1,4 +1,4 @@
-"""The functions' handlers, called in this process with what API Gateway would send."""
+"""Call the functions' handlers in this process, with the events that API Gateway would send."""
 
 import contextlib
 import importlib.util
@@ -21,7 +21,7 @@ SETTLE = "POST /topics/{topic}/settle"
 
 
 class Context:
-    """What Lambda tells a function of its invocation."""
+    """The part of Lambda's context object that the functions read."""
 
     aws_request_id = "00000000-0000-0000-0000-000000000000"
 
@@ -41,7 +41,7 @@ def load(folder: str) -> ModuleType:
 
 
 def event(route: str, topic: str, body: str) -> dict[str, Any]:
-    """The event of a request (payload format 2.0), as far as the functions read it."""
+    """Return the event of a request (payload format 2.0), with the fields that the functions read."""
     return {
         "routeKey": route,
         "headers": {"authorization": f"Bearer {servers.ADMIN_TOKEN}", "content-type": "application/json"},
@@ -51,43 +51,43 @@ def event(route: str, topic: str, body: str) -> dict[str, Any]:
     }
 
 
-def invoke(module: ModuleType, asked: dict[str, Any]) -> str:
-    """Let a function answer an event, and give the body of the answer, which must be a good one."""
-    answer = module.handler(asked, Context)
-    deadlines.begin(math.inf)  # its request is over
-    assert answer["statusCode"] < 300, answer
-    body: str = answer["body"]
+def invoke(module: ModuleType, request: dict[str, Any]) -> str:
+    """Invoke a function with an event, and return the body of its response. Its status must be below 300."""
+    response = module.handler(request, Context)
+    deadlines.begin(math.inf)  # the request is over, and its deadline with it
+    assert response["statusCode"] < 300, response
+    body: str = response["body"]
     return body
 
 
 @contextlib.contextmanager
-def metrics_dropped() -> Iterator[None]:
-    """Let the functions write their line of metrics, and nobody read it."""
+def discard_metrics() -> Iterator[None]:
+    """Let the functions write their lines of metrics, as in production, but to /dev/null."""
     with Path(os.devnull).open("w", buffering=1) as sink, contextlib.redirect_stdout(sink):
         yield
 
 
 def caller(folder: str, route: str, topic: str, body: str) -> Callable[[], str]:
-    """Make the call that sends `body` to a route of a function."""
+    """Return a call that sends `body` to a route of a function, and returns the response's body."""
     return partial(invoke, load(folder), event(route, topic, body))
 
 
 def publisher(topic: str, body: str) -> Callable[[], str]:
-    """Make the call that publishes `body`."""
+    """Return a call that publishes `body`."""
     return caller("publish", PUBLISH, topic, body)
 
 
 class Consumer:
-    """Takes so many messages at a time, and acknowledges them."""
+    """Leases `max_messages` at a time, and acknowledges them."""
 
-    def __init__(self, topic: str, most: int = 10) -> None:
+    def __init__(self, topic: str, max_messages: int = 10) -> None:
         self._topic = topic
-        self._most = most
+        self._max_messages = max_messages
         self._module = load("consume")
-        self._consume = event(CONSUME, topic, f'{{"max": {most}}}')
+        self._consume = event(CONSUME, topic, f'{{"max": {max_messages}}}')
 
     def cycle(self) -> None:
         leased = json.loads(invoke(self._module, self._consume))["messages"]
-        assert len(leased) == self._most, "the topic has run dry"
+        assert len(leased) == self._max_messages, "the topic has too few messages"
         receipts = json.dumps({"ack": [message["receipt"] for message in leased]})
         invoke(self._module, event(SETTLE, self._topic, receipts))

@@ -1,4 +1,4 @@
-"""What comes of publishing over HTTP, through the gateway and the workers of `make run`."""
+"""How fast messages are published over HTTP, through the gateway and the workers of `make run`."""
 
 import contextlib
 import statistics
@@ -12,46 +12,46 @@ from bench.measure import Bench, Figures, alternate
 
 CONTENT = MESSAGE.encode()
 ROUND_SECONDS = 1
-WARMING = 20  # requests a connection: each of them waits for a worker of its own
+WARM_UP = 20  # requests on each connection; the first ones start the workers
 
 
 def rate(connections: int) -> Callable[[Bench], Figures]:
-    """Make the row of so many connections."""
+    """Return the measurement of a row with so many connections."""
 
     def measure(bench: Bench) -> Figures:
-        shares: list[float] = []
-        with broker(bench) as ours, starts.running("bench.constant") as constant, load.client() as client:
+        cpu_shares: list[float] = []
+        with broker(bench) as ours, starts.serve("bench.constant") as constant, load.client() as client:
 
-            def asked(url: str) -> float:
-                loaded = client.load(wish(url, connections, ROUND_SECONDS))
-                shares.append(loaded.share)
-                return loaded.rate
+            def measure_rate(url: str) -> float:
+                result = client.run(publish_spec(url, connections, ROUND_SECONDS))
+                cpu_shares.append(result.cpu_share)
+                return result.rate
 
             for url in (ours, constant):
-                client.load(wish(url, connections, 0, WARMING))
-            figures = alternate(lambda: asked(ours), lambda: asked(constant), bench.rounds(15))
-        return Figures(figures.ours, figures.reference, f"The client took up to {max(shares):.0%} of a core.")
+                client.run(publish_spec(url, connections, 0, WARM_UP))
+            figures = alternate(lambda: measure_rate(ours), lambda: measure_rate(constant), bench.rounds(15))
+        return Figures(figures.ours, figures.reference, f"The client used up to {max(cpu_shares):.0%} of a core.")
 
-    over = "1 connection" if connections == 1 else f"{connections} connections"
+    shown = "1 connection" if connections == 1 else f"{connections} connections"
     measure.__doc__ = (
-        f"`make run` stores messages of 1 KB over {over};"
-        " against a function that answers a constant, behind the same gateway and workers."
+        f"`make run` stores messages of 1 KB over {shown};"
+        " against a function that returns a constant, behind the same gateway and workers."
     )
     return measure
 
 
 def tail(bench: Bench) -> Figures:
-    """`make run` stores messages of 1 KB over 8 connections: the 99th percentile; against the median."""
+    """`make run` stores messages of 1 KB over 8 connections: 99th percentile of the time a request takes; against the median."""
     with broker(bench) as url, load.client() as client:
-        client.load(wish(url, 8, 0, WARMING))
-        rounds = [client.load(wish(url, 8, 2 * ROUND_SECONDS)).latencies for _ in range(bench.rounds(15))]
+        client.run(publish_spec(url, 8, 0, WARM_UP))
+        rounds = [client.run(publish_spec(url, 8, 2 * ROUND_SECONDS)).latencies for _ in range(bench.rounds(15))]
     cuts = [statistics.quantiles(latencies, n=100) for latencies in rounds]
-    last, middle = (1000 * statistics.median(cut[nth - 1] for cut in cuts) for nth in (99, 50))
-    return Figures(last, middle)
+    percentile, median = (1000 * statistics.median(cut[nth - 1] for cut in cuts) for nth in (99, 50))
+    return Figures(percentile, median)
 
 
-def wish(url: str, connections: int, seconds: float, least: int = 1, *, topic: str = "orders") -> load.Wish:
-    """Wish for messages of 1 KB to be published over so many connections."""
+def publish_spec(url: str, connections: int, seconds: float, minimum: int = 1, *, topic: str = "orders") -> load.Spec:
+    """Return the spec of a client that publishes messages of 1 KB over so many connections."""
     port = urlsplit(url).port
     assert port
     request = (
@@ -59,22 +59,22 @@ def wish(url: str, connections: int, seconds: float, least: int = 1, *, topic: s
         b"authorization: Bearer %b\r\ncontent-length: %d\r\n\r\n%b"
         % (topic.encode(), servers.ADMIN_TOKEN.encode(), len(CONTENT), CONTENT)
     )
-    return load.Wish(port, request, connections, seconds, least)
+    return load.Spec(port, request, connections, seconds, minimum)
 
 
 @contextlib.contextmanager
 def broker(bench: Bench) -> Iterator[str]:
-    """`make run` on a database of the bench's server: its url."""
+    """Start `make run` on a new database of the bench's server; yield its URL."""
     with (
-        servers.migrated(bench.server, "broker_bench") as made,
+        servers.create_broker_database(bench.server, "broker_bench") as broker_db,
         tempfile.TemporaryDirectory(prefix="broker-bench-", ignore_cleanup_errors=True) as folder,
-        starts.running(
+        starts.serve(
             "local",
             BROKER_DATA=folder,
             BROKER_PORT="0",
             BROKER_ADMIN_TOKEN=servers.ADMIN_TOKEN,
-            DATABASE_URL=made.url,
-            OWNER_DATABASE_URL=made.owner_url,
+            DATABASE_URL=broker_db.url,
+            OWNER_DATABASE_URL=broker_db.owner_url,
         ) as url,
     ):
         yield url

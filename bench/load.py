@@ -1,4 +1,4 @@
-"""A client that asks again as soon as it is answered, in a process of its own."""
+"""An HTTP client in its own process: on each connection it sends the next request when the response has arrived."""
 
 import asyncio
 import contextlib
@@ -17,47 +17,48 @@ LENGTH = re.compile(rb"\r\ncontent-length: (\d+)\r\n", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
-    """What to ask, of whom: over each connection for `seconds`, and `least` times at least."""
+class Spec:
+    """Which request to send to which port: on each connection for `seconds`, and at least `minimum` times."""
 
     port: int
     request: bytes
     connections: int
     seconds: float
-    least: int = 1
+    minimum: int = 1
 
 
 @dataclass(frozen=True, slots=True)
-class Load:
-    """What came of it: each request's seconds, and the share of a core that the client itself took."""
+class Result:
+    """The seconds that each request took, and which share of a core the client used."""
 
     latencies: list[float]
     seconds: float
-    share: float
+    cpu_share: float
 
     @property
     def rate(self) -> float:
+        """Return the requests a second, of all connections."""
         return len(self.latencies) / self.seconds
 
 
 class Client:
-    """The client as the bench sees it."""
+    """The bench's side of the client."""
 
     def __init__(self, pipe: Connection) -> None:
         self._pipe = pipe
 
-    def load(self, wish: Wish) -> Load:
-        """Ask as wished. Raises what the client met: an answer other than 201, or a connection that ended."""
-        self._pipe.send(wish)
+    def run(self, spec: Spec) -> Result:
+        """Send the requests. Raises ValueError for a response other than 201, and OSError when a connection ends."""
+        self._pipe.send(spec)
         outcome = self._pipe.recv()
         if isinstance(outcome, Exception):
             raise outcome
-        return cast("Load", outcome)
+        return cast("Result", outcome)
 
 
 @contextlib.contextmanager
 def client() -> Iterator[Client]:
-    """Start a client, and end it."""
+    """Start a client, and stop it at the end."""
     with process(_work) as pipe:
         yield Client(pipe)
 
@@ -65,63 +66,65 @@ def client() -> Iterator[Client]:
 def _work(pipe: Connection) -> None:
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         while True:
-            wish: Wish = pipe.recv()
+            spec: Spec = pipe.recv()
             try:
-                pipe.send(runner.run(_load(wish)))
+                pipe.send(runner.run(_run(spec)))
             except (OSError, ValueError) as error:
                 pipe.send(error)
 
 
-async def _load(wish: Wish) -> Load:
+async def _run(spec: Spec) -> Result:
     loop = asyncio.get_running_loop()
-    started, worked = time.perf_counter(), time.process_time()
-    asked = [_Connection(wish, loop.create_future(), started + wish.seconds) for _ in range(wish.connections)]
-    for each in asked:
-        await loop.create_connection(lambda each=each: each, "127.0.0.1", wish.port)  # type: ignore[misc]  # a default in a lambda
-    latencies = await asyncio.gather(*(each.latencies for each in asked))
-    took = time.perf_counter() - started
-    return Load([latency for each in latencies for latency in each], took, (time.process_time() - worked) / took)
+    started, cpu_before = time.perf_counter(), time.process_time()
+    connections = [_Connection(spec, loop.create_future(), started + spec.seconds) for _ in range(spec.connections)]
+    for each in connections:
+        await loop.create_connection(lambda each=each: each, "127.0.0.1", spec.port)  # type: ignore[misc]  # a default in a lambda
+    latencies = await asyncio.gather(*(each.latencies for each in connections))
+    duration = time.perf_counter() - started
+    return Result(
+        [latency for each in latencies for latency in each], duration, (time.process_time() - cpu_before) / duration
+    )
 
 
 class _Connection(asyncio.Protocol):
-    """One connection. It reads no more of an answer than its status and where it ends."""
+    """One connection. Of a response it reads only the status and the length."""
 
-    def __init__(self, wish: Wish, latencies: asyncio.Future[list[float]], until: float) -> None:
+    def __init__(self, spec: Spec, latencies: asyncio.Future[list[float]], until: float) -> None:
         self.latencies = latencies
-        self._wish = wish
+        self._spec = spec
         self._until = until
         self._measured: list[float] = []
-        self._octets = b""
+        self._received = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
-        self._ask()
+        self._send()
 
-    def data_received(self, octets: bytes) -> None:
-        self._octets += octets
-        head = self._octets.find(b"\r\n\r\n")
-        length = LENGTH.search(self._octets, 0, head + 2)
-        if head < 0 or (length and len(self._octets) < head + 4 + int(length[1])):
+    def data_received(self, data: bytes) -> None:
+        self._received += data
+        head = self._received.find(b"\r\n\r\n")
+        length = LENGTH.search(self._received, 0, head + 2)
+        if head < 0 or (length and len(self._received) < head + 4 + int(length[1])):
             return
         now = time.perf_counter()
-        if not length or not self._octets.startswith(b"HTTP/1.1 201 "):
-            self._end(ValueError(self._octets[:1000]))
+        if not length or not self._received.startswith(b"HTTP/1.1 201 "):
+            self._finish(ValueError(self._received[:1000]))
             return
-        self._measured.append(now - self._asked)
-        self._octets = b""
-        if now < self._until or len(self._measured) < self._wish.least:
-            self._ask()
+        self._measured.append(now - self._sent_at)
+        self._received = b""
+        if now < self._until or len(self._measured) < self._spec.minimum:
+            self._send()
         else:
-            self._end(None)
+            self._finish(None)
 
     def connection_lost(self, _: Exception | None) -> None:
-        self._end(ConnectionError("the gateway closed a connection"))
+        self._finish(ConnectionError("the gateway closed a connection"))
 
-    def _ask(self) -> None:
-        self._asked = time.perf_counter()
-        self._transport.write(self._wish.request)
+    def _send(self) -> None:
+        self._sent_at = time.perf_counter()
+        self._transport.write(self._spec.request)
 
-    def _end(self, error: Exception | None) -> None:
+    def _finish(self, error: Exception | None) -> None:
         if self.latencies.done():
             return
         if error:

@@ -1,4 +1,4 @@
-"""Two sides measured in turn: what a minute does to one, it does to the other."""
+"""Measure two sides in turns, so that a busy minute of the machine affects both."""
 
 import statistics
 import time
@@ -10,48 +10,48 @@ from bench import servers
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """What a row is measured with."""
+    """The server that a row is measured on, and whether the run is a quick one."""
 
     server: servers.Server
     quick: bool
 
     def rounds(self, full: int) -> int:
-        """How often to do what a full run does `full` times."""
+        """Return how many rounds, or messages, this run takes where a full run takes `full`: a quick one takes a fifth."""
         return max(2, full // 5) if self.quick else full
 
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """The medians of both sides, in the unit of their row; a row without a reference has its goal in that unit."""
+    """The medians of both sides, in the unit of the row. Without a reference, the goal is in that unit too."""
 
     ours: float
     reference: float | None = None
     remark: str = ""
 
     @property
-    def judged(self) -> float:
-        """What a goal is about: ours as a multiple of the reference, or else ours alone."""
+    def score(self) -> float:
+        """Return the value that the goal bounds: ours as a multiple of the reference, or ours without a reference."""
         return self.ours if self.reference is None else self.ours / self.reference
 
 
-class LeftOut(Exception):
+class Skip(Exception):
     """A row cannot be measured here; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """The least or the most that shall be reached."""
+    """The lowest or the highest score that reaches the goal."""
 
     bound: float
-    least: bool
+    is_minimum: bool
 
     def reached(self, figures: Figures) -> bool:
-        return figures.judged >= self.bound if self.least else figures.judged <= self.bound
+        return figures.score >= self.bound if self.is_minimum else figures.score <= self.bound
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line of the table. The docstring of `measure` says what is done, and against what."""
+    """One line of the table. The docstring of `measure` says what is measured, and against which reference."""
 
     name: str
     measure: Callable[[Bench], Figures]
@@ -60,25 +60,26 @@ class Row:
 
 
 def at_least(bound: float) -> Goal:
-    return Goal(bound, least=True)
+    return Goal(bound, is_minimum=True)
 
 
 def at_most(bound: float) -> Goal:
-    return Goal(bound, least=False)
+    return Goal(bound, is_minimum=False)
 
 
 def alternate(ours: Callable[[], float], reference: Callable[[], float], rounds: int) -> Figures:
-    """Let both sides give a figure, A B A B, and take each one's median. The first two, which warm up, do not count."""
+    """Measure both sides in turns, A B A B, and return the median of each. A first round warms up and does not count."""
     figures = [(ours(), reference()) for _ in range(rounds + 1)][1:]
     return Figures(*(statistics.median(side) for side in zip(*figures, strict=True)))
 
 
 def rate(act: Callable[[], object], times: int) -> float:
-    """How many times a second `act` is done, `times` in a row."""
+    """Call `act` so many times, and return how many calls a second that is."""
     return times / seconds(lambda: [act() for _ in range(times)])
 
 
 def seconds(act: Callable[[], object]) -> float:
+    """Call `act`, and return how many seconds it took."""
     started = time.perf_counter()
     act()
     return time.perf_counter() - started

@@ -1,4 +1,4 @@
-"""How much memory a function's process keeps."""
+"""How much memory the process of a function uses."""
 
 import contextlib
 import json
@@ -24,29 +24,29 @@ EARLY, LATE = 1_000, 10_000
 
 
 def memory(bench: Bench) -> Figures:
-    """Resident memory of a worker process of the publish function after 10,000 requests of 1 KB."""
-    return Figures(statistics.median(late for _, late in _grown(bench)))
+    """Resident memory of the publish function's worker process after 10,000 requests of 1 KB."""
+    return Figures(statistics.median(late for _, late in _measurements(bench)))
 
 
 def growth(bench: Bench) -> Figures:
-    """Resident memory of a worker process of the publish function after 10,000 requests; against after 1,000."""
-    early, late = zip(*_grown(bench), strict=True)
+    """Resident memory of the publish function's worker process after 10,000 requests of 1 KB; against after 1,000 requests."""
+    early, late = zip(*_measurements(bench), strict=True)
     return Figures(statistics.median(late), statistics.median(early))
 
 
 @cache
-def _grown(bench: Bench) -> list[tuple[float, float]]:
-    """MB that a new worker has after the early and after the late request: measured once, for both rows."""
-    return [_grow(bench) for _ in range(bench.rounds(3))]
+def _measurements(bench: Bench) -> list[tuple[float, float]]:
+    """Return the MB of new workers after the early and after the late request. Measured once, for both rows."""
+    return [_measure(bench) for _ in range(bench.rounds(3))]
 
 
-def _grow(bench: Bench) -> tuple[float, float]:
+def _measure(bench: Bench) -> tuple[float, float]:
     early, late = bench.rounds(EARLY), bench.rounds(LATE)
-    with servers.migrated(bench.server, "broker_bench"), _worker() as worker:
+    with servers.create_broker_database(bench.server, "broker_bench"), _worker() as worker:
         worker.publish(0, early)
-        before = worker.megabytes()
+        early_megabytes = worker.megabytes()
         worker.publish(early, late)
-        return before, worker.megabytes()
+        return early_megabytes, worker.megabytes()
 
 
 class _Worker:
@@ -56,7 +56,7 @@ class _Worker:
         self._stream = stream
 
     def publish(self, first: int, end: int) -> None:
-        """Have messages published, each one a little different."""
+        """Publish messages, each with a different content."""
         for nth in range(first, end):
             content = json.dumps({"content": {"nth": nth, "text": "x" * 1000}})
             event = json.dumps(functions.event(functions.PUBLISH, "orders", content)).encode()
@@ -64,10 +64,10 @@ class _Worker:
             self._channel.sendall(
                 REQUEST.pack(len(event), functions.Context.aws_request_id.encode(), deadline_ms) + event
             )
-            length, good = ANSWER.unpack(self._stream.read(ANSWER.size))
-            answer = json.loads(self._stream.read(length))
-            assert good, answer
-            assert answer["statusCode"] == 201, answer
+            length, is_response = ANSWER.unpack(self._stream.read(ANSWER.size))
+            response = json.loads(self._stream.read(length))
+            assert is_response, response
+            assert response["statusCode"] == 201, response
 
     def megabytes(self) -> float:
         resident: int = psutil.Process(self._pid).memory_info().rss
@@ -76,9 +76,9 @@ class _Worker:
 
 @contextlib.contextmanager
 def _worker() -> Iterator[_Worker]:
-    """Start the process that `make run` starts for the publish function, with the environment's settings."""
-    ours, theirs = socket.socketpair()
-    named = ("DATABASE_URL", "POWERTOOLS_SERVICE_NAME", "POWERTOOLS_METRICS_NAMESPACE")
+    """Start the worker process that `make run` starts for the publish function, with the settings of this environment."""
+    our_end, worker_end = socket.socketpair()
+    names = ("DATABASE_URL", "POWERTOOLS_SERVICE_NAME", "POWERTOOLS_METRICS_NAMESPACE")
     function = Function(
         "Publish",
         functions.ROOT / "functions" / "publish",
@@ -86,22 +86,22 @@ def _worker() -> Iterator[_Worker]:
         (functions.ROOT / "layers" / "broker",),
         timeout_seconds=28,
         memory_mb=512,
-        environment={name: os.environ[name] for name in named} | {"DISPATCH_QUEUE_URL": "http://127.0.0.1/unused"},
+        environment={name: os.environ[name] for name in names} | {"DISPATCH_QUEUE_URL": "http://127.0.0.1/unused"},
     )
     command = [sys.executable, "-m", "local.functions.worker", str(os.getpid()), *map(str, function.layers)]
     with (
-        ours,
-        ours.makefile("rb") as stream,
-        theirs,
+        our_end,
+        our_end.makefile("rb") as stream,
+        worker_end,
         subprocess.Popen(
             command,
             cwd=functions.ROOT,
             env=process.environment(function),
-            stdin=theirs.fileno(),
+            stdin=worker_end.fileno(),
             stdout=subprocess.DEVNULL,
-        ) as started,
+        ) as child,
     ):
         try:
-            yield _Worker(started.pid, ours, stream)
+            yield _Worker(child.pid, our_end, stream)
         finally:
-            started.kill()
+            child.kill()

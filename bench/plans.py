@@ -1,8 +1,8 @@
 """`python -m bench.plans`: how the statements inside the verbs are planned, at 1,000 and at 1,000,000 rows.
 
-Each verb is called often enough to leave custom plans behind, and auto_explain tells how its last call ran: how long
-and how many pages, and what would grow with the tables (sequential scans, large sorts, rows read and thrown away).
-`--full` prints the plans too; a verb's name runs that verb only.
+Each verb is called eight times, since PL/pgSQL may change to generic plans after five. auto_explain reports how the last call ran: its time,
+its pages, and what grows with the tables (sequential scans, large sorts, rows that are read and discarded).
+`--full` prints the plans too. With the name of a verb, only that verb is called.
 """
 
 import sys
@@ -17,7 +17,7 @@ SIZES = (1_000, 1_000_000)
 SUBSCRIPTIONS = 10_000
 TOPICS = 5_000
 
-CALLED: Mapping[str, str] = {
+CALLS: Mapping[str, str] = {
     "publish_batch (1)": """SELECT * FROM broker.publish_batch('orders', '[{"content": {"id": 1}}]', 'bench')""",
     "publish_batch (1,000)": """SELECT * FROM broker.publish_batch('orders',
         (SELECT json_agg(json_build_object('content', n)) FROM generate_series(1, 1000) n), 'bench')""",
@@ -42,66 +42,69 @@ CALLED: Mapping[str, str] = {
     "plan_batches (nothing due)": "SELECT * FROM broker.plan_batches('idle', 100, 60)",
     "record_attempts (100)": """SELECT broker.record_attempts((SELECT json_agg(json_build_object('subscription_id', id,
         'fence', 0, 'first_seq', cursor + 1, 'last_seq', cursor + 1, 'webhook_id', 'w', 'attempt', 1,
-        'started_at', now(), 'duration_ms', 1, 'verdict', 'delivered')) FROM (SELECT id, cursor FROM subscriptions LIMIT 100) s))""",
+        'started_at', now(), 'duration_ms', 1, 'action', 'delivered')) FROM (SELECT id, cursor FROM subscriptions LIMIT 100) s))""",
     "next_due": "SELECT broker.next_due()",
     "read_topic": "SELECT * FROM broker.read_topic('orders')",
-    "read_message (waiting)": "SELECT * FROM broker.read_message('orders', (SELECT id FROM middle))",
-    "read_message (broadcast)": "SELECT * FROM broker.read_message('news', (SELECT id FROM sent))",
+    "trace_message (waiting)": "SELECT * FROM broker.trace_message('orders', (SELECT id FROM middle))",
+    "trace_message (broadcast)": "SELECT * FROM broker.trace_message('news', (SELECT id FROM sent))",
     "browse_messages (100)": "SELECT * FROM broker.browse_messages('orders', '{}', NULL, 100)",
     "browse_messages (100, from the middle)": """SELECT * FROM broker.browse_messages('orders', '{}',
-        (SELECT broker.place(ready_at, id) FROM middle), 100)""",
-    "browse_messages (nobody's)": """SELECT * FROM broker.browse_messages('orders', '{"sender": "nobody"}', NULL, 100)""",
+        (SELECT broker.page_token(ready_at, id) FROM middle), 100)""",
+    "browse_messages (no match)": """SELECT * FROM broker.browse_messages('orders', '{"sender": "nobody"}', NULL, 100)""",
     "list_dead_letters (100)": "SELECT * FROM broker.list_dead_letters('dead', '{}', NULL, 100)",
-    "list_dead_letters (nobody's)": """SELECT * FROM broker.list_dead_letters('dead', '{"key": "no"}', NULL, 100)""",
-    "redrive (1,000 of them)": """SELECT * FROM broker.redrive('dead', (SELECT json_build_object('ids', json_agg(id))
+    "list_dead_letters (no match)": """SELECT * FROM broker.list_dead_letters('dead', '{"key": "no"}', NULL, 100)""",
+    "redrive (1,000 ids)": """SELECT * FROM broker.redrive('dead', (SELECT json_build_object('ids', json_agg(id))
         FROM broker.list_dead_letters('dead', '{}', NULL, 1000)), 0, false)""",
     "redrive (10,000)": "SELECT * FROM broker.redrive('dead', '{}', 0, false)",
     "delete_dead_letters (10,000)": "SELECT * FROM broker.delete_dead_letters('dead', '{}', false)",
     "list_topics": "SELECT * FROM broker.list_topics('{*}', 'other-4', 100)",
-    "list_topics (one pattern of few)": "SELECT * FROM broker.list_topics('{other-4999}', NULL, 100)",
+    "list_topics (a pattern without a wildcard)": "SELECT * FROM broker.list_topics('{other-4999}', NULL, 100)",
     "list_subscriptions": "SELECT * FROM broker.list_subscriptions('news', NULL, NULL, 100)",
 }
 
 
 def main(arguments: list[str]) -> None:
     full = "--full" in arguments
-    wanted = [argument for argument in arguments if argument != "--full"]
+    names = [argument for argument in arguments if argument != "--full"]
     with servers.server() as server:
-        small, large = ({**_run_all(server, size, wanted)} for size in SIZES)
+        small, large = ({**_run_all(server, size, names)} for size in SIZES)
     print("\n" + " ".join(f"{f'at {size:,}':>20}" for size in SIZES))
     print(" ".join([f"{'ms':>9} {'pages':>10}"] * len(SIZES)))
     for verb, call in large.items():
         before = small[verb].whole
-        grew = "  GREW" if call.whole.pages > 2 * before.pages + 20 else ""
+        grows = "  GROWS" if call.whole.pages > 2 * before.pages + 20 else ""
         columns = [f"{whole.milliseconds:9.2f} {whole.pages:10,}" for whole in (before, call.whole)]
-        print(f"{' '.join(columns)}  {verb}{grew}")
+        print(f"{' '.join(columns)}  {verb}{grows}")
         for statement in call.inside:
-            faults = [*statement.faults(), *(["planned at each call"] if statement.replanned() else [])]
-            if faults or full:
+            findings = [*statement.findings(), *(["planned at each call"] if statement.is_replanned() else [])]
+            if findings or full:
                 print(f"{'':42}  {statement.pages:,} pages: {statement.query[:90]}")
-            for fault in faults:
-                print(f"{'':42}  ! {fault}")
+            for finding in findings:
+                print(f"{'':42}  ! {finding}")
             if full:
                 print("\n".join(f"{'':44}{line}" for line in explained.lines(statement.plan)))
 
 
-def _run_all(server: servers.Server, size: int, wanted: list[str]) -> dict[str, explained.Call]:
-    ran = {}
-    with servers.migrated(server, "broker_bench_plans") as made, servers.connect(made.owner_url) as owner:
+def _run_all(server: servers.Server, size: int, names: list[str]) -> dict[str, explained.Call]:
+    calls = {}
+    with (
+        servers.create_broker_database(server, "broker_bench_plans") as broker_db,
+        servers.connect(broker_db.owner_url) as owner,
+    ):
         print(f"PostgreSQL {owner.info.server_version // 10000}: filling {size:,} rows", flush=True)
         _fill(owner, size)
-        for verb, call in CALLED.items():
-            if not wanted or any(verb.startswith(each) for each in wanted):
+        for verb, statement in CALLS.items():
+            if not names or any(verb.startswith(name) for name in names):
                 print(f"  {verb}", flush=True)
                 try:
-                    ran[verb] = explained.call(made.owner_url, call)
+                    calls[verb] = explained.call(broker_db.owner_url, statement)
                 except psycopg.Error as error:
                     print(f"    ! {error.diag.message_primary}", flush=True)
-    return ran
+    return calls
 
 
 def _fill(owner: psycopg.Connection[Any], size: int) -> None:
-    """Let `orders` have messages that wait, `dead` dead letters, `news` a log, and many subscriptions be behind or not."""
+    """Fill `orders` with waiting messages, `dead` with dead letters, and `news` with a log; add many subscriptions."""
     owner.execute("SELECT broker.ensure_partitions(now() + interval '36 days')")
     owner.execute("INSERT INTO broker.topics (name) SELECT 'other-' || n FROM generate_series(1, %s) n", [TOPICS])
     owner.execute("INSERT INTO broker.topics (name) VALUES ('news'), ('idle'), ('quiet')")
@@ -121,7 +124,7 @@ def _fill(owner: psycopg.Connection[Any], size: int) -> None:
            SELECT topic_id, min(seq), max(seq), min(message_id::text)::uuid, max(message_id::text)::uuid, now()
              FROM broker.log GROUP BY topic_id, (seq - 1) / 1000"""
     )
-    owner.execute("UPDATE broker.topics SET last_seq = %s, due_from = now() WHERE name IN ('news', 'idle')", [size])
+    owner.execute("UPDATE broker.topics SET last_seq = %s, next_due_at = now() WHERE name IN ('news', 'idle')", [size])
     owner.execute(
         """INSERT INTO broker.subscriptions (id, topic_id, name, url, secrets, cursor)
            SELECT gen_random_uuid(), t.id, n, 'http://127.0.0.1/', '{whsec_}',

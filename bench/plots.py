@@ -1,4 +1,4 @@
-"""`python -m bench.plots`: the table of docs/benchmarks.md as a picture of how far each row is from its goal."""
+"""`python -m bench.plots`: draw how far each row of docs/explanation/benchmarks.md is from its goal."""
 
 import math
 import re
@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 
-PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
+PAGE = Path(__file__).parents[1] / "docs" / "explanation" / "benchmarks.md"
 ROW = re.compile(
     r"^\| \*\*(?P<name>[^*]+)\*\*.*? \| (?P<ours>[\d,.]+) (?P<unit>[^|]*) \| [^|]*\| ?(?P<ratio>[\d.]*) ?"
     r"\| (?P<sense>[≥≤]) (?P<bound>[\d.]+)[^|]*\| (?:yes|no) \|$",
     re.MULTILINE,
 )
 WIDTH, LEFT, RIGHT, LINE, HEAD = 900, 210, 190, 24, 40
-MOST = 32.0  # times better or worse than the goal, to either side
+MOST = 32.0  # the ends of the axis: so many times better or worse than the goal
 STYLE = """
   text { font: 13px system-ui, sans-serif; fill: #1f2328 }
   .quiet { fill: #59636e } .grid { stroke: #d1d9e0 } .goal { stroke: #1f2328; stroke-width: 1.5 }
@@ -28,12 +28,14 @@ STYLE = """
 
 @dataclass(frozen=True, slots=True)
 class Bar:
+    """The line of one row in the picture."""
+
     name: str
     figure: str  # "0.52, goal ≥ 0.6"
-    better: float  # than the goal, times; below 1 it is missed
+    better: float  # so many times better than the goal; below 1 the goal is missed
 
 
-def drawn(table: str) -> str:
+def draw(table: str) -> str:
     """Draw a table of `python -m bench` as an SVG."""
     bars = list(_bars(table))
     height = HEAD + LINE * len(bars) + 8
@@ -62,19 +64,19 @@ def drawn(table: str) -> str:
 
 def _bars(table: str) -> Iterator[Bar]:
     for row in ROW.finditer(table):
-        judged = row["ratio"] or row["ours"].replace(",", "")
-        bound, least = float(row["bound"]), row["sense"] == "≥"
-        value = float(judged)
-        better = value / bound if least else bound / value
+        score = row["ratio"] or row["ours"].replace(",", "")
+        bound, is_minimum = float(row["bound"]), row["sense"] == "≥"
+        value = float(score)
+        better = value / bound if is_minimum else bound / value
         unit = "" if row["ratio"] else f" {row['unit']}"
-        yield Bar(row["name"], f"{judged}{unit}, goal {row['sense']} {row['bound']}", better)
+        yield Bar(row["name"], f"{score}{unit}, goal {row['sense']} {row['bound']}", better)
 
 
 def _x(times: float) -> float:
-    inside = min(max(times, 1 / MOST), MOST)
+    bounded = min(max(times, 1 / MOST), MOST)
     middle, half = (LEFT + WIDTH - RIGHT) / 2, (WIDTH - RIGHT - LEFT) / 2
-    return round(middle + half * math.log(inside) / math.log(MOST), 1)
+    return round(middle + half * math.log(bounded) / math.log(MOST), 1)
 
 
 if __name__ == "__main__":
-    PAGE.with_suffix(".svg").write_text(drawn(PAGE.read_text()))
+    PAGE.with_suffix(".svg").write_text(draw(PAGE.read_text()))

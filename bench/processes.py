@@ -1,4 +1,4 @@
-"""A process of its own for one side of a measurement, at the other end of a pipe."""
+"""Run one side of a measurement in its own process, connected by a pipe."""
 
 import contextlib
 import multiprocessing
@@ -8,13 +8,13 @@ from multiprocessing.connection import Connection
 
 @contextlib.contextmanager
 def process(work: Callable[[Connection], None]) -> Iterator[Connection]:
-    """Let `work` run with the pipe's other end, and end it: our end."""
-    spawning = multiprocessing.get_context("spawn")
-    mine, its = spawning.Pipe()
-    started = spawning.Process(target=work, args=(its,), daemon=True)
-    started.start()
+    """Run `work` in a new process with one end of a pipe, and yield the other end. The process is stopped at the end."""
+    context = multiprocessing.get_context("spawn")
+    our_end, other_end = context.Pipe()
+    child = context.Process(target=work, args=(other_end,), daemon=True)
+    child.start()
     try:
-        yield mine
+        yield our_end
     finally:
-        started.terminate()
-        started.join()
+        child.terminate()
+        child.join()

@@ -1,4 +1,4 @@
-"""How fast webhooks leave, and what each costs."""
+"""How many webhooks a Sender posts in a second, and how much CPU time each takes."""
 
 import contextlib
 import time
@@ -21,50 +21,50 @@ HEADERS = {"content-type": "application/json", "webhook-id": "msg_1", "webhook-t
 
 
 def webhooks(bench: Bench) -> Figures:
-    """A Sender posts 1,000 webhooks of 1 KB to a server that answers at once; against 64 threads of `requests`."""
-    with _both() as (ours, reference):
+    """A Sender posts 1,000 webhooks of 1 KB to a server that responds at once; against 64 threads of `requests`."""
+    with _senders() as (ours, reference):
         return alternate(lambda: WEBHOOKS / seconds(ours), lambda: WEBHOOKS / seconds(reference), bench.rounds(15))
 
 
 def cpu(bench: Bench) -> Figures:
-    """CPU of the process in which a Sender posts 1,000 webhooks of 1 KB; against 64 threads of `requests`."""
-    with _both() as (ours, reference):
-        return alternate(lambda: _cost(ours), lambda: _cost(reference), bench.rounds(10))
+    """CPU time of the process in which a Sender posts 1,000 webhooks of 1 KB, for each webhook; against 64 threads of `requests`."""
+    with _senders() as (ours, reference):
+        return alternate(lambda: _cpu_time(ours), lambda: _cpu_time(reference), bench.rounds(10))
 
 
-def _cost(send: Callable[[], object]) -> float:
-    """Microseconds of CPU a webhook, in this process: the server is another."""
+def _cpu_time(send: Callable[[], object]) -> float:
+    """Return the microseconds of CPU time for each webhook, in this process: the server runs in another."""
     before = time.process_time()
     send()
     return 1e6 * (time.process_time() - before) / WEBHOOKS
 
 
 @contextlib.contextmanager
-def _both() -> Iterator[tuple[Callable[[], object], Callable[[], object]]]:
-    """Make the two ways to post."""
+def _senders() -> Iterator[tuple[Callable[[], object], Callable[[], object]]]:
+    """Yield two calls, each of which posts all webhooks: with a Sender, and with `requests`."""
     with (
         receivers.receiver() as receiver,
         Sender[int](allow_private=True) as sender,
         requests.Session() as session,
         ThreadPoolExecutor(THREADS) as pool,
     ):
-        session.trust_env = False  # as the Sender: no proxy, no .netrc
+        session.trust_env = False  # no proxy and no .netrc, as in the Sender
         session.mount("http://", HTTPAdapter(pool_maxsize=THREADS))
         url = receiver.url()
 
-        def post_plainly(_nth: int) -> None:
+        def post_with_requests(_nth: int) -> None:
             assert session.post(url, BODY, headers=HEADERS, timeout=15).status_code == 200
 
         yield (
             lambda: post(sender, Request(url, HEADERS, BODY), WEBHOOKS),
-            lambda: deque(pool.map(post_plainly, range(WEBHOOKS)), maxlen=0),
+            lambda: deque(pool.map(post_with_requests, range(WEBHOOKS)), maxlen=0),
         )
 
 
 def post(sender: Sender[int], request: Request, times: int) -> None:
-    """Post a request so many times, and take the answers, which must be good ones."""
+    """Post a request so many times, and await the responses, each of which must be 200."""
     for nth in range(times):
         sender.post(request, nth)
     while sender:
-        for _, answer in sender.responses(timedelta(seconds=15)):
-            assert answer.status == 200, answer.reason
+        for _, response in sender.responses(timedelta(seconds=15)):
+            assert response.status == 200, response.reason

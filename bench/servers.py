@@ -1,4 +1,4 @@
-"""PostgreSQL as it is in production, for the bench alone: fsync on, migrated, and the functions' login."""
+"""A PostgreSQL for the bench, as in production: with fsync, the broker's schema and the functions' login."""
 
 import contextlib
 import os
@@ -25,15 +25,15 @@ ADMIN_TOKEN = "brk_" + "a" * 43
 
 @dataclass(frozen=True)
 class Server:
-    """A server on which the bench makes and drops its databases."""
+    """A server on which the bench creates and drops its databases."""
 
-    url: str  # of a login that may create databases and roles
+    url: str  # of a login that is allowed to create databases and roles
     password: str  # of the functions' login
 
 
 @dataclass(frozen=True)
 class Database:
-    """A migrated database: its owner's url, and that of the functions' login."""
+    """A database with the broker's schema: its URL for the owner, and for the functions' login."""
 
     owner_url: str
     url: str
@@ -41,7 +41,7 @@ class Database:
 
 @contextlib.contextmanager
 def server() -> Iterator[Server]:
-    """Start a PostgreSQL in a temporary folder, or use the one of `BENCH_DATABASE_URL`."""
+    """Start a PostgreSQL in a temporary folder, or use the server of `BENCH_DATABASE_URL`."""
     password = secrets.token_urlsafe(16)
     if url := os.environ.get("BENCH_DATABASE_URL"):
         yield Server(url, password)
@@ -55,24 +55,24 @@ def server() -> Iterator[Server]:
 
 
 @contextlib.contextmanager
-def made(on: Server, name: str) -> Iterator[str]:
-    """Make a database, use it, and drop it at the end: its owner's url."""
+def create_database(on: Server, name: str) -> Iterator[str]:
+    """Create a database, yield its URL for the owner, and drop it at the end."""
     identifier = sql.Identifier(name)
     with connect(on.url) as connection:
         connection.execute(sql.SQL("DROP DATABASE IF EXISTS {}").format(identifier))
         connection.execute(sql.SQL("CREATE DATABASE {}").format(identifier))
     try:
-        yield _changed(on.url, dbname=name)
+        yield _with_parts(on.url, dbname=name)
     finally:
         with connect(on.url) as connection:
             connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(identifier))
 
 
 @contextlib.contextmanager
-def migrated(on: Server, name: str) -> Iterator[Database]:
-    """Make a database with the broker's schema, use it, and drop it at the end."""
-    with made(on, name) as owner_url:
-        broker = Database(owner_url, _changed(owner_url, user=LOGIN, password=on.password))
+def create_broker_database(on: Server, name: str) -> Iterator[Database]:
+    """Create a database with the broker's schema, let the package use it, and drop it at the end."""
+    with create_database(on, name) as owner_url:
+        broker = Database(owner_url, _with_parts(owner_url, user=LOGIN, password=on.password))
         use(broker)
         migrations.migrate()
         database.owner.close()
@@ -83,14 +83,14 @@ def migrated(on: Server, name: str) -> Iterator[Database]:
 
 
 def use(broker: Database) -> None:
-    """Let the package work on this database from now on, as a function whose environment names it."""
+    """Let the package use this database from now on, as in a function whose environment names it."""
     os.environ |= {
         "DATABASE_URL": broker.url,
         "OWNER_DATABASE_URL": broker.owner_url,
         "BROKER_ADMIN_TOKEN": ADMIN_TOKEN,
         "ALLOW_PRIVATE_WEBHOOKS": "true",
-        "POWERTOOLS_SERVICE_NAME": "broker",
-        "POWERTOOLS_METRICS_NAMESPACE": "Broker",
+        "POWERTOOLS_SERVICE_NAME": "pgbroker",
+        "POWERTOOLS_METRICS_NAMESPACE": "pgbroker",
     }
     database.functions.close()
     settings.current.cache_clear()
@@ -99,31 +99,31 @@ def use(broker: Database) -> None:
 
 
 def connect(url: str) -> psycopg.Connection[Any]:
-    """Open a connection in autocommit, such as the package keeps."""
+    """Open a connection in autocommit, with the options that the package uses."""
     return psycopg.connect(url, autocommit=True, prepare_threshold=2, options="-c TimeZone=UTC")
 
 
 def fill(connection: psycopg.Connection[Any], topic: str, messages: int, size: int, *, days: float = 0.001) -> None:
-    """Let `messages` of `size` octets wait in a topic, then bring statistics and visibility up to date.
+    """Add `messages` of `size` bytes to a topic, ready to consume, and VACUUM ANALYZE the tables.
 
-    Their ids are spread over the coming `days`, for which partitions stand.
+    The times in their ids are spread over the coming `days`, for which there must be partitions.
     """
     connection.execute("INSERT INTO broker.topics (name) VALUES (%s) ON CONFLICT DO NOTHING", [topic])
     connection.execute(
         """
-        WITH made AS (
+        WITH new_ids AS (
             SELECT broker.uuidv7(broker.ticks(statement_timestamp()) + n * %(step)s::bigint) AS id, n
               FROM generate_series(1, %(messages)s) n
         ), topic AS (
             SELECT id, max_receives FROM broker.topics WHERE name = %(topic)s
         ), stored AS (
             INSERT INTO broker.messages (id, topic_id, content, sender, created_at)
-            SELECT m.id, t.id, to_json(repeat('x', %(size)s - 2)), 'bench', statement_timestamp() FROM made m, topic t
+            SELECT m.id, t.id, to_json(repeat('x', %(size)s - 2)), 'bench', statement_timestamp() FROM new_ids m, topic t
         )
         INSERT INTO broker.queue (message_id, topic_id, ready_at, max_receives, bytes)
         SELECT m.id, t.id, statement_timestamp() - interval '10 minutes' + n * interval '1 microsecond',
                t.max_receives, %(size)s + 400
-          FROM made m, topic t
+          FROM new_ids m, topic t
         """,
         {"topic": topic, "messages": messages, "size": size, "step": days * 86400 * 4096000 / messages},
     )
@@ -131,20 +131,20 @@ def fill(connection: psycopg.Connection[Any], topic: str, messages: int, size: i
 
 
 def subscribe(connection: psycopg.Connection[Any], topic: str, urls: Sequence[str]) -> None:
-    """Subscribe webhooks to a topic, and bring statistics up to date."""
+    """Subscribe these URLs to a topic, and VACUUM ANALYZE the tables."""
     connection.execute(
         """
-        SELECT count(made.id)
+        SELECT count(created.id)
           FROM unnest(%(urls)s::text[]) WITH ORDINALITY AS given (url, n),
-               broker.subscribe(%(topic)s, given.n::text, %(secret)s, jsonb_build_object('url', given.url)) made
+               broker.subscribe(%(topic)s, given.n::text, %(secret)s, jsonb_build_object('url', given.url)) created
         """,
         {"topic": topic, "urls": list(urls), "secret": signatures.new_secret()},
     )
     connection.execute("VACUUM (ANALYZE) broker.subscriptions, broker.topics")
 
 
-def log(connection: psycopg.Connection[Any], topic: str) -> None:
-    """Let all that waits in a topic be in its log, as one broadcast would leave it."""
+def move_to_log(connection: psycopg.Connection[Any], topic: str) -> None:
+    """Move all messages of a topic from the queue to its log, as one broadcast does."""
     connection.execute(
         """
         WITH moved AS (
@@ -154,13 +154,13 @@ def log(connection: psycopg.Connection[Any], topic: str) -> None:
             INSERT INTO broker.log (topic_id, seq, message_id, bytes)
             SELECT m.topic_id, m.last_seq + row_number() OVER (ORDER BY m.ready_at), m.message_id, m.bytes FROM moved m
         )
-        UPDATE broker.topics SET last_seq = last_seq + (SELECT count(*) FROM moved), due_from = now() WHERE name = %(topic)s
+        UPDATE broker.topics SET last_seq = last_seq + (SELECT count(*) FROM moved), next_due_at = now() WHERE name = %(topic)s
         """,
         {"topic": topic},
     )
     connection.execute("VACUUM (ANALYZE) broker.log, broker.queue")
 
 
-def _changed(url: str, **changes: str) -> str:
-    values: dict[str, Any] = {**conninfo_to_dict(url), **changes}
+def _with_parts(url: str, **parts: str) -> str:
+    values: dict[str, Any] = {**conninfo_to_dict(url), **parts}
     return make_conninfo(**values)

@@ -1,4 +1,4 @@
-"""How long it takes to be there: a function's new process, and the whole broker on a laptop."""
+"""How long it takes to start a function's new process, and the whole broker on a laptop."""
 
 import contextlib
 import json
@@ -22,28 +22,31 @@ LAYER = ROOT / "layers" / "broker"
 
 
 def new_process(bench: Bench) -> Figures:
-    """A new process imports the publish function and answers once; against one that imports psycopg and inserts."""
-    with servers.migrated(bench.server, "broker_bench") as made, servers.connect(made.owner_url) as owner:
+    """A new process imports the publish function and answers one request; against a process that imports psycopg and inserts one row."""
+    with (
+        servers.create_broker_database(bench.server, "broker_bench") as broker_db,
+        servers.connect(broker_db.owner_url) as owner,
+    ):
         owner.execute("CREATE TABLE plain (id uuid PRIMARY KEY DEFAULT gen_random_uuid(), content json NOT NULL)")
         owner.execute(f"GRANT SELECT, INSERT ON plain TO {servers.LOGIN}")
-        asked = json.dumps(functions.event(functions.PUBLISH, "orders", MESSAGE))
+        event = json.dumps(functions.event(functions.PUBLISH, "orders", MESSAGE))
         path = os.pathsep.join(map(str, (ROOT / "functions" / "publish", LAYER)))
-        ours = partial(_run, "first_publish.py", asked, {**os.environ, "PYTHONPATH": path})
-        reference = partial(_run, "first_insert.py", asked, {**os.environ, "PYTHONPATH": ""})
+        ours = partial(_run, "first_publish.py", event, {**os.environ, "PYTHONPATH": path})
+        reference = partial(_run, "first_insert.py", event, {**os.environ, "PYTHONPATH": ""})
         return alternate(ours, reference, bench.rounds(31))
 
 
-def _run(program: str, given: str, environment: Mapping[str, str]) -> float:
-    """Milliseconds from the start of a program to its end. The first run leaves the .pyc for the others."""
+def _run(program: str, event: str, environment: Mapping[str, str]) -> float:
+    """Return the milliseconds from the start of a program to its end. The first run writes the .pyc files."""
     command = [sys.executable, str(FOLDER / program)]
     run = partial(
-        subprocess.run, command, input=given, env=environment, text=True, check=True, stdout=subprocess.DEVNULL
+        subprocess.run, command, input=event, env=environment, text=True, check=True, stdout=subprocess.DEVNULL
     )
     return 1000 * seconds(run)
 
 
 def first_start(bench: Bench) -> Figures:
-    """`python -m local` where it never ran, dependencies installed, until it is ready: it makes a database cluster."""
+    """`python -m local` with an empty data folder, dependencies installed: time until it is ready, with a new database cluster."""
     times = []
     for _ in range(bench.rounds(5)):
         with _data_folder() as folder:
@@ -52,7 +55,7 @@ def first_start(bench: Bench) -> Figures:
 
 
 def second_start(bench: Bench) -> Figures:
-    """`python -m local` on the data of an earlier run, until it is ready."""
+    """`python -m local` with the data of an earlier run: time until it is ready."""
     with _data_folder() as folder:
         times = [_start(folder) for _ in range(bench.rounds(9) + 1)]
     return Figures(statistics.median(times[1:]))
@@ -63,21 +66,21 @@ def _data_folder() -> "tempfile.TemporaryDirectory[str]":
 
 
 def _start(folder: str) -> float:
-    """Seconds until the broker is ready; it is stopped then."""
+    """Start the broker, return the seconds until it is ready, and stop it."""
     Path(folder).chmod(0o755)  # PostgreSQL may run as another user
     started = time.perf_counter()
-    with running("local", BROKER_PORT="0", BROKER_DATA=folder):
+    with serve("local", BROKER_PORT="0", BROKER_DATA=folder):
         return time.perf_counter() - started
 
 
 @contextlib.contextmanager
-def running(module: str, **environment: str) -> Iterator[str]:
-    """Run a module that serves HTTP: its url, once it says that it is ready."""
-    kept = {name: os.environ[name] for name in ("PATH", "HOME", "PG_BIN") if name in os.environ}
+def serve(module: str, **environment: str) -> Iterator[str]:
+    """Run a module that serves HTTP, and yield the URL of its line `ready on URL`. It is stopped at the end."""
+    inherited = {name: os.environ[name] for name in ("PATH", "HOME", "PG_BIN") if name in os.environ}
     with subprocess.Popen(
         [sys.executable, "-m", module],
         cwd=ROOT,
-        env={**kept, "PYTHONPATH": str(LAYER), **environment},
+        env={**inherited, "PYTHONPATH": str(LAYER), **environment},
         stdout=subprocess.PIPE,
         text=True,
     ) as process:

@@ -1,4 +1,4 @@
-"""`python -m scripts.contract` makes functions/manage/openapi.json, which the broker serves, of openapi.yaml."""
+"""`python -m scripts.contract` generates functions/manage/openapi.json, which the broker serves, from openapi.yaml."""
 
 import json
 from pathlib import Path

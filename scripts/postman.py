@@ -1,8 +1,8 @@
-"""`python -m scripts.postman` makes docs/broker.postman_collection.json of openapi.yaml.
+"""`python -m scripts.postman` generates docs/reference/pgbroker.postman_collection.json from openapi.yaml.
 
-It has each operation with its example, in an order in which each finds what it needs: an id or a receipt of a response
-is kept in a variable of the collection, and used where the contract's examples have theirs. The format is Postman's
-collection, v2.1.
+The collection has each operation with its example, in an order in which each one finds what it needs. Its tests save
+the ids and receipts of responses in variables, which replace the values of the contract's examples in later requests.
+The format is Postman's collection, v2.1.
 """
 
 import json
@@ -13,33 +13,33 @@ from typing import Any
 
 from scripts.contract import ROOT, contract
 
-COLLECTION = ROOT / "docs" / "broker.postman_collection.json"
+COLLECTION = ROOT / "docs" / "reference" / "pgbroker.postman_collection.json"
 SCHEMA = "https://schema.getpostman.com/json/collection/v2.1.0/collection.json"
 METHODS = ("get", "put", "post", "patch", "delete")
 WEBHOOK = "https://shop.example.com/hooks/orders"
 VARIABLES = {"broker": "http://127.0.0.1:3000", "token": "", "topic": "postman", "webhook": WEBHOOK}
 
-At = tuple[str | int, ...]
+Location = tuple[str | int, ...]  # names and indexes, from a document to one of its values
 
 
 @dataclass(frozen=True)
 class Step:
-    """An operation with one of its examples, and which variables are read from where in its answer."""
+    """An operation with one of its examples, and which variables are saved from where in its response."""
 
     operation: str
     example: str | None = None
-    keeps: Mapping[str, At] = field(default_factory=dict)
+    saves: Mapping[str, Location] = field(default_factory=dict)
 
 
 SUBSCRIBE = Step("subscribe", "new", {"subscription": ("id",)})
 STORY = {
-    "Broker": [Step("root"), Step("health"), Step("contract")],
+    "pgbroker": [Step("root"), Step("health"), Step("contract")],
     "Topics": [Step("putTopic", "put"), Step("listTopics"), Step("readTopic"), Step("changeTopic", "changed")],
     "Publish": [
         Step("publish", "one", {"message": ("id",)}),
         Step("publish", "many"),
         Step("browseMessages"),
-        Step("readMessage"),
+        Step("traceMessage"),
     ],
     "Consume": [
         Step("consume", "two", {"receipt": ("messages", 0, "receipt"), "receipt_2": ("messages", 1, "receipt")}),
@@ -76,17 +76,17 @@ STORY = {
 def collection() -> str:
     """Return the collection as JSON."""
     document = json.loads(contract())
-    tour = _Tour(document)
-    made = {
-        "info": {"name": "Broker", "description": document["info"]["description"], "schema": SCHEMA},
+    builder = _RequestBuilder(document)
+    content = {
+        "info": {"name": "pgbroker", "description": document["info"]["description"], "schema": SCHEMA},
         "auth": {"type": "bearer", "bearer": [{"key": "token", "value": "{{token}}", "type": "string"}]},
-        "item": [{"name": name, "item": [tour.request(step) for step in steps]} for name, steps in STORY.items()],
+        "item": [{"name": name, "item": [builder.request(step) for step in steps]} for name, steps in STORY.items()],
         "variable": [{"key": name, "value": value} for name, value in VARIABLES.items()],
     }
-    return json.dumps(made, indent=1, ensure_ascii=False) + "\n"
+    return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
 
 
-class _Tour:
+class _RequestBuilder:
     def __init__(self, document: Any) -> None:
         self._document = document
         self._operations = {
@@ -95,53 +95,56 @@ class _Tour:
             for method in METHODS
             if method in item
         }
-        self._known = {WEBHOOK: "webhook"}
+        self._variables = {WEBHOOK: "webhook"}  # by the value that the contract's examples have
 
     def request(self, step: Step) -> dict[str, Any]:
         method, path, item = self._operations[step.operation]
-        wish = item[method.lower()]
-        request: dict[str, Any] = {"method": method, "url": self._url(path, item, wish), "header": []}
+        operation = item[method.lower()]
+        request: dict[str, Any] = {"method": method, "url": self._url(path, item, operation), "header": []}
         if step.example:
-            example = wish["requestBody"]["content"]["application/json"]["examples"][step.example]
-            body = self._told(json.dumps(example["value"], indent=2, ensure_ascii=False))
+            example = operation["requestBody"]["content"]["application/json"]["examples"][step.example]
+            body = self._with_variables(json.dumps(example["value"], indent=2, ensure_ascii=False))
             request |= {"body": {"mode": "raw", "raw": body, "options": {"raw": {"language": "json"}}}}
-        if wish.get("security") == []:
+        if operation.get("security") == []:
             request["auth"] = {"type": "noauth"}
-        name = f"{wish['summary']}: {example['summary']}" if step.example else wish["summary"]
+        name = f"{operation['summary']}: {example['summary']}" if step.example else operation["summary"]
         return {
             "name": name,
-            "request": {**request, "description": wish.get("description", "")},
-            "event": [{"listen": "test", "script": {"type": "text/javascript", "exec": [*self._test(step, wish)]}}],
+            "request": {**request, "description": operation.get("description", "")},
+            "event": [
+                {"listen": "test", "script": {"type": "text/javascript", "exec": [*self._test(step, operation)]}}
+            ],
         }
 
-    def _url(self, path: str, item: Any, wish: Any) -> str:
-        parameters = [self._resolved(each) for each in [*item.get("parameters", []), *wish.get("parameters", [])]]
+    def _url(self, path: str, item: Any, operation: Any) -> str:
+        parameters = [self._resolve(each) for each in [*item.get("parameters", []), *operation.get("parameters", [])]]
         examples = {each["name"]: each["example"] for each in parameters if each["in"] == "path"}
-        examples["topic"] = "{{topic}}"  # not the contract's, which may be one of the user's own
+        examples["topic"] = "{{topic}}"  # not the contract's, which may be a topic that the user has
         query = [
             f"{each['name']}={each['example']}" for each in parameters if each["in"] == "query" and "example" in each
         ]
         url = "?".join(["{{broker}}" + path.format_map(examples), *query])
-        return self._told(url)
+        return self._with_variables(url)
 
-    def _test(self, step: Step, wish: Any) -> Iterator[str]:
-        good = [int(status) for status in wish["responses"] if status.startswith("2")]
-        yield f"pm.test('answers well', () => pm.expect(pm.response.code).to.be.oneOf({good}));"
-        for variable, at in step.keeps.items():
-            place = "".join(f"[{json.dumps(each)}]" for each in at)
-            yield f"pm.collectionVariables.set('{variable}', pm.response.json(){place});"
-            status = str(good[-1])
-            [content] = self._resolved(wish["responses"][status])["content"].values()
-            value = reduce(lambda part, each: part[each], at, content["examples"][step.example]["value"])
-            self._known[value] = variable
+    def _test(self, step: Step, operation: Any) -> Iterator[str]:
+        expected = [int(status) for status in operation["responses"] if status.startswith("2")]
+        yield f"pm.test('the request succeeds', () => pm.expect(pm.response.code).to.be.oneOf({expected}));"
+        for variable, location in step.saves.items():
+            path = "".join(f"[{json.dumps(each)}]" for each in location)
+            yield f"pm.collectionVariables.set('{variable}', pm.response.json(){path});"
+            status = str(expected[-1])
+            [content] = self._resolve(operation["responses"][status])["content"].values()
+            example = content["examples"][step.example]["value"]
+            value = reduce(lambda part, each: part[each], location, example)
+            self._variables[value] = variable
 
-    def _told(self, text: str) -> str:
-        """The text with variables where the contract's examples have values of another run; the longest first."""
-        for value in sorted(self._known, key=len, reverse=True):
-            text = text.replace(value, f"{{{{{self._known[value]}}}}}")
+    def _with_variables(self, text: str) -> str:
+        """Replace values of the contract's examples by variables, the longest value first."""
+        for value in sorted(self._variables, key=len, reverse=True):
+            text = text.replace(value, f"{{{{{self._variables[value]}}}}}")
         return text
 
-    def _resolved(self, node: Any) -> Any:
+    def _resolve(self, node: Any) -> Any:
         while "$ref" in node:
             node = reduce(lambda part, name: part[name], node["$ref"].removeprefix("#/").split("/"), self._document)
         return node

@@ -174,7 +174,7 @@ def queues(monkeypatch: pytest.MonkeyPatch) -> Iterator[Queues]:
 
 
 @pytest.fixture
-def said(monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[Any]]:
+def log_lines(monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[Any]]:
     """Give the lines of the functions' log."""
     log = StringIO()
     monkeypatch.setattr(telemetry._logger.registered_handler, "stream", log)
@@ -260,8 +260,8 @@ def _use(url: str, login: str = LOGIN) -> None:
         "OWNER_DATABASE_URL": url,
         "BROKER_ADMIN_TOKEN": ADMIN_TOKEN,
         "ALLOW_PRIVATE_WEBHOOKS": "true",
-        "POWERTOOLS_SERVICE_NAME": "broker",
-        "POWERTOOLS_METRICS_NAMESPACE": "Broker",
+        "POWERTOOLS_SERVICE_NAME": "pgbroker",
+        "POWERTOOLS_METRICS_NAMESPACE": "pgbroker",
     }
     settings.current.cache_clear()
     database.owner.close()

@@ -9,7 +9,7 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from broker import database, deadlines
-from broker.errors import Conflict, DatabaseAway, InvalidInput, NotFound
+from broker.errors import Conflict, DatabaseUnavailable, InvalidInput, NotFound
 from tests.support.proxy import Proxy
 
 
@@ -59,7 +59,7 @@ def test_a_connection_that_was_closed_is_made_again():
 
 
 def test_each_call_commits_by_itself(owner):
-    ask("broker.ensure_partitions(now()) IS NULL")
+    ask("broker.put_topic('orders', 'manual', 30, 10)")
     assert owner.execute("SELECT state FROM pg_stat_activity WHERE pid = %s", [session()]).fetchone() == ("idle",)
 
 
@@ -84,7 +84,7 @@ def test_statements_that_are_used_again_are_prepared():
 
 @pytest.mark.parametrize("url", ["postgresql://127.0.0.1:1/nowhere", "postgresql://no-such-host.invalid/broker"])
 def test_a_database_that_cannot_be_reached_is_away(url):
-    with pytest.raises(DatabaseAway):
+    with pytest.raises(DatabaseUnavailable):
         database.Database(lambda: url).call("SELECT 1 AS value", {}, Row)
 
 
@@ -92,7 +92,7 @@ def test_ping_tells_whether_the_database_answers(monkeypatch):
     database.ping()
     database.functions.close()
     monkeypatch.setattr(database.functions, "_url", lambda: "postgresql://127.0.0.1:1/nowhere")
-    with pytest.raises(DatabaseAway):
+    with pytest.raises(DatabaseUnavailable):
         database.ping()
 
 
@@ -109,7 +109,7 @@ def test_a_server_that_falls_silent_is_away_when_the_time_is_up_and_is_found_aga
         assert far.call("SELECT 1 AS value", {}, Row) == [Row(1)]
         proxy.fall_silent()
         deadlines.begin(1)
-        with pytest.raises(DatabaseAway):
+        with pytest.raises(DatabaseUnavailable):
             far.call("SELECT 2 AS value", {}, Row)
         proxy.work()
         assert far.call("SELECT 3 AS value", {}, Row) == [Row(3)]
@@ -122,13 +122,13 @@ def test_a_server_that_falls_silent_is_away_when_the_time_is_up_and_is_found_aga
         ("BR400", InvalidInput),
         ("BR404", NotFound),
         ("BR409", Conflict),
-        ("08006", DatabaseAway),  # connection_failure
-        ("53300", DatabaseAway),  # too_many_connections
-        ("55P03", DatabaseAway),  # lock_not_available
-        ("57014", DatabaseAway),  # query_canceled, by the statement time-out
-        ("57P01", DatabaseAway),  # admin_shutdown
-        ("40001", DatabaseAway),  # serialization_failure
-        ("40P01", DatabaseAway),  # deadlock_detected
+        ("08006", DatabaseUnavailable),  # connection_failure
+        ("53300", DatabaseUnavailable),  # too_many_connections
+        ("55P03", DatabaseUnavailable),  # lock_not_available
+        ("57014", DatabaseUnavailable),  # query_canceled, by the statement time-out
+        ("57P01", DatabaseUnavailable),  # admin_shutdown
+        ("40001", DatabaseUnavailable),  # serialization_failure
+        ("40P01", DatabaseUnavailable),  # deadlock_detected
         ("23505", psycopg.errors.UniqueViolation),  # a fault of ours
     ],
 )
@@ -137,7 +137,7 @@ def test_what_the_database_raises_is_worded(owner, raised, error):
         f"CREATE FUNCTION pg_temp.fails() RETURNS text LANGUAGE plpgsql AS"
         f" $$ BEGIN RAISE EXCEPTION 'said' USING ERRCODE = '{raised}', HINT = 'hinted'; END $$"
     )
-    with pytest.raises(error) as caught, database._worded():
+    with pytest.raises(error) as caught, database._translate_errors():
         owner.execute("SELECT pg_temp.fails()")
     if error in {InvalidInput, NotFound, Conflict}:
         assert caught.value.detail == "said; hinted"
@@ -148,7 +148,7 @@ def test_the_faults_that_a_verb_names_are_handed_on(owner):
         "CREATE FUNCTION pg_temp.fails() RETURNS text LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'said'"
         """ USING ERRCODE = 'BR400', DETAIL = '[{"pointer": "/ack/0", "detail": "is odd"}]'; END $$"""
     )
-    with pytest.raises(InvalidInput) as caught, database._worded():
+    with pytest.raises(InvalidInput) as caught, database._translate_errors():
         owner.execute("SELECT pg_temp.fails()")
     [fault] = caught.value.faults
     assert (fault.pointer, fault.detail) == ("/ack/0", "is odd")

@@ -17,7 +17,7 @@ from tests.support.model_steps import NTH, URL, LogSteps, pick, step
 
 EXAMPLES, LENGTH = 220, 50  # some end early: 10,000 steps at least
 MET = {  # what a run must come by, or it says little
-    *("ack", "release", "extend", "reject", "gone", "stale", "out of receives", "auto-acked"),
+    *("ack", "release", "extend", "reject", "gone", "stale", "receives exhausted", "auto-acked"),
     *("moved", "nothing moved", "delivered", "retry", "disable", "an outcome too late", "the same batch again"),
     *("partly", "refused", "aborted", "slow", "a redelivery", "redriven"),
     *("something due", "something owed", "nothing owed"),
@@ -29,7 +29,7 @@ QUEUE = (
     " ORDER BY q.died_at IS NOT NULL, CASE WHEN q.died_at IS NULL THEN q.ready_at END, q.message_id"
 )
 FATES = (
-    "SELECT r.fate, r.seq FROM unnest(%s::uuid[]) WITH ORDINALITY i (id, nth), broker.read_message('orders', i.id) r"
+    "SELECT r.state, r.seq FROM unnest(%s::uuid[]) WITH ORDINALITY i (id, nth), broker.trace_message('orders', i.id) r"
     " ORDER BY i.nth"
 )
 EMPTY = "DELETE FROM topics WHERE name = 'orders'" + "".join(
@@ -101,7 +101,7 @@ class Broker(DoorSteps, RuleBasedStateMachine):
                 *(each.cursor, each.behind, each.failures, each.redeliveries, each.dead_letters),
                 *(each.paused_at is not None, each.disabled_at is not None),
             )
-            for each in subscriptions.listed("orders", None, 100)
+            for each in subscriptions.list_subscriptions("orders", None, 100)
         }
         assert found == {
             key: (

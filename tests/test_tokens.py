@@ -5,7 +5,7 @@ import uuid
 import pytest
 
 from broker import database, tokens
-from broker.errors import Conflict, DatabaseAway, Forbidden, InvalidInput, NotFound, Unauthorized
+from broker.errors import Conflict, DatabaseUnavailable, Forbidden, InvalidInput, NotFound, Unauthorized
 from tests.support.client import ADMIN_TOKEN
 
 ALL = tokens.Token(uuid.uuid4(), "all", list(tokens.SCOPES), ["*"])
@@ -17,7 +17,7 @@ def mint(name="shop", scopes=("publish",), topics=("*",), minter=ALL):
 
 def let_a_minute_pass():
     """Let what is remembered be just too old."""
-    tokens._known.update({key: (until - tokens.CACHE_SECONDS, known) for key, (until, known) in tokens._known.items()})
+    tokens._cache.update({key: (until - tokens.CACHE_SECONDS, known) for key, (until, known) in tokens._cache.items()})
 
 
 def test_the_admin_token_may_do_everything():
@@ -79,7 +79,7 @@ def test_nothing_is_remembered_while_the_database_is_away(database_url, monkeypa
     there = database.functions._url
     database.functions.close()
     monkeypatch.setattr(database.functions, "_url", lambda: "postgresql://127.0.0.1:1/nowhere")
-    with pytest.raises(DatabaseAway):
+    with pytest.raises(DatabaseUnavailable):
         tokens.authorize(ADMIN_TOKEN)
     monkeypatch.setattr(database.functions, "_url", there)
     assert tokens.authorize(ADMIN_TOKEN).name == "admin"
@@ -89,7 +89,7 @@ def test_the_tokens_remembered_are_bounded():
     for n in range(tokens.CACHE_SIZE + 10):
         with pytest.raises(Unauthorized):
             tokens.authorize(f"guess {n}")
-    assert len(tokens._known) <= tokens.CACHE_SIZE
+    assert len(tokens._cache) <= tokens.CACHE_SIZE
 
 
 @pytest.mark.parametrize(
@@ -116,7 +116,7 @@ def test_a_token_is_held_to_its_scopes_and_topics():
     token.demand("publish", "orders")
     token.demand("publish", "invoices.eu")
     token.demand("publish", None)
-    with pytest.raises(Forbidden, match="lacks the scope consume"):
+    with pytest.raises(Forbidden, match="does not have the scope consume"):
         token.demand("consume", "orders")
     with pytest.raises(Forbidden, match="does not cover this topic"):
         token.demand("publish", "orders.eu")
@@ -128,7 +128,7 @@ def test_a_token_mints_no_more_than_it_has():
     with pytest.raises(InvalidInput) as refused:
         mint(name="more", scopes=["publish", "consume"], topics=["orders.eu", "orders", "*"], minter=minter)
     assert [fault.pointer for fault in refused.value.faults] == ["/scopes/1", "/topics/1", "/topics/2"]
-    assert {token.name for token in tokens.listed(None, 9)} == {"admin", "shop"}
+    assert {token.name for token in tokens.list_tokens(None, 9)} == {"admin", "shop"}
 
 
 def test_a_name_is_given_once():
@@ -141,19 +141,19 @@ def test_a_name_is_given_once():
 def test_tokens_are_listed_in_the_order_of_their_making(owner):
     owner.execute("DELETE FROM tokens")
     made = [mint(name=f"token-{n}").id for n in range(4)]
-    assert [token.id for token in tokens.listed(None, 9)] == made
-    assert [token.id for token in tokens.listed(made[0], 2)] == made[1:3]
+    assert [token.id for token in tokens.list_tokens(None, 9)] == made
+    assert [token.id for token in tokens.list_tokens(made[0], 2)] == made[1:3]
 
 
 def test_a_token_revokes_none_that_may_do_more():
     publisher, star = mint(), mint(name="star", topics=["*"])
     lead = tokens.Token(uuid.uuid4(), "lead", ["tokens", "publish"], ["orders"])
-    with pytest.raises(Forbidden, match="has rights that the revoking one lacks"):
+    with pytest.raises(Forbidden, match="allows more than the revoking token does"):
         tokens.revoke(star.id, lead)
     lead = tokens.Token(uuid.uuid4(), "lead", ["tokens"], ["*"])
     with pytest.raises(Forbidden):
         tokens.revoke(publisher.id, lead)
-    assert {token.name for token in tokens.listed(None, 9)} == {"admin", "shop", "star"}
+    assert {token.name for token in tokens.list_tokens(None, 9)} == {"admin", "shop", "star"}
 
 
 def test_a_revoked_token_is_refused_here_at_once():

@@ -1,4 +1,4 @@
-"""Move what is ready in a topic's queue to its log, and have it pushed to the subscriptions."""
+"""Move the ready messages of a topic's queue to its log, and have Dispatch push them to the subscriptions."""
 
 from http import HTTPStatus
 
@@ -11,8 +11,8 @@ handler = app.handler
 
 
 @app.route("POST /topics/{topic}/broadcast", scope="broadcast")
-def broadcast(call: api.Call) -> api.Answer:
-    moved = broadcasts.broadcast(call.topic)
-    call.count = moved.messages
-    notifier.notify(call.topic)
+def broadcast(request: api.Request) -> api.Response:
+    moved = broadcasts.broadcast(request.topic)
+    request.message_count = moved.messages
+    notifier.notify(request.topic)
     return api.ok(moved, HTTPStatus.ACCEPTED)

@@ -1,4 +1,4 @@
-"""Lease a topic's messages to whoever asks, and take back their receipts."""
+"""Lease a topic's messages to consumers, and settle their receipts."""
 
 from broker import api
 from broker.queue import leases
@@ -8,18 +8,18 @@ handler = app.handler
 
 
 @app.route("POST /topics/{topic}/consume", scope="consume")
-def consume(call: api.Call) -> api.Answer:
-    leased = leases.consume(call.topic, call.body(leases.Consume))
-    call.count = len(leased)
+def consume(request: api.Request) -> api.Response:
+    leased = leases.consume(request.topic, request.body(leases.Consume))
+    request.message_count = len(leased)
     return api.ok({"messages": leased})
 
 
 @app.route("POST /topics/{topic}/settle", scope="consume")
-def settle(call: api.Call) -> api.Answer:
-    return api.ok(leases.settle(call.topic, call.body(leases.Settle)))
+def settle(request: api.Request) -> api.Response:
+    return api.ok(leases.settle(request.topic, request.body(leases.Settle)))
 
 
 @app.route("DELETE /topics/{topic}/leases/{receipt}", scope="consume")
-def ack(call: api.Call) -> api.Answer:
-    leases.ack(call.topic, call.path("receipt", leases.Receipt))
+def ack(request: api.Request) -> api.Response:
+    leases.ack(request.topic, request.path("receipt", leases.Receipt))
     return api.no_content()

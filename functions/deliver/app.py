@@ -1,4 +1,4 @@
-"""Post webhooks, and tell dispatch what came of each. It has no way to the database."""
+"""Post webhooks, and send the outcome of each to Dispatch. It cannot reach the database."""
 
 from typing import Any
 
@@ -8,6 +8,6 @@ from broker.webhooks import worker
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """Take what DeliveryQueue has; returns what shall come again."""
+    """Take messages of DeliveryQueue; return which of them SQS must show again."""
     deadlines.begin(context.get_remaining_time_in_millis() / 1000 - 2)
     return payloads.batch_failures(worker.deliver(event["Records"]))

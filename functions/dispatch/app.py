@@ -1,4 +1,4 @@
-"""Record what came of webhooks, move what topics broadcast by themselves, and hand what is due to deliver."""
+"""Record the outcomes of webhooks, move the messages of auto topics, and send what is due to Deliver."""
 
 from typing import Any
 
@@ -8,9 +8,9 @@ from broker.transport import payloads
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """Take what DispatchQueue has; returns what shall come again.
+    """Take messages of DispatchQueue; return which of them SQS must show again.
 
-    An event without records asks to look at all topics; returns `next_due_at`, when to do so again (None: no need).
+    An event without records asks for a look at all topics; it returns `next_due_at`, when to look again (None: never).
     """
     deadlines.begin(context.get_remaining_time_in_millis() / 1000 - 2)
     if "Records" in event:

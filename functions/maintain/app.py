@@ -1,4 +1,4 @@
-"""Once a day: partitions ahead, what deleted topics left behind, and a sweep for what is due."""
+"""Once a day: make partitions ahead, remove old ones, clear old rows, and look for what is due."""
 
 from dataclasses import asdict
 from typing import Any
@@ -9,9 +9,9 @@ from broker.schema import maintenance
 
 
 def handler(_event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """Run the chores; returns what was `made`, `removed`, `kept` and `cleared`, and how many batches were `sent`.
+    """Run the maintenance; return what was `made`, `removed`, `kept` and `cleared`, and how many batches were `sent`.
 
-    With queues it has sent none itself (None). The sweep is made in any case: nobody else finds what was lost.
+    With queues `sent` is None: Dispatch sends. The sweep runs in any case: nothing else finds a lost wake-up.
     """
     deadlines.begin(context.get_remaining_time_in_millis() / 1000 - 2)
     try:

@@ -1,4 +1,4 @@
-"""Topics, what waits in them, what was sent, tokens, and the broker itself."""
+"""Topics, waiting messages, dead letters, attempts, tokens, and the broker itself."""
 
 from http import HTTPStatus
 from pathlib import Path
@@ -51,118 +51,118 @@ class Health(msgspec.Struct, forbid_unknown_fields=True):
 
 
 @app.route("GET /", scope=None)
-def root(_call: api.Call) -> api.Answer:
+def root(_request: api.Request) -> api.Response:
     links = {"health": "/health", "contract": "/openapi.json", "topics": "/topics"}
-    return api.ok({"name": "broker", "version": broker.__version__, "links": links})
+    return api.ok({"name": "pgbroker", "version": broker.__version__, "links": links})
 
 
 @app.route("GET /health", scope=None)
-def health(call: api.Call) -> api.Answer:
-    if call.query(Health).database:
-        call.authorize("manage")
+def health(request: api.Request) -> api.Response:
+    if request.query(Health).database:
+        request.authorize("manage")
         database.ping()
     return api.ok({"status": "ok"})
 
 
 @app.route("GET /openapi.json", scope=None)
-def contract(_call: api.Call) -> api.Answer:
+def contract(_request: api.Request) -> api.Response:
     return api.ok((Path(__file__).parent / "openapi.json").read_text())
 
 
 @app.route("GET /topics", scope="browse")
-def list_topics(call: api.Call) -> api.Answer:
-    page = call.query(TopicPage)
-    return api.page(topics.listed(call.token.topics, page.after, page.limit + 1), page.limit, "name")
+def list_topics(request: api.Request) -> api.Response:
+    page = request.query(TopicPage)
+    return api.page(topics.list_topics(request.token.topics, page.after, page.limit + 1), page.limit, "name")
 
 
 @app.route("GET /topics/{topic}", scope="browse")
-def read_topic(call: api.Call) -> api.Answer:
-    return api.ok(topics.read(call.topic))
+def read_topic(request: api.Request) -> api.Response:
+    return api.ok(topics.read(request.topic))
 
 
 @app.route("PUT /topics/{topic}", scope="manage")
-def put_topic(call: api.Call) -> api.Answer:
-    wish = call.body(topics.Put)
-    created = topics.put(call.topic, wish)
-    if wish.broadcast == "auto":
-        notifier.notify(call.topic)
-    return api.ok(topics.read(call.topic), HTTPStatus.CREATED if created else HTTPStatus.OK)
+def put_topic(request: api.Request) -> api.Response:
+    settings = request.body(topics.Put)
+    created = topics.put(request.topic, settings)
+    if settings.broadcast == "auto":
+        notifier.notify(request.topic)
+    return api.ok(topics.read(request.topic), HTTPStatus.CREATED if created else HTTPStatus.OK)
 
 
 @app.route("PATCH /topics/{topic}", scope="manage")
-def change_topic(call: api.Call) -> api.Answer:
-    wish = call.body(topics.Patch)
-    topics.change(call.topic, wish)
-    if wish.broadcast == "auto":
-        notifier.notify(call.topic)
-    return api.ok(topics.read(call.topic))
+def change_topic(request: api.Request) -> api.Response:
+    changes = request.body(topics.Patch)
+    topics.change(request.topic, changes)
+    if changes.broadcast == "auto":
+        notifier.notify(request.topic)
+    return api.ok(topics.read(request.topic))
 
 
 @app.route("DELETE /topics/{topic}", scope="manage")
-def delete_topic(call: api.Call) -> api.Answer:
-    topics.delete(call.topic, force=call.query(Force).force)
+def delete_topic(request: api.Request) -> api.Response:
+    topics.delete(request.topic, force=request.query(Force).force)
     return api.no_content()
 
 
 @app.route("GET /topics/{topic}/messages", scope="browse")
-def browse(call: api.Call) -> api.Answer:
-    found, after = browsing.browse(call.topic, call.query(browsing.Browse))
+def browse(request: api.Request) -> api.Response:
+    found, after = browsing.browse(request.topic, request.query(browsing.Browse))
     return api.ok({"items": found, "next": after})
 
 
 @app.route("GET /topics/{topic}/messages/{id}", scope="browse")
-def read_message(call: api.Call) -> api.Answer:
-    return api.ok(browsing.trace(call.topic, call.id()))
+def trace(request: api.Request) -> api.Response:
+    return api.ok(browsing.trace(request.topic, request.id()))
 
 
 @app.route("DELETE /topics/{topic}/messages/{id}", scope="manage")
-def cancel(call: api.Call) -> api.Answer:
-    browsing.cancel(call.topic, call.id())
+def cancel(request: api.Request) -> api.Response:
+    browsing.cancel(request.topic, request.id())
     return api.no_content()
 
 
 @app.route("GET /topics/{topic}/dead-letters", scope="browse")
-def list_dead_letters(call: api.Call) -> api.Answer:
-    found, after = dead_letters.listed(call.topic, call.query(dead_letters.List))
+def list_dead_letters(request: api.Request) -> api.Response:
+    found, after = dead_letters.list_dead_letters(request.topic, request.query(dead_letters.List))
     return api.ok({"items": found, "next": after})
 
 
 @app.route("POST /topics/{topic}/dead-letters/redrive", scope="manage")
-def redrive(call: api.Call) -> api.Answer:
-    done = dead_letters.redrive(call.topic, call.body(dead_letters.Redrive))
-    call.count = done.redriven
-    notifier.notify(call.topic)
+def redrive(request: api.Request) -> api.Response:
+    done = dead_letters.redrive(request.topic, request.body(dead_letters.Redrive))
+    request.message_count = done.redriven
+    notifier.notify(request.topic)
     return api.ok(done)
 
 
 @app.route("DELETE /topics/{topic}/dead-letters", scope="manage")
-def delete_dead_letters(call: api.Call) -> api.Answer:
-    return api.ok(dead_letters.delete(call.topic, call.query(dead_letters.Delete)))
+def delete_dead_letters(request: api.Request) -> api.Response:
+    return api.ok(dead_letters.delete(request.topic, request.query(dead_letters.Delete)))
 
 
 @app.route("GET /topics/{topic}/subscriptions/{id}/attempts", scope="manage")
-def list_attempts(call: api.Call) -> api.Answer:
-    page = call.query(AttemptPage)
-    return api.page(attempts.listed(call.topic, call.id(), page.after, page.limit + 1), page.limit, "id")
+def list_attempts(request: api.Request) -> api.Response:
+    page = request.query(AttemptPage)
+    return api.page(attempts.list_attempts(request.topic, request.id(), page.after, page.limit + 1), page.limit, "id")
 
 
 @app.route("GET /tokens", scope="tokens")
-def list_tokens(call: api.Call) -> api.Answer:
-    page = call.query(TokenPage)
-    return api.page(tokens.listed(page.after, page.limit + 1), page.limit, "id")
+def list_tokens(request: api.Request) -> api.Response:
+    page = request.query(TokenPage)
+    return api.page(tokens.list_tokens(page.after, page.limit + 1), page.limit, "id")
 
 
 @app.route("POST /tokens", scope="tokens")
-def mint(call: api.Call) -> api.Answer:
-    return api.ok(tokens.mint(call.body(tokens.Mint), call.token), HTTPStatus.CREATED)
+def mint(request: api.Request) -> api.Response:
+    return api.ok(tokens.mint(request.body(tokens.Mint), request.token), HTTPStatus.CREATED)
 
 
 @app.route("GET /tokens/{id}", scope="tokens")
-def read_token(call: api.Call) -> api.Answer:
-    return api.ok(tokens.read(call.id()))
+def read_token(request: api.Request) -> api.Response:
+    return api.ok(tokens.read(request.id()))
 
 
 @app.route("DELETE /tokens/{id}", scope="tokens")
-def revoke(call: api.Call) -> api.Answer:
-    tokens.revoke(call.id(), call.token)
+def revoke(request: api.Request) -> api.Response:
+    tokens.revoke(request.id(), request.token)
     return api.no_content()

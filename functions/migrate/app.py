@@ -1,4 +1,4 @@
-"""Bring the schema up to date. Safe to repeat, and from several processes at once."""
+"""Bring the schema up to date. Safe to repeat, and to run in several processes at once."""
 
 from dataclasses import asdict
 from typing import Any
@@ -7,5 +7,5 @@ from broker.schema import migrations
 
 
 def handler(_event: dict[str, Any], _context: Any) -> dict[str, Any]:
-    """Migrate; returns the schema's `version`, what was `applied`, and `notes` on what the login may not do."""
+    """Migrate; return the schema's `version`, what was `applied`, and `notes` on what the login may not do."""
     return asdict(migrations.migrate())

@@ -1,4 +1,4 @@
-"""Store a topic's messages: one, or up to 1,000 at once, all or nothing."""
+"""Store messages in a topic: one, or up to 1,000 at once, all or none."""
 
 from http import HTTPStatus
 
@@ -11,13 +11,13 @@ handler = app.handler
 
 
 @app.route("POST /topics/{topic}/messages", scope="publish")
-def publish(call: api.Call) -> api.Answer:
-    body = call.octets()
+def publish(request: api.Request) -> api.Response:
+    body = request.raw_body()
     publication = messages.publication(body)
-    idempotency = messages.idempotency(call.header("idempotency-key"), call.token.id, body)
-    published = messages.publish(call.topic, publication, call.token.name, idempotency)
-    if published.unseen:
-        notifier.notify(call.topic)
-    call.count = 0 if published.replayed else len(published.ids)
+    idempotency = messages.idempotency(request.header("idempotency-key"), request.token.id, body)
+    published = messages.publish(request.topic, publication, request.token.name, idempotency)
+    if published.due:
+        notifier.notify(request.topic)
+    request.message_count = 0 if published.replayed else len(published.ids)
     answer = {"ids": published.ids} if publication.many else {"id": published.ids[0]}
     return api.ok(answer, HTTPStatus.CREATED, {"Idempotency-Replayed": "true"} if published.replayed else {})

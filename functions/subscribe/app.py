@@ -1,4 +1,4 @@
-"""Keep the webhooks that a topic's broadcasts go to."""
+"""Subscribe webhooks to a topic; list, change and remove them."""
 
 from http import HTTPStatus
 from uuid import UUID
@@ -27,47 +27,47 @@ class Url(msgspec.Struct, forbid_unknown_fields=True):
 
 
 @app.route("POST /topics/{topic}/subscriptions", scope="subscribe")
-def subscribe(call: api.Call) -> api.Answer:
-    found = subscriptions.subscribe(call.topic, call.body(subscriptions.Subscribe))
+def subscribe(request: api.Request) -> api.Response:
+    found = subscriptions.subscribe(request.topic, request.body(subscriptions.Subscribe))
     answer = {"id": found.id, "broadcast": found.broadcast}
     if found.created:
-        notifier.notify(call.topic)
+        notifier.notify(request.topic)
         return api.ok({**answer, "secret": found.secret}, HTTPStatus.CREATED)
     return api.ok(answer)
 
 
 @app.route("GET /topics/{topic}/subscriptions", scope="subscribe")
-def list_subscriptions(call: api.Call) -> api.Answer:
-    page = call.query(Page)
-    return api.page(subscriptions.listed(call.topic, page.after, page.limit + 1), page.limit, "id")
+def list_subscriptions(request: api.Request) -> api.Response:
+    page = request.query(Page)
+    return api.page(subscriptions.list_subscriptions(request.topic, page.after, page.limit + 1), page.limit, "id")
 
 
 @app.route("DELETE /topics/{topic}/subscriptions", scope="subscribe")
-def unsubscribe_url(call: api.Call) -> api.Answer:
-    subscriptions.unsubscribe(call.topic, url=call.query(Url).url)
+def unsubscribe_url(request: api.Request) -> api.Response:
+    subscriptions.unsubscribe(request.topic, url=request.query(Url).url)
     return api.no_content()
 
 
 @app.route("GET /topics/{topic}/subscriptions/{id}", scope="subscribe")
-def read(call: api.Call) -> api.Answer:
-    return api.ok(subscriptions.read(call.topic, call.id()))
+def read(request: api.Request) -> api.Response:
+    return api.ok(subscriptions.read(request.topic, request.id()))
 
 
 @app.route("PATCH /topics/{topic}/subscriptions/{id}", scope="subscribe")
-def change(call: api.Call) -> api.Answer:
-    changes = call.body(subscriptions.Change)
-    subscriptions.change(call.topic, call.id(), changes)
+def change(request: api.Request) -> api.Response:
+    changes = request.body(subscriptions.Change)
+    subscriptions.change(request.topic, request.id(), changes)
     if changes.resumes():
-        notifier.notify(call.topic)
-    return api.ok(subscriptions.read(call.topic, call.id()))
+        notifier.notify(request.topic)
+    return api.ok(subscriptions.read(request.topic, request.id()))
 
 
 @app.route("POST /topics/{topic}/subscriptions/{id}/rotate-secret", scope="subscribe")
-def rotate_secret(call: api.Call) -> api.Answer:
-    return api.ok(secrets.rotate_secret(call.topic, call.id(), call.body(secrets.Rotate)))
+def rotate_secret(request: api.Request) -> api.Response:
+    return api.ok(secrets.rotate_secret(request.topic, request.id(), request.body(secrets.Rotate)))
 
 
 @app.route("DELETE /topics/{topic}/subscriptions/{id}", scope="subscribe")
-def unsubscribe(call: api.Call) -> api.Answer:
-    subscriptions.unsubscribe(call.topic, call.id())
+def unsubscribe(request: api.Request) -> api.Response:
+    subscriptions.unsubscribe(request.topic, request.id())
     return api.no_content()

@@ -65,7 +65,7 @@ def test_a_stale_receipt_is_a_conflict(client: Client, orders: Topic) -> None:
     response = client.delete(f"/topics/orders/leases/{message['receipt']}")
 
     assert response.status == 409
-    assert response.json["type"] == "urn:broker:problem:stale-receipt"
+    assert response.json["type"] == "urn:pgbroker:problem:stale-receipt"
     assert client.delete(f"/topics/orders/leases/{taken_over['receipt']}").status == 204
 
 
@@ -77,9 +77,15 @@ def test_a_receipt_of_another_topic_is_refused_and_nothing_is_settled(client: Cl
     before = orders.rows()
 
     settled = client.post("/topics/orders/settle", {"ack": [own["receipt"], other["receipt"]]})
-    assert (settled.status, settled.json["errors"]) == (400, [{"pointer": "/ack/1", "detail": "is of another topic"}])
+    assert (settled.status, settled.json["errors"]) == (
+        400,
+        [{"pointer": "/ack/1", "detail": "receipt belongs to another topic"}],
+    )
     acked = client.delete(f"/topics/orders/leases/{other['receipt']}")
-    assert (acked.status, acked.json["errors"]) == (400, [{"parameter": "receipt", "detail": "is of another topic"}])
+    assert (acked.status, acked.json["errors"]) == (
+        400,
+        [{"parameter": "receipt", "detail": "receipt belongs to another topic"}],
+    )
 
     assert orders.rows() == before
 

@@ -18,7 +18,7 @@ from tests.support.endpoints import Endpoint
 from tests.support.snapshots import everything
 
 OPERATIONS = list(contract.operations().values())
-GUARDED = [operation for operation in OPERATIONS if "x-scope" in operation.wish]
+GUARDED = [operation for operation in OPERATIONS if "x-scope" in operation.spec]
 PUBLIC = [operation for operation in OPERATIONS if operation not in GUARDED]
 OF_A_TOPIC = [operation for operation in GUARDED if "{topic}" in operation.path]
 
@@ -89,7 +89,7 @@ def _fill(client: Client, topic: str, webhook: str) -> dict[str, str]:
         "01a20ce4-13c2-73f6-9c93-cb1995e60af5": minted["id"],
         "https://shop.example.com": webhook,
         OWN: topic,
-        "publish": "tokens",  # the scope that is minted: a token gives only what it has
+        "publish": "tokens",  # the scope that is minted: a token cannot grant more than it holds
     }
 
 
@@ -97,7 +97,7 @@ def _fill(client: Client, topic: str, webhook: str) -> dict[str, str]:
 def test_a_route_opens_to_its_scope_on_its_topics_and_to_nothing_else(
     client: Client, owner: psycopg.Connection[Any], requests: Requests, operation: contract.Operation
 ) -> None:
-    own = (operation.wish["x-scope"], OWN)
+    own = (operation.spec["x-scope"], OWN)
     topics = (OWN, FOREIGN) if operation in OF_A_TOPIC else (OWN,)
     bearers = {scope: token(client, scope, topics=COVERED) for scope in tokens.SCOPES}
     before = everything(owner)
@@ -115,15 +115,15 @@ def test_a_route_opens_to_its_scope_on_its_topics_and_to_nothing_else(
 
 @pytest.mark.parametrize("operation", GUARDED, ids=named)
 def test_all_other_scopes_together_do_not_open_a_route(client: Client, operation: contract.Operation) -> None:
-    scope = operation.wish["x-scope"]
+    scope = operation.spec["x-scope"]
     others = token(client, *(other for other in tokens.SCOPES if other != scope))
     response = others.request(*faulty(operation))
-    assert (response.status, response.json["detail"]) == (403, f"the token lacks the scope {scope}")
+    assert (response.status, response.json["detail"]) == (403, f"the token does not have the scope {scope}")
 
 
 @pytest.mark.parametrize("operation", OF_A_TOPIC, ids=named)
 def test_a_token_opens_the_topics_that_its_patterns_cover(client: Client, operation: contract.Operation) -> None:
-    some = token(client, operation.wish["x-scope"], topics=COVERED)
+    some = token(client, operation.spec["x-scope"], topics=COVERED)
     for topic in ("orders", "till.", "till.3"):
         assert some.request(*faulty(operation, topic)).status in {400, 404}
     for topic in ("order", "orders2", "Orders", "till", "default", "orders%0A", "x%20y"):
@@ -159,7 +159,7 @@ def refused(response: Response) -> bool:
     return (response.status, response.headers.get("WWW-Authenticate"), response.json["type"]) == (
         401,
         "Bearer",
-        "urn:broker:problem:unauthorized",
+        "urn:pgbroker:problem:unauthorized",
     )
 
 

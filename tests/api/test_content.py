@@ -13,7 +13,7 @@ from tests.support import contract
 from tests.support.client import Client
 
 MESSAGES, CONSUME = "/topics/orders/messages", "/topics/orders/consume"
-WITH_BODY = [each for each in contract.operations().values() if "requestBody" in each.wish]
+WITH_BODY = [each for each in contract.operations().values() if "requestBody" in each.spec]
 UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 # Any text that PostgreSQL can hold.
@@ -137,7 +137,7 @@ def test_an_empty_body_is_an_empty_object(client: Client) -> None:
 def test_a_body_is_needed_where_the_contract_says_so(client: Client, operation: contract.Operation) -> None:
     client.put("/topics/orders")
     response = client.request(operation.method, operation.path.format(topic="orders", id=uuid.uuid4()))
-    assert (response.status == 400) == operation.wish["requestBody"].get("required", False)
+    assert (response.status == 400) == operation.spec["requestBody"].get("required", False)
 
 
 def test_a_whole_number_may_be_written_with_a_fraction_of_nothing(client: Client) -> None:

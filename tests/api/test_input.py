@@ -134,7 +134,7 @@ def test_a_message_over_256_kib_is_too_large(client: Client, size: Any, where: l
 def test_a_request_over_4_mib_is_too_large(client: Client, target: str) -> None:
     response = client.post(target, b'{"messages": []}' + b" " * (4 * 1024 * 1024 - 15))
     assert response.status == 413
-    assert response.json["type"] == "urn:broker:problem:too-large"
+    assert response.json["type"] == "urn:pgbroker:problem:too-large"
 
 
 @pytest.mark.parametrize(

@@ -98,4 +98,4 @@ def test_an_offset_that_the_database_does_not_know_is_refused(client: Client) ->
 def test_what_is_not_there_is_not_found(client: Client, method: str, target: str) -> None:
     response = client.request(method, target)
     assert response.status == 404
-    assert response.json["type"] == "urn:broker:problem:not-found"
+    assert response.json["type"] == "urn:pgbroker:problem:not-found"

@@ -20,7 +20,7 @@ Moves = Callable[[str], None]
 
 
 @pytest.fixture
-def said(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Callable[[], str]:
+def log_lines(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Callable[[], str]:
     """Give all that the functions have written: the log's lines, then those of the requests."""
     log = StringIO()
     monkeypatch.setattr(telemetry._logger.registered_handler, "stream", log)
@@ -65,21 +65,21 @@ def nobody_answers() -> Iterator[str]:
 def end_sessions(owner: psycopg.Connection[Any]) -> None:
     owner.execute(
         "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity"
-        " WHERE datname = current_database() AND application_name = 'broker'"
+        " WHERE datname = current_database() AND application_name = 'pgbroker'"
     )
 
 
 @pytest.mark.parametrize("target", ["/topics", "/topics/orders", "/health?database=true"])
 def test_a_database_that_is_away_is_said_to_be_so(
-    client: Client, database_moves: Moves, nobody_listens: str, target: str, said: Callable[[], str]
+    client: Client, database_moves: Moves, nobody_listens: str, target: str, log_lines: Callable[[], str]
 ) -> None:
     rights.forget()
     database_moves(nobody_listens)
     response = client.get(target)
     assert response.status == 503
     assert int(response.headers["Retry-After"]) > 0
-    assert response.json["type"] == "urn:broker:problem:database-away"
-    lines = said()
+    assert response.json["type"] == "urn:pgbroker:problem:database-unavailable"
+    lines = log_lines()
     failure, _ = map(json.loads, lines.splitlines())
     assert (failure["error"], failure["request_id"]) == ("OperationalError", response.json["request_id"])
     assert "S3cret" not in response.text + lines
@@ -136,17 +136,17 @@ def broken(owner: psycopg.Connection[Any]) -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("broken")
-def test_an_unexpected_error_shows_nothing_of_its_inside(client: Client, said: Callable[[], str]) -> None:
+def test_an_unexpected_error_shows_nothing_of_its_inside(client: Client, log_lines: Callable[[], str]) -> None:
     response = client.post(MESSAGES, {"content": "T0pSecret", "sender": "M1ss Moneypenny"})
     assert response.status == 500
     assert response.json == {
-        "type": "urn:broker:problem:internal-error",
-        "title": "The broker failed; its log knows why under the request's id",
+        "type": "urn:pgbroker:problem:internal-error",
+        "title": "Internal error; the log has the cause under this request id",
         "status": 500,
-        "detail": "The broker failed; its log knows why under the request's id",
+        "detail": "Internal error; the log has the cause under this request id",
         "request_id": response.json["request_id"],
     }
-    lines = said()
+    lines = log_lines()
     failure, request = map(json.loads, lines.splitlines())
     assert (failure["error"], failure["sqlstate"], failure["level"]) == ("CheckViolation", "23514", "ERROR")
     assert failure["request_id"] == request["request_id"] == response.json["request_id"]
@@ -156,10 +156,10 @@ def test_an_unexpected_error_shows_nothing_of_its_inside(client: Client, said: C
         assert secret not in lines + response.text
 
 
-def test_each_request_is_one_line(client: Client, said: Callable[[], str]) -> None:
+def test_each_request_is_one_line(client: Client, log_lines: Callable[[], str]) -> None:
     client.post(MESSAGES, {"messages": [{"content": 1}, {"content": 2}]})
     client.get("/topics/nowhere")
-    published, missed = map(json.loads, said().splitlines())
+    published, missed = map(json.loads, log_lines().splitlines())
     assert (published["route"], published["status"], published["topic"]) == (
         "POST /topics/{topic}/messages",
         201,
@@ -170,7 +170,7 @@ def test_each_request_is_one_line(client: Client, said: Callable[[], str]) -> No
     assert (missed["status"], "Messages" in missed, "Errors" in missed) == (404, False, False)
 
 
-def test_no_log_line_holds_what_is_secret(client: Client, said: Callable[[], str]) -> None:
+def test_no_log_line_holds_what_is_secret(client: Client, log_lines: Callable[[], str]) -> None:
     secret = {
         "content": "C0ntent",
         "sender": "S3nder",
@@ -194,7 +194,7 @@ def test_no_log_line_holds_what_is_secret(client: Client, said: Callable[[], str
             sent.request(operation.method, f"{path}?url=http://u5er:pa55word@example.com&after=S3nder", b"\xffC0ntent")
     client.post("/topics/orders/broadcast")
 
-    lines = said()
+    lines = log_lines()
 
     assert len(lines.splitlines()) > 6 * len(contract.operations())
     words = ["C0ntent", "S3nder", "K3y", "N4me", "V4lue", "u5er", "pa55word", "H00k", "t0ken", "H3ader", "R3ason"]
@@ -204,7 +204,7 @@ def test_no_log_line_holds_what_is_secret(client: Client, said: Callable[[], str
 
 def test_the_broker_says_its_name_and_where_to_go_on() -> None:
     root = Client(None).get("/").json
-    assert root["name"] == "broker"
+    assert root["name"] == "pgbroker"
     for target in root["links"].values():
         assert Client().get(target).status == 200
 

@@ -109,7 +109,7 @@ def test_who_subscribes_during_a_broadcast_sees_the_next(orders, first, second, 
     orders.publish("b")
     orders.broadcast()
     assert created
-    behind = {each.id: each.behind for each in subscriptions.listed("orders", None, 10)}
+    behind = {each.id: each.behind for each in subscriptions.list_subscriptions("orders", None, 10)}
     assert behind[late] == 1
     assert sorted(behind.values()) == [1, 2]
 

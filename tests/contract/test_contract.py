@@ -92,8 +92,8 @@ def test_template_contract_and_functions_have_the_same_routes() -> None:
 @pytest.mark.parametrize("operation", contract.operations().values(), ids=lambda each: each.id)
 def test_a_route_asks_for_the_scope_that_the_contract_says(operation: contract.Operation) -> None:
     _, scope = APPLICATIONS[routes()[operation.route]].routes[operation.route]
-    assert operation.wish.get("x-scope") == scope
-    assert (operation.wish.get("security") == []) == (scope is None)
+    assert operation.spec.get("x-scope") == scope
+    assert (operation.spec.get("security") == []) == (scope is None)
 
 
 @pytest.mark.parametrize("operation", contract.operations().values(), ids=lambda each: each.id)
@@ -104,9 +104,9 @@ def test_an_operation_documents_each_parameter_of_its_path(operation: contract.O
 
 @pytest.mark.parametrize("operation", contract.operations().values(), ids=lambda each: each.id)
 def test_what_a_token_guards_says_how_it_refuses(operation: contract.Operation) -> None:
-    statuses = operation.wish["responses"].keys()
-    guarded = {"400", "401", "403", "503"} if operation.wish.get("x-scope") else set()
-    sized = {"413"} if "requestBody" in operation.wish else set()
+    statuses = operation.spec["responses"].keys()
+    guarded = {"400", "401", "403", "503"} if operation.spec.get("x-scope") else set()
+    sized = {"413"} if "requestBody" in operation.spec else set()
     assert statuses >= {"500"} | guarded | sized
 
 

@@ -29,7 +29,7 @@ def test_every_operation_answers_as_its_example_says(client: Client) -> None:
         story.tell("listTopics", 200, "listed")
         story.tell("readTopic", 200, "read")
         story.tell("browseMessages", 200, "browsed", {"limit": "1"})
-        story.tell("readMessage", 200, "waiting")
+        story.tell("traceMessage", 200, "waiting")
         story.tell("consume", 200, "two")
         story.tell("settle", 200, "settled")
         story.tell("ack", 204)
@@ -148,5 +148,5 @@ PROVOKED = {
     "TooLarge": _too_large,
     "IdempotencyKeyReused": _idempotency_key_reused,
     "InternalError": _internal_error,
-    "DatabaseAway": _database_away,
+    "DatabaseUnavailable": _database_away,
 }

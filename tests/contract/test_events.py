@@ -27,7 +27,7 @@ STORY = [
     ("manage-list-topics", 200, None),
     ("manage-read-topic", 200, None),
     ("manage-browse-messages", 200, None),
-    ("manage-read-message", 200, "waiting"),
+    ("manage-trace-message", 200, "waiting"),
     ("consume", 200, "two"),
     ("consume-settle", 200, "settled"),
     ("consume-ack", 204, None),
@@ -98,7 +98,7 @@ def test_an_event_is_a_request_of_its_route(name: str) -> None:
     operation = contract.by_route(event["routeKey"])
     assert event["rawPath"] == operation.path.format_map(event.get("pathParameters", {}))
     assert event["headers"].get("authorization") in {None, f"Bearer {ADMIN_TOKEN}"}
-    if "requestBody" in operation.wish:
+    if "requestBody" in operation.spec:
         assert json.loads(event["body"]) in operation.requests.values()
 
 

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.verbs
 @pytest.fixture
 def paused(orders, endpoint):
     """A paused subscription that is owed three messages, from two broadcasts."""
-    subscribed = orders.subscribe(endpoint.url, owed_days=10)
+    subscribed = orders.subscribe(endpoint.url, backlog_days=10)
     orders.change(subscribed, paused=True)
     orders.publish("a", "b")
     orders.broadcast()
@@ -60,7 +60,7 @@ def test_who_is_behind_and_sent_to_loses_nothing(orders, owner, paused):
 
 
 def test_who_was_disabled_loses_likewise_and_catches_up_with_the_rest(orders, owner, endpoint):
-    subscribed = orders.subscribe(endpoint.url, owed_days=1)
+    subscribed = orders.subscribe(endpoint.url, backlog_days=1)
     for content in ("a", "b"):
         orders.publish(content)
         orders.broadcast()
@@ -75,7 +75,7 @@ def test_who_was_disabled_loses_likewise_and_catches_up_with_the_rest(orders, ow
 
 
 def test_an_outcome_that_comes_after_the_loss_changes_nothing(orders, owner, endpoint):
-    subscribed = orders.subscribe(endpoint.url, owed_days=1)
+    subscribed = orders.subscribe(endpoint.url, backlog_days=1)
     orders.publish("a")
     orders.broadcast()
     planner.plan(None, 1)

@@ -45,7 +45,7 @@ def test_a_batch_that_does_not_arrive_waits(orders, endpoint, subscribed, behavi
     assert (after.cursor, after.behind, after.failures, after.disabled_at) == (0, 1, 1, None)
     assert after.due_at is not None
     assert in_process.send_due() == 0
-    [attempt] = attempts.listed("orders", subscribed.id, None, 10)
+    [attempt] = attempts.list_attempts("orders", subscribed.id, None, 10)
     assert attempt.status is None or attempt.status >= 300
     assert attempt.status or attempt.reason
 
@@ -58,7 +58,7 @@ def test_a_webhook_that_nobody_listens_to_waits(orders):
         orders.broadcast()
         in_process.send_due()
     assert orders.subscription(subscribed).failures == 1
-    [attempt] = attempts.listed("orders", subscribed.id, None, 10)
+    [attempt] = attempts.list_attempts("orders", subscribed.id, None, 10)
     assert (attempt.status, attempt.reason) == (None, "the connection was refused")
 
 

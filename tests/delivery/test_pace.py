@@ -63,7 +63,7 @@ def test_429_costs_no_try(orders, endpoint, subscribed):
         in_process.send_due()
     after = orders.subscription(subscribed)
     assert (after.failures, after.cursor, after.disabled_at) == (0, 0, None)
-    tried = attempts.listed("orders", subscribed.id, None, 100)
+    tried = attempts.list_attempts("orders", subscribed.id, None, 100)
     assert {attempt.attempt for attempt in tried} == {1}
     assert len({attempt.webhook_id for attempt in tried}) == 1
 
@@ -106,7 +106,7 @@ def test_the_next_request_comes_no_sooner_than_the_rate_allows(orders, owner, en
     orders.publish("a", "b")
     orders.broadcast()
     assert in_process.send_due() == 1
-    [attempt] = attempts.listed("orders", subscribed.id, None, 10)
+    [attempt] = attempts.list_attempts("orders", subscribed.id, None, 10)
     assert orders.subscription(subscribed).due_at - attempt.started_at >= timedelta(seconds=1)
     orders.end_waits()
     assert in_process.send_due() == 1

@@ -46,7 +46,7 @@ def push(orders, rounds=1):
 
 
 def dead(subscribed, **wish):
-    letters, _ = dead_letters.listed("orders", dead_letters.List(subscription=subscribed.id, **wish))
+    letters, _ = dead_letters.list_dead_letters("orders", dead_letters.List(subscription=subscribed.id, **wish))
     return [(json.loads(bytes(letter.content)), letter.reason, letter.receives) for letter in letters]
 
 
@@ -81,7 +81,7 @@ def test_a_redelivery_keeps_its_webhook_id_until_it_arrives(orders, endpoint, su
     assert len(ids) == 4
     assert len(set(ids)) == 2
     assert batch.headers["webhook-id"] not in ids
-    assert sorted(attempt.attempt for attempt in attempts.listed("orders", subscribed.id, None, 10)) == [
+    assert sorted(attempt.attempt for attempt in attempts.list_attempts("orders", subscribed.id, None, 10)) == [
         1,
         2,
         2,
@@ -98,7 +98,7 @@ def test_what_is_refused_to_the_end_is_a_dead_letter_and_the_stream_lives(orders
     assert (after.cursor, after.redeliveries, after.dead_letters, after.disabled_at) == (2, 0, 2, None)
     assert sorted(dead(subscribed)) == [("a", "status 400", 10), ("b", "status 400", 10)]
     assert planner.next_due() is None
-    newest, *_ = attempts.listed("orders", subscribed.id, None, 1)
+    newest, *_ = attempts.list_attempts("orders", subscribed.id, None, 1)
     assert newest.answer == "no such shop"
 
 
@@ -138,7 +138,7 @@ def test_a_redelivery_and_a_batch_take_turns(orders, endpoint):
     orders.publish("c", "d")
     orders.broadcast()
     push(orders)
-    newest_first = attempts.listed("orders", subscribed.id, None, 4)
+    newest_first = attempts.list_attempts("orders", subscribed.id, None, 4)
     assert sorted(sent(endpoint)[2:]) == [["a"], ["b"], ["c"], ["d"]]
     assert [attempt.webhook_id.endswith("_again") for attempt in reversed(newest_first)] == [True, False, True, False]
 
@@ -250,7 +250,7 @@ def test_a_redriven_dead_letter_is_sent_again_with_all_its_tries(orders, endpoin
 def test_dead_letters_are_redriven_by_their_ids_and_after_a_delay(orders, endpoint, subscribed):
     endpoint.answer(400, ABORT, times=1)
     in_process.send_due()
-    letters, _ = dead_letters.listed("orders", dead_letters.List(subscription=subscribed.id))
+    letters, _ = dead_letters.list_dead_letters("orders", dead_letters.List(subscription=subscribed.id))
     wish = dead_letters.Redrive(subscription=subscribed.id, ids=[letters[0].id], delay_seconds=60)
     assert dead_letters.redrive("orders", wish).redriven == 1
     in_process.send_due()
@@ -275,17 +275,19 @@ def test_a_dead_letter_that_is_deleted_stays_broadcast_to_the_others(orders, end
 def test_dead_letters_of_a_subscription_are_listed_part_by_part_and_by_reason(orders, endpoint, subscribed):
     endpoint.answer(400, ABORT, times=1)
     in_process.send_due()
-    first, after = dead_letters.listed("orders", dead_letters.List(subscription=subscribed.id, limit=1))
-    second, _ = dead_letters.listed("orders", dead_letters.List(subscription=subscribed.id, limit=1, after=after))
+    first, after = dead_letters.list_dead_letters("orders", dead_letters.List(subscription=subscribed.id, limit=1))
+    second, _ = dead_letters.list_dead_letters(
+        "orders", dead_letters.List(subscription=subscribed.id, limit=1, after=after)
+    )
     assert {letter.id for letter in [*first, *second]} == set(orders.logged())
     assert dead(subscribed, reason="another") == []
-    assert dead_letters.listed("orders", dead_letters.List())[0] == []
+    assert dead_letters.list_dead_letters("orders", dead_letters.List())[0] == []
 
 
 def test_dead_letters_of_another_topics_subscription_are_not_found(orders, invoices, subscribed):
     invoices.publish("x")
     with pytest.raises(NotFound):
-        dead_letters.listed("invoices", dead_letters.List(subscription=subscribed.id))
+        dead_letters.list_dead_letters("invoices", dead_letters.List(subscription=subscribed.id))
 
 
 def test_what_is_refused_while_its_subscription_is_removed_goes_with_it(orders, owner, session, background, subscribed):

@@ -8,12 +8,12 @@ import pytest
 from broker.dispatch import dispatcher, planner
 from broker.pubsub import attempts
 from broker.transport import payloads
-from tests.support.sqs import deliver, dispatch, outcomes_of, wake
+from tests.support.sqs import deliver, dispatch, outcomes_of, wake_up
 
 
 def test_a_doubled_wake_up_plans_nothing_twice(queues, subscribed):
-    dispatch(wake(topic="orders"), wake(topic="orders"))
-    dispatch(wake(topic="orders"))
+    dispatch(wake_up(topic="orders"), wake_up(topic="orders"))
+    dispatch(wake_up(topic="orders"))
     assert len(queues.delivery.sent()) == 1
 
 
@@ -25,11 +25,11 @@ def test_a_doubled_outcome_counts_once(orders, owner, queues, subscribed, status
     before = owner.execute("SELECT cursor, failures, fence, disabled_at FROM subscriptions").fetchall()
     dispatch(told)
     assert owner.execute("SELECT cursor, failures, fence, disabled_at FROM subscriptions").fetchall() == before
-    assert len(attempts.listed("orders", subscribed.id, None, 10)) == 1
+    assert len(attempts.list_attempts("orders", subscribed.id, None, 10)) == 1
 
 
 def test_a_doubled_job_is_sent_twice_under_one_id_and_counts_once(orders, endpoint, queues, subscribed):
-    dispatch(wake(topic="orders"))
+    dispatch(wake_up(topic="orders"))
     [job] = queues.delivery.take()
     deliver(job, job)
     first, second = endpoint.requests
@@ -55,13 +55,13 @@ def test_a_lost_wake_up_loses_nothing(orders, endpoint, queues, subscribed):
     queues.dispatch.take()
     queues.run()
     assert endpoint.requests == []
-    dispatch(wake(sweep=True))
+    dispatch(wake_up(sweep=True))
     queues.run()
     assert len(endpoint.requests) == 1
 
 
 def test_a_lost_job_is_planned_again_when_its_lease_ends(orders, owner, endpoint, queues, subscribed):
-    dispatch(wake(topic="orders"))
+    dispatch(wake_up(topic="orders"))
     queues.delivery.take()
     [due_in] = owner.execute("SELECT extract(epoch FROM due_at - clock_timestamp()) FROM subscriptions").fetchone()
     assert 295 < due_in <= planner.LEASE_SECONDS
@@ -69,18 +69,18 @@ def test_a_lost_job_is_planned_again_when_its_lease_ends(orders, owner, endpoint
     orders.end_waits()
     dispatch(*queues.dispatch.take())  # the wake-up for the end of the lease, before its time
     assert queues.delivery.sent() == []
-    dispatch(wake())
+    dispatch(wake_up())
     deliver(*queues.delivery.take())
 
     assert len(endpoint.requests) == 1
 
 
 def test_a_lost_outcome_lets_the_batch_be_sent_again(orders, endpoint, queues, subscribed):
-    dispatch(wake(topic="orders"))
+    dispatch(wake_up(topic="orders"))
     deliver(*queues.delivery.take())
     queues.dispatch.take()
     orders.end_waits()
-    dispatch(wake())
+    dispatch(wake_up())
     deliver(*queues.delivery.take())
     dispatch(*queues.dispatch.take())
     first, second = endpoint.requests
@@ -91,10 +91,10 @@ def test_a_lost_outcome_lets_the_batch_be_sent_again(orders, endpoint, queues, s
 def test_an_outcome_that_comes_after_the_lease_changes_nothing(orders, queues, subscribed):
     [late] = planner.plan(None, 10)
     orders.end_waits()
-    dispatch(wake())
+    dispatch(wake_up())
     dispatch(*outcomes_of(late, status=410))
     assert orders.subscription(subscribed).disabled_at is None
-    assert [attempt.status for attempt in attempts.listed("orders", subscribed.id, None, 10)] == [410]
+    assert [attempt.status for attempt in attempts.list_attempts("orders", subscribed.id, None, 10)] == [410]
 
 
 @pytest.mark.parametrize("statuses", [(200, 503), (503, 200)])
@@ -107,11 +107,11 @@ def test_of_a_job_that_was_posted_twice_what_arrived_counts(orders, queues, subs
 def test_a_crash_between_plan_and_record_leaves_the_batch_to_the_next(orders, endpoint, queues, subscribed):
     queues.delivery.break_down()
     with pytest.raises(dispatcher.sqs.NotSent):
-        dispatch(wake(topic="orders"))
+        dispatch(wake_up(topic="orders"))
     assert orders.subscription(subscribed).due_at > datetime.now(UTC)
     queues.delivery.repair()
     orders.end_waits()
-    dispatch(wake())
+    dispatch(wake_up())
     deliver(*queues.delivery.take())
     dispatch(*queues.dispatch.take())
     assert orders.subscription(subscribed).behind == 0

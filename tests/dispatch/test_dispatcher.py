@@ -11,14 +11,14 @@ from broker import topics
 from broker.dispatch import dispatcher, notifier, planner
 from broker.webhooks import sender, worker
 from tests.support.client import Context, app
-from tests.support.sqs import ahead, deliver, dispatch, invoke, outcomes_of, record, wake
+from tests.support.sqs import deliver, dispatch, invoke, outcomes_of, record, seconds_from_now, wake_up
 
 NOWHERE = "http://127.0.0.1:8000/"
 UNREACHABLE = "postgresql://broker@127.0.0.1:1/broker"
 
 
 def test_a_wake_up_plans_what_is_due_and_hands_it_to_deliver(queues, subscribed):
-    assert dispatch(wake(topic="orders")) == []
+    assert dispatch(wake_up(topic="orders")) == []
     [sent] = queues.delivery.sent()
     assert sent["jobs"][0]["webhook_id"] == f"{subscribed.id}_1_1_1"
     assert datetime.fromisoformat(sent["planned_at"]) <= datetime.now(UTC)
@@ -28,17 +28,17 @@ def test_a_wake_up_of_no_topic_looks_at_all(orders, invoices, queues, subscribed
     invoices.subscribe(NOWHERE)
     invoices.publish("b")
     invoices.broadcast()
-    dispatch(wake(topic=None))
+    dispatch(wake_up(topic=None))
     assert [len(sent["jobs"]) for sent in queues.delivery.sent()] == [2]
 
 
 def test_a_wake_up_of_a_topic_looks_at_no_other(orders, invoices, queues, subscribed):
-    dispatch(wake(topic="invoices"))
+    dispatch(wake_up(topic="invoices"))
     assert queues.delivery.sent() == []
 
 
 def test_from_wake_up_to_webhook_and_back(orders, endpoint, queues, subscribed):
-    dispatch(wake(topic="orders"))
+    dispatch(wake_up(topic="orders"))
     assert deliver(*queues.delivery.take()) == []
     [request] = endpoint.requests
     assert json.loads(request.body)["messages"][0]["content"] == "a"
@@ -51,7 +51,7 @@ def test_an_outcome_lets_the_next_batch_be_sent(orders, endpoint, queues):
     subscribed = orders.subscribe(endpoint.url, batch_size=2)
     orders.publish(*range(5))
     orders.broadcast()
-    dispatch(wake(topic="orders"))
+    dispatch(wake_up(topic="orders"))
     for _ in range(3):
         assert deliver(*queues.delivery.take()) == []
         dispatch(*queues.dispatch.take())
@@ -66,14 +66,14 @@ def test_more_than_one_plan_holds_are_all_handed_on(orders, queues, monkeypatch)
     ids = {str(orders.subscribe(f"{NOWHERE}{n}").id) for n in range(30)}
     orders.publish("a")
     orders.broadcast()
-    dispatch(wake(topic="orders"))
+    dispatch(wake_up(topic="orders"))
     assert {job["subscription_id"] for sent in queues.delivery.sent() for job in sent["jobs"]} == ids
 
 
 def test_what_there_was_no_time_for_is_woken_for_at_once(orders, queues, subscribed):
-    assert invoke("dispatch", [wake(topic="orders")], seconds=5) == []
+    assert invoke("dispatch", [wake_up(topic="orders")], seconds=5) == []
     assert queues.delivery.sent() == []
-    assert len(queues.waiting()) == 1
+    assert len(queues.pending_wake_ups()) == 1
     assert queues.dispatch.delays() == [1]
 
 
@@ -93,21 +93,23 @@ def test_what_there_was_no_time_for_is_woken_for_at_once(orders, queues, subscri
         '{"outcomes": ' + "[" * 100_000,
     ],
 )
-def test_a_message_that_makes_no_sense_is_dropped_and_the_others_are_done(queues, subscribed, said, body):
-    assert dispatch(record(body), wake(topic="orders")) == []
+def test_a_message_that_makes_no_sense_is_dropped_and_the_others_are_done(queues, subscribed, log_lines, body):
+    assert dispatch(record(body), wake_up(topic="orders")) == []
     assert len(queues.delivery.sent()) == 1
-    [line] = said()
+    [line] = log_lines()
     assert (line["message"], line["route"]) == ("the broker failed", "dispatch")
 
 
-def test_an_outcome_that_the_database_never_takes_is_dropped_and_the_others_count(orders, queues, subscribed, said):
+def test_an_outcome_that_the_database_never_takes_is_dropped_and_the_others_count(
+    orders, queues, subscribed, log_lines
+):
     [job] = planner.plan(None, 10)
     [good] = outcomes_of(job)
     impossible = json.loads(good["body"])
     impossible["outcomes"][0]["fence"] = 2**40
     assert dispatch(record(impossible), good) == []
     assert orders.subscription(subscribed).behind == 0
-    assert [line["error"] for line in said()] == ["NumericValueOutOfRange"]
+    assert [line["error"] for line in log_lines()] == ["NumericValueOutOfRange"]
 
 
 @pytest.fixture
@@ -124,9 +126,9 @@ def planned(subscribed):
     return planner.plan(None, 10)
 
 
-def test_while_the_database_is_away_all_comes_again_in_seconds(orders, queues, subscribed, planned, away, said):
-    assert dispatch(*outcomes_of(*planned), wake(topic="orders")) == []
-    assert [line["message"] for line in said()] == ["the broker failed"]
+def test_while_the_database_is_away_all_comes_again_in_seconds(orders, queues, subscribed, planned, away, log_lines):
+    assert dispatch(*outcomes_of(*planned), wake_up(topic="orders")) == []
+    assert [line["message"] for line in log_lines()] == ["the broker failed"]
     assert queues.dispatch.delays() == [5, 5]
     away.undo()
     dispatch(*queues.dispatch.take())
@@ -134,7 +136,7 @@ def test_while_the_database_is_away_all_comes_again_in_seconds(orders, queues, s
 
 
 def test_a_wake_up_that_came_too_early_is_sent_on_once_when_the_database_goes_away(queues, subscribed, away):
-    dispatch(wake(not_before=ahead(600)), wake(topic="orders"))
+    dispatch(wake_up(not_before=seconds_from_now(600)), wake_up(topic="orders"))
     assert len(queues.dispatch.sent()) == 2
 
 
@@ -142,7 +144,7 @@ def test_what_comes_again_sends_the_wake_up_that_may_never_have_been_sent(
     orders, queues, subscribed, owner, monkeypatch
 ):
     owner.execute("UPDATE subscriptions SET due_at = now() + interval '1 hour'")
-    message = wake(topic="orders")
+    message = wake_up(topic="orders")
     with monkeypatch.context() as killed:
         killed.setattr(dispatcher.sqs, "send", lambda *_: sys.exit())
         with pytest.raises(SystemExit):
@@ -154,12 +156,12 @@ def test_what_comes_again_sends_the_wake_up_that_may_never_have_been_sent(
 def test_when_nothing_can_be_sent_again_either_sqs_gives_it_back(queues, away):
     queues.dispatch.break_down()
     with pytest.raises(dispatcher.sqs.NotSent):
-        dispatch(wake(topic="orders"))
+        dispatch(wake_up(topic="orders"))
 
 
 def test_without_queues_a_database_that_is_away_is_an_error(away):
-    with pytest.raises(dispatcher.DatabaseAway):
-        dispatch(wake(topic="orders"))
+    with pytest.raises(dispatcher.DatabaseUnavailable):
+        dispatch(wake_up(topic="orders"))
 
 
 def test_what_is_published_to_an_auto_topic_goes_out_by_itself(client, orders, endpoint, queues):
@@ -221,7 +223,7 @@ def test_a_dispatch_without_queues_sends_by_itself(orders, endpoint):
     orders.subscribe(endpoint.url)
     orders.publish("a")
     orders.broadcast()
-    assert dispatch(wake(topic="orders")) == []
+    assert dispatch(wake_up(topic="orders")) == []
     assert len(endpoint.requests) == 1
 
 

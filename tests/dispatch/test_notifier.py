@@ -6,7 +6,7 @@ import pytest
 
 from broker import settings
 from broker.dispatch import notifier
-from broker.errors import DatabaseAway
+from broker.errors import DatabaseUnavailable
 from broker.schema import maintenance
 from tests.support.client import Context, app
 from tests.support.sqs import dispatch
@@ -79,10 +79,10 @@ def test_each_topic_has_its_own_bell(queues):
     assert queues.dispatch.delays() == [0, 0]
 
 
-def test_a_ring_that_is_not_heard_is_logged_and_the_next_one_is_sent(queues, said):
+def test_a_ring_that_is_not_heard_is_logged_and_the_next_one_is_sent(queues, log_lines):
     queues.dispatch.break_down()
     notifier.notify("orders")
-    [line] = said()
+    [line] = log_lines()
     assert (line["error"], line["route"]) == ("QueueDoesNotExist", "notifier")
     queues.dispatch.repair()
     notifier.notify("orders")
@@ -164,9 +164,9 @@ def test_sam_local_has_no_queues(monkeypatch):
 
 def test_what_was_lost_is_looked_for_though_a_daily_chore_fails(queues, monkeypatch):
     def away():
-        raise DatabaseAway
+        raise DatabaseUnavailable
 
     monkeypatch.setattr(maintenance, "maintain", away)
-    with pytest.raises(DatabaseAway):
+    with pytest.raises(DatabaseUnavailable):
         app("maintain").handler({}, Context(300))
     assert queues.dispatch.sent() == [{"wake_up": {"sweep": True}}]

@@ -43,13 +43,13 @@ def test_who_sends_is_not_told_the_secret(subscribed):
     assert job.headers.keys() == {"content-type", "webhook-id", "webhook-timestamp", "webhook-signature"}
 
 
-def test_a_batch_that_cannot_be_signed_holds_up_no_other(orders, subscribed, owner, said):
+def test_a_batch_that_cannot_be_signed_holds_up_no_other(orders, subscribed, owner, log_lines):
     owner.execute("UPDATE subscriptions SET secrets = '{?}'")
     other = orders.subscribe("http://127.0.0.1:8000/other")
     orders.publish("b")
     orders.broadcast()
     assert [job.subscription_id for job in planner.plan(None, 10)] == [other.id]
-    assert [line["message"] for line in said()] == ["the broker failed"]
+    assert [line["message"] for line in log_lines()] == ["the broker failed"]
 
 
 def test_a_batch_whose_planner_died_is_planned_again(orders, subscribed):
@@ -89,7 +89,7 @@ def test_an_outcome_of_a_lease_that_was_taken_over_changes_nothing(orders, owner
     planner.record([outcome(lost, status)])
 
     assert owner.execute("SELECT s.* FROM subscriptions s").fetchall() == before
-    assert len(attempts.listed("orders", subscribed.id, None, 10)) == 1
+    assert len(attempts.list_attempts("orders", subscribed.id, None, 10)) == 1
     planner.record([outcome(job)])
     assert orders.subscription(subscribed).cursor == 1
 
@@ -233,7 +233,7 @@ def test_a_topic_that_owed_nothing_for_long_is_looked_at_again_when_it_owes(orde
             planner.record([replace(outcome(job), action="refused", retry_seconds=None)])
     orders.end_waits()
     assert planner.next_due() is None
-    assert due_from(owner, minutes_ago=2) is None
+    assert next_due_at(owner, minutes_ago=2) is None
     assert planner.next_due() is None
     match by:
         case "a broadcast":
@@ -251,23 +251,23 @@ def test_a_topic_that_owed_nothing_for_long_is_looked_at_again_when_it_owes(orde
     assert len(planner.plan(None, 10)) == 1
 
 
-def due_from(owner, *, minutes_ago=0):
+def next_due_at(owner, *, minutes_ago=0):
     """Before when nothing of the topic is due, as the database has it; by default it is left as it is."""
-    owner.execute("UPDATE topics SET due_from = due_from - %s * interval '1 minute'", [minutes_ago])
+    owner.execute("UPDATE topics SET next_due_at = next_due_at - %s * interval '1 minute'", [minutes_ago])
     planner.next_due()
-    [(moment,)] = owner.execute("SELECT due_from FROM topics WHERE name = 'orders'")
+    [(moment,)] = owner.execute("SELECT next_due_at FROM topics WHERE name = 'orders'")
     return moment
 
 
 def test_a_topic_whose_webhooks_wait_is_not_looked_at_before_one_is_due(orders, subscribed, owner):
     [job] = planner.plan(None, 10)
     planner.record([replace(outcome(job, 503), retry_seconds=3600)])
-    assert due_from(owner) < datetime.now(UTC)
-    assert due_from(owner, minutes_ago=2) == orders.subscription(subscribed).due_at
+    assert next_due_at(owner) < datetime.now(UTC)
+    assert next_due_at(owner, minutes_ago=2) == orders.subscription(subscribed).due_at
     assert planner.next_due() == orders.subscription(subscribed).due_at
     orders.publish("b")
     orders.broadcast()
-    assert due_from(owner) <= datetime.now(UTC)
+    assert next_due_at(owner) <= datetime.now(UTC)
 
 
 def test_a_topic_is_looked_at_while_a_request_is_under_way(orders, owner):
@@ -275,7 +275,7 @@ def test_a_topic_is_looked_at_while_a_request_is_under_way(orders, owner):
     orders.publish("a", "b")
     orders.broadcast()
     [job] = planner.plan(None, 10)
-    assert due_from(owner, minutes_ago=2) < datetime.now(UTC)
+    assert next_due_at(owner, minutes_ago=2) < datetime.now(UTC)
     planner.record([outcome(job)])
     assert [job.first_seq for job in planner.plan(None, 10)] == [2]
 
@@ -284,7 +284,7 @@ def test_what_is_broadcast_while_the_next_is_asked_for_is_not_forgotten(orders, 
     [job] = planner.plan(None, 10)
     planner.record([outcome(job)])
     orders.publish("b")
-    owner.execute("UPDATE topics SET due_from = due_from - interval '2 minutes'")
+    owner.execute("UPDATE topics SET next_due_at = next_due_at - interval '2 minutes'")
     broadcaster = session(autocommit=False)
     broadcaster.execute("SELECT FROM broker.broadcast('orders')")
     assert planner.next_due() is None

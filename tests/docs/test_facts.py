@@ -16,8 +16,8 @@ from tests.support.client import ROOT, template
 
 
 def _rows(heading: str) -> dict[str, list[str]]:
-    """The table under a heading of docs/settings.md, by the variable in its first column."""
-    _, _, section = (ROOT / "docs" / "settings.md").read_text().partition(f"## {heading}\n")
+    """The table under a heading of docs/reference/settings.md, by the variable in its first column."""
+    _, _, section = (ROOT / "docs" / "reference" / "settings.md").read_text().partition(f"## {heading}\n")
     lines = [line for line in section.partition("\n## ")[0].splitlines() if line.startswith("| `")]
     cells = [[cell.strip().strip("`") for cell in line.strip("|").split("|")] for line in lines]
     return {name: rest for name, *rest in cells}
@@ -92,12 +92,12 @@ def test_the_settings_of_the_runner_are_documented(monkeypatch: pytest.MonkeyPat
     assert _read_by("local") - of_lambda - {"PATH"} == RUNNER.keys()
     for name in RUNNER:
         monkeypatch.delenv(name, raising=False)
-    wish = runner.read(Path("/here"))
+    found = runner.read(Path("/here"))
     defaults = {name: default for name, (default, _) in RUNNER.items()}
-    assert wish.host == defaults["BROKER_HOST"]
-    assert wish.port == int(defaults["BROKER_PORT"])
-    assert wish.data == Path("/here") / defaults["BROKER_DATA"]
-    assert wish.workers == int(defaults["BROKER_WORKERS"])
+    assert found.host == defaults["BROKER_HOST"]
+    assert found.port == int(defaults["BROKER_PORT"])
+    assert found.data == Path("/here") / defaults["BROKER_DATA"]
+    assert found.workers == int(defaults["BROKER_WORKERS"])
 
 
 def test_the_newest_version_is_the_same_everywhere() -> None:
@@ -109,8 +109,8 @@ def test_the_newest_version_is_the_same_everywhere() -> None:
 
 
 def test_the_contract_says_the_limits() -> None:
-    said = contract.document()
-    assert f"{api.MAX_REQUEST // 1024 // 1024} MiB at most" in said["info"]["description"]
-    message = " ".join(said["components"]["schemas"]["Message"]["description"].split())
+    document = contract.document()
+    assert f"{api.MAX_REQUEST // 1024 // 1024} MiB at most" in document["info"]["description"]
+    message = " ".join(document["components"]["schemas"]["Message"]["description"].split())
     assert f"{messages.MAX_BYTES // 1024} KiB at most" in message
-    assert f"{leases.MAX_RECEIPTS:,} at most" in said["components"]["schemas"]["Settle"]["description"]
+    assert f"{leases.MAX_RECEIPTS:,} at most" in document["components"]["schemas"]["Settle"]["description"]

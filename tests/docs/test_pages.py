@@ -1,21 +1,24 @@
-"""What the README and the pages in docs/ show is what happens."""
+"""The README and the pages of docs/ are true: their lines run, their tables equal the code, no link is dead."""
 
 import re
 import socket
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from broker import errors
 from tests.support.client import ROOT, app, routes
 from tests.support.runner import running
 
+DOCS = ROOT / "docs"
+PAGES = [ROOT / "README.md", *sorted(DOCS.rglob("*.md"))]
 README = (ROOT / "README.md").read_text()
 PRELUDE = """
 set -euo pipefail
-trap 'kill $(jobs -p) 2>/dev/null' EXIT
+trap 'kill $(jobs -p) 2>/dev/null || true' EXIT
 curl() { command curl --silent --show-error --fail-with-body "$@"; echo; }
 await() { until (exec 3<>/dev/tcp/127.0.0.1/$1) 2>/dev/null; do sleep 0.05; done; }
 """
@@ -28,37 +31,63 @@ def blocks(text: str, language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
 
 
+def name(page: Path) -> str:
+    return str(page.relative_to(ROOT))
+
+
 @pytest.fixture
 def runner(tmp_path: Path) -> Iterator[str]:
     with running(tmp_path) as url:
         yield url
 
 
+def paste(page: str, runner: str, folder: Path, *, ports: Sequence[str]) -> str:
+    """Run the shell lines of a page in one shell; return what they printed. The ports shown become free ones."""
+    free = dict(zip(ports, _free_ports(len(ports)), strict=True))
+    lines = []
+    for block in blocks((ROOT / page).read_text(), "sh"):
+        lines.append(block)
+        lines += [f"await {port}\n" for port in ports if f"receiver.py {port}" in block]
+    script = "".join(lines)
+    shown = {"http://127.0.0.1:3000": runner, ".local/": f"{folder}/", "/tmp/": f"{folder}/", **free}
+    assert [text for text in shown if text not in script] == []
+    script = re.sub("|".join(map(re.escape, shown)), lambda match: shown[match[0]], script)
+    run = subprocess.run(["bash", "-c", PRELUDE + script], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stdout + run.stderr
+    return run.stdout
+
+
 @pytest.mark.slow
 def test_each_line_of_the_readme_can_be_pasted(runner: str, tmp_path: Path) -> None:
-    first, second = _free_ports(2)
-    script = "\n".join(
-        block + (f"await {first}; await {second}" if "receiver.py" in block else "") for block in blocks(README, "sh")
-    )
-    for shown, here in {
-        "http://127.0.0.1:3000": runner,
-        ".local/": f"{tmp_path}/",
-        "/tmp/leased.json": f"{tmp_path}/leased.json",
-        "7001": str(first),
-        "7002": str(second),
-    }.items():
-        assert shown in script
-        script = script.replace(shown, here)
-
-    run = subprocess.run(["bash", "-c", PRELUDE + script], cwd=ROOT, capture_output=True, text=True, check=False)
-
-    assert run.returncode == 0, run.stdout + run.stderr
-    assert run.stdout.count('"hello, both"') == 2
-    assert '"acked":1' in run.stdout
-    assert '"messages":1,"subscriptions":2' in run.stdout
+    printed = paste("README.md", runner, tmp_path, ports=["7001", "7002"])
+    assert printed.count('"hello, both"') == 2
+    assert '"acked":1' in printed
+    assert '"messages":1,"subscriptions":2' in printed
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/sql.md"])
+@pytest.mark.slow
+def test_each_line_of_the_everyday_requests_can_be_pasted(runner: str, tmp_path: Path) -> None:
+    printed = paste("docs/how-to/everyday-requests.md", runner, tmp_path, ports=["7001"])
+    assert '"rejected":1' in printed
+    assert '"matched":0,"redriven":0' in printed
+    assert '"matched":1,"redriven":1' in printed
+    assert '"state":"paused"' in printed
+    assert '"token":"brk_' in printed
+
+
+@pytest.mark.slow
+def test_the_tutorial_goes_as_it_says(runner: str, tmp_path: Path) -> None:
+    printed = paste("docs/tutorial.md", runner, tmp_path, ports=["7001", "7002"])
+    assert '"acked":1,"released":1' in printed
+    assert '"messages":2,"subscriptions":1' in printed
+    received = re.findall(r'^\d+ \S{36} {"order": (\d)}$', printed, re.MULTILINE)
+    assert sorted(received) == ["2", "3", "4", "4"]  # billing gets all three, shipping gets order 4 in the end
+    assert '"state": "dead"' in printed
+    assert '"matched":1,"redriven":1' in printed
+    assert printed.rindex('"state": "delivered"') > printed.rindex('"state": "dead"')
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/reference/sql.md", "docs/how-to/publish-in-your-transaction.md"])
 def test_each_piece_of_sql_can_be_pasted(page: str, owner: Any) -> None:
     pieces = blocks((ROOT / page).read_text(), "sql")
     assert pieces
@@ -70,22 +99,47 @@ def test_each_piece_of_sql_can_be_pasted(page: str, owner: Any) -> None:
     assert owner.execute("SELECT count(*) FROM messages").fetchone()[0] == 1
 
 
-def test_the_readme_lists_every_route_with_its_scope() -> None:
-    listed = re.findall(r"^\| `(\w+ [^`?]+)(?:\?[^`]*)?` \| (\S+) \|", README, re.MULTILINE)
+def test_the_api_page_lists_every_route_with_its_scope() -> None:
+    page = (DOCS / "reference/api.md").read_text()
+    listed = re.findall(r"^\| `(\w+ [^`?]+)(?:\?[^`]*)?` \| (\S+) \|", page, re.MULTILINE)
     declared = {key: app(folder).app.routes[key][1] or DASH for key, folder in routes().items()}
     assert dict(listed) == declared
     assert len(listed) == len(declared)
 
 
-def test_each_promise_names_tests_that_are_there() -> None:
-    named = re.findall(r"tests/[\w/]+\.py", (ROOT / "docs" / "reliability.md").read_text())
-    assert named
-    assert [name for name in named if not (ROOT / name).exists()] == []
+def test_the_problems_page_lists_every_problem_with_its_status() -> None:
+    listed = re.findall(r"^\| `(urn:\S+)` \| (\d+) \|", (DOCS / "reference/problems.md").read_text(), re.MULTILINE)
+    kinds = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, errors.BrokerError)]
+    declared = {kind.type(): str(int(kind.status)) for kind in kinds if kind is not errors.BrokerError}
+    assert dict(listed) == declared
+    assert len(listed) == len(declared)
 
 
-def _free_ports(count: int) -> list[int]:
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_a_page_names_only_tests_that_exist(page: Path) -> None:
+    named = re.findall(r"tests/[\w/]+\.py", page.read_text())
+    assert [test for test in named if not (ROOT / test).exists()] == []
+
+
+@pytest.mark.parametrize("page", ["explanation/reliability.md", "reference/delivery-rules.md"])
+def test_each_promise_names_its_tests(page: str) -> None:
+    assert len(re.findall(r"tests/[\w/]+\.py", (DOCS / page).read_text())) > 5
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_a_page_has_no_dead_link(page: Path) -> None:
+    links = re.findall(r"\]\((?!https?://)([^)#]+)(?:#[^)]*)?\)", page.read_text())
+    assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+def test_every_page_is_on_the_map() -> None:
+    linked = {(DOCS / link).resolve() for link in re.findall(r"\]\(([^)#]+\.md)\)", (DOCS / "README.md").read_text())}
+    assert linked == set(DOCS.rglob("*.md")) - {DOCS / "README.md"}
+
+
+def _free_ports(count: int) -> list[str]:
     sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [each.getsockname()[1] for each in sockets]
+    ports = [str(each.getsockname()[1]) for each in sockets]
     for each in sockets:
         each.close()
     return ports

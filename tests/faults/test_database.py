@@ -18,7 +18,7 @@ from tests.support.runner import until
 
 ORDERS = "/topics/orders"
 SLEEP_SECONDS = 20
-MINE = "datname = current_database() AND application_name = 'broker'"
+MINE = "datname = current_database() AND application_name = 'pgbroker'"
 
 
 @pytest.fixture
@@ -55,7 +55,7 @@ def is_clear(answer: requests.Response) -> bool:
         answer.status_code == 503
         and int(answer.headers["retry-after"]) > 0
         and answer.headers["content-type"] == "application/problem+json"
-        and answer.json()["type"] == "urn:broker:problem:database-away"
+        and answer.json()["type"] == "urn:pgbroker:problem:database-unavailable"
     )
 
 

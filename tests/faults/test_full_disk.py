@@ -96,7 +96,7 @@ def go_through(runner: Runner, disk: Disk) -> None:
     for answer in told:
         assert answer.status_code in {201, 503}, answer.text
         assert answer.ok or int(answer.headers["retry-after"]) > 0
-        assert answer.ok or answer.json()["type"] == "urn:broker:problem:database-away"
+        assert answer.ok or answer.json()["type"] == "urn:pgbroker:problem:database-unavailable"
 
 
 def test_a_disk_that_is_full(disk: Disk, start: Callable[[Path], Runner]) -> None:

@@ -17,7 +17,8 @@ AUTHORIZATION = {"Authorization": f"Bearer {os.environ['TOKEN']}"}
 
 # Rules that openapi.yaml has in words, for no schema can say them; by what they answer.
 RULES = re.compile(
-    r"NUL|time zone displacement|ids stand alone|is of another topic|stands there twice"
+    r"NUL|time zone displacement|give either ids or a filter"
+    r"|receipt belongs to another topic|receipt is listed more than once"
     r"|the broker sets this header itself|was used with another body"
 )
 

@@ -10,7 +10,7 @@ from broker import deadlines, topics
 from broker.dispatch import planner
 from broker.pubsub import broadcasts
 from broker.queue import messages
-from tests.support.sqs import ahead, dispatch, wake
+from tests.support.sqs import dispatch, seconds_from_now, wake_up
 
 pytestmark = pytest.mark.verbs
 
@@ -120,38 +120,38 @@ def test_what_is_buried_does_not_stop_a_broadcast(orders, owner, endpoint):
 def busy(news, owner):
     """A topic that was moved, found busy, and is watched, for a minute because tests are slow."""
     news.publish(*range(20))
-    assert broadcasts.move(watch=True).watched_for == {"orders": 0.1}
+    assert broadcasts.move(open_windows=True).batch_windows == {"orders": 0.1}
     watch(owner, 60)
     return news
 
 
 def watch(owner, seconds):
-    owner.execute("UPDATE topics SET watched_until = now() + make_interval(secs => %s)", [seconds])
+    owner.execute("UPDATE topics SET batch_window_until = now() + make_interval(secs => %s)", [seconds])
 
 
 def test_a_busy_topic_is_left_to_who_watches_it(busy, owner):
     busy.publish("a")
-    assert broadcasts.move(watch=True).messages == 0
+    assert broadcasts.move(open_windows=True).messages == 0
     assert broadcasts.move().messages == 0
     planner.plan("orders", 1, lease_seconds=120)
-    [until] = owner.execute("SELECT watched_until FROM topics WHERE name = 'orders'").fetchone()
+    [until] = owner.execute("SELECT batch_window_until FROM topics WHERE name = 'orders'").fetchone()
     assert planner.next_due() == until + timedelta(seconds=1)
     watch(owner, 0)
     assert planner.next_due() <= owner.execute("SELECT now()").fetchone()[0]
-    assert broadcasts.move(["orders"], watch=True) == broadcasts.Progress(1, {})
+    assert broadcasts.move(["orders"], open_windows=True) == broadcasts.Progress(1, {})
 
 
 @pytest.mark.parametrize(("messages", "seconds"), [(4, None), (5, 0.025), (60, 0.3), (10_001, 0.5)])
 def test_the_busier_a_topic_the_longer_it_is_watched(news, messages, seconds):
     news.fill(messages)
-    moved = broadcasts.move(watch=True)
+    moved = broadcasts.move(open_windows=True)
     assert moved == broadcasts.Progress(messages, {"orders": seconds} if seconds else {})
 
 
 def test_only_who_will_look_again_watches(news):
     news.publish(*range(100))
-    assert broadcasts.move().watched_for == {}
-    assert messages.publish("orders", PUBLICATION, "me").unseen
+    assert broadcasts.move().batch_windows == {}
+    assert messages.publish("orders", PUBLICATION, "me").due
 
 
 def test_a_broadcast_by_hand_takes_what_somebody_watches(busy):
@@ -170,7 +170,7 @@ def test_what_is_published_while_a_topic_is_watched_wakes_nobody(client, busy, q
 
 def test_what_is_committed_when_the_watch_may_be_over_wakes_somebody(busy, monkeypatch):
     call, clock = messages.database.call, time.monotonic
-    assert not messages.publish("orders", PUBLICATION, "me").unseen
+    assert not messages.publish("orders", PUBLICATION, "me").due
 
     def slow(*given):
         stored = call(*given)
@@ -178,12 +178,12 @@ def test_what_is_committed_when_the_watch_may_be_over_wakes_somebody(busy, monke
         return stored
 
     monkeypatch.setattr(messages.database, "call", slow)
-    assert messages.publish("orders", PUBLICATION, "me").unseen
+    assert messages.publish("orders", PUBLICATION, "me").due
 
 
 def test_what_is_published_while_a_topic_is_watched_is_sent_without_another_wake_up(news, endpoint, queues):
     news.publish(*range(20))
-    assert dispatch(wake(topic="orders")) == []
+    assert dispatch(wake_up(topic="orders")) == []
     assert [sent["wake_up"]["topic"] for sent in queues.dispatch.sent() if "topic" in sent["wake_up"]] == ["orders"]
     news.publish("a")
     queues.run()
@@ -191,16 +191,16 @@ def test_what_is_published_while_a_topic_is_watched_is_sent_without_another_wake
 
 
 def test_a_watch_that_is_lost_is_made_up_for_by_the_delayed_wake_up(busy, owner, queues):
-    [until] = owner.execute("SELECT watched_until FROM topics WHERE name = 'orders'").fetchone()
-    dispatch(wake(topic="orders"))
-    assert queues.waiting() == [until + timedelta(seconds=1)]
+    [until] = owner.execute("SELECT batch_window_until FROM topics WHERE name = 'orders'").fetchone()
+    dispatch(wake_up(topic="orders"))
+    assert queues.pending_wake_ups() == [until + timedelta(seconds=1)]
     busy.publish("a")
     watch(owner, 0)
-    dispatch(wake(not_before=ahead(0)))
+    dispatch(wake_up(not_before=seconds_from_now(0)))
     assert len(busy.log()) == 21
 
 
 def test_a_watch_is_over_when_there_is_nothing_more(busy, owner, queues):
     watch(owner, 0)
-    dispatch(wake(topic="orders"))
+    dispatch(wake_up(topic="orders"))
     assert not any("topic" in sent["wake_up"] for sent in queues.dispatch.sent())

@@ -88,7 +88,7 @@ def test_a_message_out_of_receives_is_buried_not_broadcast(told, owner):
 
     assert told.broadcast().messages == 1
     assert told.log() == [(1, "b")]
-    assert [row["reason"] for row in told.rows().values()] == ["out of receives"]
+    assert [row["reason"] for row in told.rows().values()] == ["receives exhausted"]
 
 
 def test_dead_messages_stay_dead(told):

@@ -12,7 +12,7 @@ pytestmark = pytest.mark.verbs
 
 
 def fate(topic, message_id):
-    return browsing.trace(topic.name, message_id).fate
+    return browsing.trace(topic.name, message_id).state
 
 
 def test_a_message_waits_until_it_is_leased_and_again_after(orders):
@@ -29,7 +29,7 @@ def test_a_delayed_message_waits(orders):
     [leased] = orders.consume()
     orders.settle(release=[{"receipt": leased.receipt, "delay_seconds": 60}])
     traced = browsing.trace("orders", message_id)
-    assert (traced.fate, traced.leased_at, traced.receives) == ("waiting", None, 1)
+    assert (traced.state, traced.leased_at, traced.receives) == ("waiting", None, 1)
     assert traced.ready_at > traced.created_at
 
 
@@ -38,7 +38,7 @@ def test_a_rejected_message_is_dead_and_says_why(orders):
     [leased] = orders.consume()
     orders.settle(reject=[{"receipt": leased.receipt, "reason": "no such customer"}])
     traced = browsing.trace("orders", message_id)
-    assert (traced.fate, traced.reason) == ("dead", "no such customer")
+    assert (traced.state, traced.reason) == ("dead", "no such customer")
     assert traced.died_at is not None
 
 
@@ -47,7 +47,7 @@ def test_an_acked_message_is_consumed(orders):
     [leased] = orders.consume()
     leases.ack("orders", leased.receipt)
     traced = browsing.trace("orders", message_id)
-    assert (traced.fate, bytes(traced.content), traced.ready_at, traced.seq) == ("consumed", b'"a"', None, None)
+    assert (traced.state, bytes(traced.content), traced.ready_at, traced.seq) == ("consumed", b'"a"', None, None)
 
 
 def test_a_broadcast_message_says_its_place_in_the_log(orders):
@@ -170,7 +170,7 @@ def test_a_message_that_was_consumed_or_broadcast_is_not_cancelled(orders):
     orders.broadcast()
     [(_, _)] = orders.log()
     for message_id in (consumed.id, *orders.logged()):
-        with pytest.raises(Conflict, match="consumed or broadcast already"):
+        with pytest.raises(Conflict, match="already consumed or broadcast"):
             browsing.cancel("orders", message_id)
 
 

@@ -123,7 +123,7 @@ def test_a_long_poll_gets_what_is_published_meanwhile(orders, owner, session):
 
     def has_looked():
         return owner.execute(
-            "SELECT FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'broker'"
+            "SELECT FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'pgbroker'"
             " AND query LIKE '%%broker.consume%%' AND state = 'idle' AND query_start > %s",
             [started],
         ).fetchall()

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.verbs
 
 
 def listed(**wish):
-    return dead_letters.listed("orders", dead_letters.List(**wish))
+    return dead_letters.list_dead_letters("orders", dead_letters.List(**wish))
 
 
 def redrive(**wish):
@@ -55,7 +55,7 @@ def test_what_is_out_of_receives_is_listed(orders):
     orders.end_leases()
     assert orders.consume() == []
     [letter], _ = listed()
-    assert letter.reason == "out of receives"
+    assert letter.reason == "receives exhausted"
 
 
 def test_a_list_goes_on_where_it_stopped(orders, bury):
@@ -136,7 +136,7 @@ def test_ids_that_are_no_dead_letters_of_the_topic_do_not_count(orders, invoices
 
 
 def test_ids_and_a_filter_do_not_go_together():
-    with pytest.raises(msgspec.ValidationError, match="ids stand alone"):
+    with pytest.raises(msgspec.ValidationError, match="give either ids or a filter"):
         msgspec.convert({"ids": ["01a20ce4-07b0-7303-aece-1db29531985d"], "key": "k"}, dead_letters.Redrive)
 
 
@@ -144,7 +144,7 @@ def test_that_ids_stand_alone_is_what_is_said_whatever_else_is_written_oddly():
     body = b'{"ids": ["01a20ce4-07b0-7303-aece-1db29531985d"], "key": "k", "delay_seconds": 60.0}'
     with pytest.raises(InvalidInput) as refused:
         json_input.decode(body, dead_letters.Redrive)
-    assert [fault.detail for fault in refused.value.faults] == ["ids stand alone, without a filter"]
+    assert [fault.detail for fault in refused.value.faults] == ["give either ids or a filter"]
 
 
 def test_a_dry_run_counts_and_changes_nothing(orders, bury):

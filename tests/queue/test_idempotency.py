@@ -31,7 +31,7 @@ def test_the_key_with_another_body_is_refused_and_stores_nothing(client, owner):
     client.post(PUBLISH, {"content": 1}, headers=KEY)
     refused = client.post(PUBLISH, {"content": 2}, headers=KEY)
     assert refused.status == 422
-    assert refused.json["type"] == "urn:broker:problem:idempotency-key-reused"
+    assert refused.json["type"] == "urn:pgbroker:problem:idempotency-key-reused"
     assert stored(owner) == 1
 
 
@@ -98,7 +98,7 @@ def test_the_operation_says_whether_it_was_repeated():
     document = messages.Publication('[{"content": 1}]', many=False)
     first = messages.publish("orders", document, "x", idempotency)
     assert messages.publish("orders", document, "x", idempotency) == messages.Published(
-        first.ids, unseen=False, replayed=True
+        first.ids, due=False, replayed=True
     )
     other = messages.Idempotency("k", idempotency.token_id, b"2")
     with pytest.raises(IdempotencyKeyReused):

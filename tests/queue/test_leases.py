@@ -87,7 +87,7 @@ def test_auto_ack_removes_on_read(orders):
     [taken] = orders.consume(auto_ack=True)
     assert (taken.receipt, taken.lease_expires_at, taken.receives) == (None, None, 1)
     assert orders.rows() == {}
-    assert browsing.trace("orders", message_id).fate == "consumed"
+    assert browsing.trace("orders", message_id).state == "consumed"
 
 
 def test_auto_ack_leaves_what_is_on_lease(orders):
@@ -110,7 +110,7 @@ def test_a_message_out_of_receives_is_buried_when_met(orders):
 
     row = orders.rows()[message_id]
     assert row["died_at"] is not None
-    assert (row["reason"], row["receives"]) == ("out of receives", 2)
+    assert (row["reason"], row["receives"]) == ("receives exhausted", 2)
     orders.end_leases()
     assert orders.consume() == []
 
@@ -121,7 +121,7 @@ def test_auto_ack_buries_what_is_out_of_receives(orders):
     orders.consume()
     orders.end_leases()
     assert orders.consume(auto_ack=True) == []
-    assert [row["reason"] for row in orders.rows().values()] == ["out of receives"]
+    assert [row["reason"] for row in orders.rows().values()] == ["receives exhausted"]
 
 
 def test_what_is_ready_behind_thousands_that_are_out_of_receives_is_found_at_once(orders, owner):
@@ -134,7 +134,7 @@ def test_what_is_ready_behind_thousands_that_are_out_of_receives_is_found_at_onc
     orders.publish("last")
     assert orders.contents(orders.consume()) == [1500, 2500, "last"]
     assert orders.consume() == []
-    assert [row["reason"] for row in orders.rows().values()].count("out of receives") == 2_498
+    assert [row["reason"] for row in orders.rows().values()].count("receives exhausted") == 2_498
 
 
 def test_without_an_end_of_receives_nothing_is_buried(orders):

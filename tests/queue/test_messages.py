@@ -91,7 +91,7 @@ def test_publish_creates_the_topic(orders):
 
 @pytest.mark.parametrize("name", ["", "a b", "a/b", "é", "a" * 129, "a\n"])
 def test_a_topic_that_cannot_be_named_is_refused(owner, name):
-    with pytest.raises(InvalidInput, match="a topic's name"):
+    with pytest.raises(InvalidInput, match="the name of a topic"):
         publish(name, b'{"content": 1}')
     assert owner.execute("SELECT count(*) FROM messages").fetchone() == (0,)
 
@@ -101,9 +101,9 @@ def test_the_longest_name_is_taken():
 
 
 def test_publish_tells_whether_its_topic_broadcasts_by_itself(owner):
-    assert publish("orders", b'{"content": 1}').unseen is False
+    assert publish("orders", b'{"content": 1}').due is False
     owner.execute("UPDATE topics SET broadcast = 'auto' WHERE name = 'orders'")
-    assert publish("orders", b'{"content": 1}').unseen is True
+    assert publish("orders", b'{"content": 1}').due is True
 
 
 def test_a_message_counts_as_many_octets_as_its_answer_will_have(orders):
@@ -135,7 +135,7 @@ def test_messages_are_never_rewritten(orders, owner):
     orders.subscribe("http://127.0.0.1:8000/")
     orders.broadcast()
     assert owner.execute("SELECT xmin, ctid FROM messages").fetchall() == written
-    assert browsing.trace("orders", message_id).fate == "broadcast"
+    assert browsing.trace("orders", message_id).state == "broadcast"
 
 
 def test_without_content_nothing_is_stored(owner):

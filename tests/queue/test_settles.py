@@ -158,7 +158,7 @@ def test_release_after_the_last_receive_buries(orders):
     orders.publish("a")
     [last] = orders.consume()
     assert orders.settle(release=[last.receipt]).released == 1
-    assert [row["reason"] for row in orders.rows().values()] == ["out of receives"]
+    assert [row["reason"] for row in orders.rows().values()] == ["receives exhausted"]
 
 
 @pytest.mark.parametrize("verbs", [("ack", "ack"), ("ack", "release"), ("extend", "reject")])
@@ -172,7 +172,7 @@ def test_the_same_receipt_twice_is_refused_and_nothing_changes(orders, leased, v
         orders.settle(**wish)
 
     [fault] = refused.value.faults
-    assert (fault.pointer, fault.detail) == (f"/{second}/{len(wish[second]) - 1}", "stands there twice")
+    assert (fault.pointer, fault.detail) == (f"/{second}/{len(wish[second]) - 1}", "receipt is listed more than once")
     assert orders.rows() == rows
 
 
@@ -184,7 +184,7 @@ def test_a_receipt_of_another_topic_is_refused_and_nothing_changes(orders, invoi
         invoices.settle(ack=[own.receipt], extend=[leased.receipt])
 
     [fault] = refused.value.faults
-    assert (fault.pointer, fault.detail) == ("/extend/0", "is of another topic")
+    assert (fault.pointer, fault.detail) == ("/extend/0", "receipt belongs to another topic")
     assert len(invoices.rows()) == 1
     assert orders.settle(ack=[leased.receipt]).acked == 1
 

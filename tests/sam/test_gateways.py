@@ -125,8 +125,8 @@ def _answer(client: Remote, route: str) -> tuple[int, str | None, Any]:
     if route == "DELETE /topics/{topic}/subscriptions":
         target += "?url=https://shop.example.com/"
     content = None
-    if "requestBody" in operation.wish:
-        [example, *_] = operation.wish["requestBody"]["content"]["application/json"]["examples"].values()
+    if "requestBody" in operation.spec:
+        [example, *_] = operation.spec["requestBody"]["content"]["application/json"]["examples"].values()
         content = example["value"]
     response = client.request(operation.method, target, content)
     kind = response.headers["Content-Type"] if response.text else None

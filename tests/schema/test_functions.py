@@ -2,34 +2,10 @@
 
 import pytest
 
-HELPERS = {
-    "delivery_fates",
-    "due_subscriptions",
-    "too_large",
-    "topic_due",
-    "integers",
-    "outcomes",
-    "step_aside",
-    "subscription_settings",
-    "bury",
-    "checked_attributes",
-    "count_queue",
-    "ensure_topic",
-    "find_dead_letters",
-    "place",
-    "place_id",
-    "place_time",
-    "claim_idempotency_key",
-    "find_topic",
-    "first_uuid",
-    "live_secrets",
-    "lock_dead_letters",
-    "message_bytes",
-    "receipts",
-    "rfc3339",
-    "ticks",
-    "uuidv7",
-}
+from tests.support.client import ROOT
+
+FOLDERS = ROOT / "layers/broker/broker/sql/functions"
+HELPERS = {file.stem for file in (FOLDERS / "internal").glob("*.sql")}
 
 
 @pytest.fixture

@@ -86,7 +86,7 @@ def test_what_is_in_a_queue_keeps_its_partition(ring, orders, age, fate):
     age()
     done = maintenance.maintain()
     assert done.removed == []
-    assert done.kept == [maintenance.Kept("messages_old", "messages wait in it, or are dead letters")]
+    assert done.kept == [maintenance.KeptPartition("messages_old", "messages wait in it, or are dead letters")]
     dead_letters.delete("orders", dead_letters.Delete())
     orders.end_leases()
     orders.consume(auto_ack=True)
@@ -100,7 +100,7 @@ def test_what_is_owed_to_a_subscription_keeps_its_partition(ring, orders, age, p
     orders.publish("a")
     orders.broadcast()
     age()
-    kept = [maintenance.Kept("messages_old", "messages are owed to a subscription")]
+    kept = [maintenance.KeptPartition("messages_old", "a subscription has yet to get messages of it")]
     assert maintenance.maintain().kept == kept
     subscriptions.unsubscribe("orders", subscribed.id)
     assert maintenance.maintain().removed == ["messages_old"]
@@ -179,7 +179,7 @@ def test_clearing_the_log_reads_what_goes_and_not_the_whole_log(ring, many_broad
 
 
 @pytest.mark.parametrize(
-    ("cursor", "holds"), [(10_000, None), (9_997, "messages are owed to a subscription")], ids=["sent", "owed"]
+    ("cursor", "holds"), [(10_000, None), (9_997, "a subscription has yet to get messages of it")], ids=["sent", "owed"]
 )
 def test_what_is_owed_is_looked_for_from_the_slowest_cursor_on(ring, many_broadcasts, rows_read, cursor, holds):
     first, end = many_broadcasts
@@ -210,7 +210,7 @@ def test_removing_a_partition_holds_up_no_publisher_beside_an_idle_reader(ring, 
     with psycopg.connect(ring.info.dsn, password=ring.info.password, options="-c search_path=broker") as reader:
         reader.execute("SELECT count(*) FROM messages")
         done = maintenance.maintain()
-        assert done.kept == [maintenance.Kept("messages_old", "a long transaction may still read it")]
+        assert done.kept == [maintenance.KeptPartition("messages_old", "a long transaction may still read it")]
         orders.publish("b")
         assert orders.contents(orders.consume()) == ["b"]
     assert maintenance.maintain().removed == ["messages_old"]
@@ -221,13 +221,13 @@ def test_a_chore_that_fails_keeps_none_of_the_others_from_being_done(ring, order
     orders.publish("a")
     orders.consume(auto_ack=True)
     age()
-    ring.execute("ALTER FUNCTION forfeit() RENAME TO forfeit_away")
+    ring.execute("ALTER FUNCTION expire_backlog() RENAME TO expire_backlog_away")
     ring.execute("ALTER FUNCTION clear_attempts(integer) RENAME TO clear_attempts_away")
     try:
-        with pytest.raises(psycopg.errors.UndefinedFunction, match="forfeit"):
+        with pytest.raises(psycopg.errors.UndefinedFunction, match="expire_backlog"):
             maintenance.maintain()
     finally:
-        ring.execute("ALTER FUNCTION forfeit_away() RENAME TO forfeit")
+        ring.execute("ALTER FUNCTION expire_backlog_away() RENAME TO expire_backlog")
         ring.execute("ALTER FUNCTION clear_attempts_away(integer) RENAME TO clear_attempts")
     assert "messages_old" not in partitions(ring)
 
@@ -242,4 +242,4 @@ def test_attempts_past_the_retention_are_cleared(ring, orders, age):
     age()
     ring.execute(attempt, [subscribed.id])
     assert maintenance.maintain().cleared["attempts"] == 1
-    assert len(attempts.listed("orders", subscribed.id, None, 10)) == 1
+    assert len(attempts.list_attempts("orders", subscribed.id, None, 10)) == 1

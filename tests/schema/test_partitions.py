@@ -62,7 +62,7 @@ def test_messages_from_before_the_sleep_are_still_there(ring):
     [before] = orders.publish("before")
     ring.execute("UPDATE ring SET ends_at = to_timestamp(%s)", [bounds(ring)[0][1] / 1000])
     [after] = orders.publish("after")
-    assert [browsing.trace("orders", each).fate for each in (before, after)] == ["waiting", "waiting"]
+    assert [browsing.trace("orders", each).state for each in (before, after)] == ["waiting", "waiting"]
 
 
 def test_a_partition_begins_where_the_last_one_ends(ring):

@@ -15,11 +15,11 @@ WAITING = "SELECT message_id, receives FROM broker.queue ORDER BY message_id"
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if metafunc.definition.get_closest_marker("verbs"):
-        metafunc.parametrize("elsewhere", ["alone", "beside_others"], indirect=True)
+        metafunc.parametrize("concurrent_sessions", ["alone", "beside_others"], indirect=True)
 
 
 @pytest.fixture(autouse=True)
-def elsewhere(request: pytest.FixtureRequest, database_url: str, _clean: None) -> Iterator[None]:
+def concurrent_sessions(request: pytest.FixtureRequest, database_url: str, _clean: None) -> Iterator[None]:
     if getattr(request, "param", "alone") == "alone":
         yield
         return

@@ -37,24 +37,24 @@ def resolved(node: Any) -> Any:
 class Operation:
     method: str
     path: str
-    wish: Mapping[str, Any]
+    spec: Mapping[str, Any]
     parameters: tuple[Mapping[str, Any], ...]
 
     @property
     def id(self) -> str:
-        return str(self.wish["operationId"])
+        return str(self.spec["operationId"])
 
     @property
     def route(self) -> str:
         return f"{self.method} {self.path}"
 
     def answer(self, status: int | str) -> Any:
-        return resolved(self.wish["responses"][str(status)])
+        return resolved(self.spec["responses"][str(status)])
 
     @property
     def requests(self) -> Mapping[str, Any]:
         """The examples of its body, by their names."""
-        return _examples(self.wish.get("requestBody", {}))
+        return _examples(self.spec.get("requestBody", {}))
 
     def answers(self, status: int | str) -> Mapping[str, Any]:
         """The examples of its answers with this status, by their names."""
@@ -63,14 +63,14 @@ class Operation:
     def examples(self) -> set[tuple[str, str, str]]:
         """All of them: the operation's id, `request` or a status, and the name."""
         asked = {(self.id, "request", name) for name in self.requests}
-        return asked | {(self.id, status, name) for status in self.wish["responses"] for name in self.answers(status)}
+        return asked | {(self.id, status, name) for status in self.spec["responses"] for name in self.answers(status)}
 
     def check(self, response: "Response") -> None:
         """Hold that the contract knows this answer: its status, type, headers and body."""
-        assert str(response.status) in self.wish["responses"], f"{self.route} answers {response.status}"
+        assert str(response.status) in self.spec["responses"], f"{self.route} answers {response.status}"
         answer = self.answer(response.status)
-        for header, wish in answer.get("headers", {}).items():
-            assert header in response.headers or not wish.get("required")
+        for header, spec in answer.get("headers", {}).items():
+            assert header in response.headers or not spec.get("required")
         if "content" not in answer:
             assert response.text == ""
             return

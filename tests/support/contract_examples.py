@@ -40,7 +40,7 @@ class Story:
         if name is None:
             return operation.method, self._target(operation, query or {}), None
         content = operation.requests[name]
-        validate(content, operation.wish["requestBody"]["content"]["application/json"]["schema"])
+        validate(content, operation.spec["requestBody"]["content"]["application/json"]["schema"])
         self.shown.add((operation.id, "request", name))
         return operation.method, self._target(operation, query or {}), self.real(content)
 

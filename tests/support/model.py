@@ -91,7 +91,7 @@ class Model:
             if len(given) == maximum:
                 break
             if message.spent:
-                message.died_of = "out of receives"
+                message.died_of = "receives exhausted"
                 continue
             message.receives += 1
             message.on_lease, message.ready_at = True, self.later(lease_seconds)
@@ -117,7 +117,7 @@ class Model:
         before = len(self.log)
         for message in self._ready():
             if message.spent:
-                message.died_of = "out of receives"
+                message.died_of = "receives exhausted"
             else:
                 self.log.append(self.queue.pop(message.number).number)
         return len(self.log) - before
@@ -265,4 +265,4 @@ class Model:
         if verb == "reject":
             message.died_of = "rejected"
         elif verb == "release" and message.spent:
-            message.died_of = "out of receives"
+            message.died_of = "receives exhausted"

@@ -20,7 +20,7 @@ URL = "http://127.0.0.1:8000/"
 LATER = (
     "UPDATE queue SET ready_at = ready_at - {0}; UPDATE redeliveries SET due_at = due_at - {0};"
     "UPDATE subscriptions SET due_at = due_at - {0}, lease_ends_at = lease_ends_at - {0},"
-    " redelivery_due_at = redelivery_due_at - {0}; UPDATE topics SET due_from = due_from - {0}"
+    " redelivery_due_at = redelivery_due_at - {0}; UPDATE topics SET next_due_at = next_due_at - {0}"
 )
 
 COUNT = st.integers(1, 3)

@@ -56,10 +56,10 @@ class Queues:
     def __init__(self) -> None:
         self.dispatch, self.delivery = Queue("Dispatch"), Queue("Delivery")
 
-    def waiting(self) -> list[datetime]:
+    def pending_wake_ups(self) -> list[datetime]:
         """The times of the wake-ups that are under way with one."""
         wakes = [sent["wake_up"] for sent in self.dispatch.sent() if "wake_up" in sent]
-        return [datetime.fromisoformat(wake["not_before"]) for wake in wakes if "not_before" in wake]
+        return [datetime.fromisoformat(wake_up["not_before"]) for wake_up in wakes if "not_before" in wake_up]
 
     def run(self, rounds: int = 20) -> None:
         """Let the functions take what is there at once, in turn, until nothing is left but what waits."""
@@ -78,11 +78,11 @@ def record(body: str | dict[str, Any]) -> dict[str, Any]:
     return {"messageId": str(uuid.uuid4()), "body": body if isinstance(body, str) else json.dumps(body)}
 
 
-def wake(**wish: Any) -> dict[str, Any]:
+def wake_up(**wish: Any) -> dict[str, Any]:
     return record({"wake_up": wish})
 
 
-def ahead(seconds: float) -> str:
+def seconds_from_now(seconds: float) -> str:
     """A moment to come, as JSON has it."""
     return (datetime.now(UTC) + timedelta(seconds=seconds)).isoformat()
 

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from broker import __version__
 from broker.webhooks.sender import Sender
 from broker.webhooks.transfer import MAX_BODY, MAX_HEADERS, Request
 from tests.support import endpoints
@@ -69,7 +70,7 @@ def test_a_webhook_arrives_as_it_was_posted(sender, endpoint):
     assert (request.method, request.path, request.body) == ("POST", "/hook?a=1", body)
     assert request.headers == {
         "host": endpoint.url.removeprefix("http://"),
-        "user-agent": "broker",
+        "user-agent": f"pgbroker/{__version__}",
         "accept": "*/*",
         "content-type": "application/json",
         "webhook-id": "7",
@@ -118,7 +119,7 @@ def test_a_hanging_endpoint_runs_out_of_time(hasty, endpoint):
 
     answer = post(hasty, endpoint.url)
 
-    assert (answer.status, answer.reason) == (None, "no whole answer within 0.3 s")
+    assert (answer.status, answer.reason) == (None, "no whole response within 0.3 s")
 
 
 @pytest.mark.parametrize("drips", [endpoints.drips_headers, endpoints.drips_body])
@@ -127,7 +128,7 @@ def test_an_endpoint_that_drips_runs_out_of_time_all_the_same(hasty, endpoint, d
 
     answer = post(hasty, endpoint.url)
 
-    assert (answer.status, answer.reason) == (None, "no whole answer within 0.3 s")
+    assert (answer.status, answer.reason) == (None, "no whole response within 0.3 s")
 
 
 def test_a_late_answer_is_an_answer(sender, endpoint):
@@ -158,7 +159,7 @@ def test_an_early_close_is_named(sender, endpoint):
 
     answer = post(sender, endpoint.url)
 
-    assert (answer.status, answer.reason) == (None, "the connection was closed without an answer")
+    assert (answer.status, answer.reason) == (None, "the connection was closed without a response")
 
 
 def test_half_an_answer_is_none(sender, endpoint):
@@ -166,7 +167,7 @@ def test_half_an_answer_is_none(sender, endpoint):
 
     answer = post(sender, endpoint.url)
 
-    assert (answer.status, answer.reason) == (None, "the answer broke off")
+    assert (answer.status, answer.reason) == (None, "the response broke off")
 
 
 def test_what_is_not_http_is_no_answer(sender, endpoint):
@@ -174,7 +175,7 @@ def test_what_is_not_http_is_no_answer(sender, endpoint):
 
     answer = post(sender, endpoint.url)
 
-    assert (answer.status, answer.reason) == (None, "the answer is not HTTP")
+    assert (answer.status, answer.reason) == (None, "the response is not HTTP")
 
 
 def test_a_name_that_does_not_exist_is_named(sender):
@@ -188,7 +189,7 @@ def test_of_a_huge_answer_only_the_beginning_is_read(sender, endpoint):
 
     answer = post(sender, endpoint.url)
 
-    assert (answer.status, answer.reason) == (200, "only the first 65536 octets of the answer were read")
+    assert (answer.status, answer.reason) == (200, "only the first 65536 bytes of the response were read")
     assert answer.body == bytes(MAX_BODY)
 
 
@@ -208,7 +209,7 @@ def test_an_answer_with_huge_headers_is_none(sender, endpoint, headers):
 
     answer = post(sender, endpoint.url)
 
-    assert (answer.status, answer.reason) == (None, "the answer's headers have more than 65536 octets")
+    assert (answer.status, answer.reason) == (None, "the response's headers have more than 65536 bytes")
 
 
 def test_a_name_that_stands_for_loopback_is_refused_when_connected_to(public, endpoint):
@@ -306,7 +307,7 @@ def test_a_header_that_would_become_another_is_not_sent(sender, endpoint, header
 def test_a_header_that_frames_the_request_is_not_sent(sender, endpoint, name):
     answer = post(sender, endpoint.url, headers={name: "0"})
 
-    assert (answer.status, answer.reason) == (None, f"the header '{name}' is not for the request to set")
+    assert (answer.status, answer.reason) == (None, f"the header '{name}' must not be set")
     assert endpoint.connections == 0
 
 

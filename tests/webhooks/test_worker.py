@@ -114,18 +114,18 @@ def test_a_job_that_there_is_no_time_for_comes_again(endpoint, queues):
     assert endpoint.requests == []
 
 
-def test_a_job_whose_outcome_cannot_be_told_comes_again(endpoint, queues, said):
+def test_a_job_whose_outcome_cannot_be_told_comes_again(endpoint, queues, log_lines):
     message = planned(job(endpoint.url))
     queues.dispatch.break_down()
     assert deliver(message) == [message["messageId"]]
-    assert [line["error"] for line in said()] == ["QueueDoesNotExist"]
+    assert [line["error"] for line in log_lines()] == ["QueueDoesNotExist"]
 
 
 @pytest.mark.parametrize("body", ["", "{}", '{"jobs": [{}]}', '{"planned_at": "2026-01-01T00:00:00Z"}'])
-def test_a_message_that_makes_no_sense_is_dropped_and_the_others_are_posted(endpoint, queues, said, body):
+def test_a_message_that_makes_no_sense_is_dropped_and_the_others_are_posted(endpoint, queues, log_lines, body):
     assert deliver(record(body), planned(job(endpoint.url))) == []
     assert len(endpoint.requests) == 1
-    assert [line["route"] for line in said()] == ["deliver"]
+    assert [line["route"] for line in log_lines()] == ["deliver"]
 
 
 def test_an_answer_that_cannot_be_read_harms_no_other(endpoint, queues):

@@ -1,4 +1,4 @@
-"""One kept connection to PostgreSQL, in autocommit: a call is one statement, one round trip, one commit."""
+"""One connection to PostgreSQL, kept open, in autocommit: a call is one statement, one round trip, one commit."""
 
 import contextlib
 import math
@@ -15,7 +15,15 @@ from psycopg.pq import TransactionStatus
 from psycopg.rows import dict_row, kwargs_row
 
 from broker import deadlines, settings
-from broker.errors import BrokerError, Conflict, DatabaseAway, Fault, IdempotencyKeyReused, InvalidInput, NotFound
+from broker.errors import (
+    BrokerError,
+    Conflict,
+    DatabaseUnavailable,
+    Fault,
+    IdempotencyKeyReused,
+    InvalidInput,
+    NotFound,
+)
 
 Row = TypeVar("Row")
 
@@ -24,31 +32,32 @@ OPTIONS = (
     "-c TimeZone=UTC -c statement_timeout=10s -c idle_in_transaction_session_timeout=10s -c idle_session_timeout=60s"
 )
 
-# What the verbs raise, and what PostgreSQL says when a document or a setting cannot be.
+# The SQLSTATEs that verbs raise, and those that PostgreSQL raises for a document or a setting that is not valid.
 REFUSALS: Mapping[str, type[BrokerError]] = {
     "BR400": InvalidInput,
     "BR404": NotFound,
     "BR409": Conflict,
     "BR422": IdempotencyKeyReused,
     "22009": InvalidInput,  # invalid_time_zone_displacement_value: an offset over 15:59
-    "22P02": InvalidInput,  # invalid_text_representation: json that msgspec let by
+    "22P02": InvalidInput,  # invalid_text_representation: json that msgspec accepts
     "22P05": InvalidInput,  # untranslatable_character
 }
-# Connection failures, resources, operator intervention, and what a lock or the statement time-out ends: say "again".
-AWAY = ("08", "53", "57", "58", "55P03", "40001", "40P01", "25P0")
+# Connection failures, lack of resources, operator intervention, and what a lock or statement time-out ends. Repeating
+# the request later can succeed.
+UNAVAILABLE = ("08", "53", "57", "58", "55P03", "40001", "40P01", "25P0")
 
 
 class RawLoader(Loader):
-    """Leave json as the octets that it is."""
+    """Leave json as the bytes that it is."""
 
     def load(self, data: Buffer) -> msgspec.Raw:
         return msgspec.Raw(bytes(data))
 
 
 class Session(psycopg.Connection[Any]):
-    """A connection that waits for the server no longer than the request may: a broken network says nothing for hours.
+    """A connection that waits for the server no longer than the request may: a broken network is silent for hours.
 
-    It is closed then, for the answer may still come.
+    Then it is closed, because the answer may still come.
     """
 
     def wait(self, gen: PQGen[RV], interval: float = 0.1, timeout: float | None = None) -> RV:
@@ -62,7 +71,7 @@ class Session(psycopg.Connection[Any]):
 
 
 class Database:
-    """A connection that is made when first used, and made again when it was idle for long or has been lost."""
+    """A connection that opens at the first call, and opens again after it was lost or idle for long."""
 
     def __init__(self, url: Callable[[], str]) -> None:
         self._url = url
@@ -72,28 +81,28 @@ class Database:
     def call(self, statement: str, values: Mapping[str, object], row: Callable[..., Row]) -> list[Row]:
         """Run one statement and return its rows, each made by `row` from its columns by name.
 
-        Raises InvalidInput, NotFound, Conflict or IdempotencyKeyReused when a verb refuses; DatabaseAway when there is
-        no answer: whether the statement took effect is then unknown.
+        Raises InvalidInput, NotFound, Conflict or IdempotencyKeyReused when the verb refuses; DatabaseUnavailable when
+        the database does not answer: it is then unknown whether the statement took effect.
         """
-        with _worded():
-            connection = self._alive()
-            factory: Any = dict_row if row is dict else kwargs_row(row)  # a dict made by way of another takes longer
+        with _translate_errors():
+            connection = self._connected()
+            factory: Any = dict_row if row is dict else kwargs_row(row)  # kwargs_row would make two
             with connection.cursor(row_factory=factory) as cursor:
                 rows = cursor.execute(statement.encode(), values).fetchall()
             self._used_at = time.time()
             return rows
 
     def run(self, statement: str) -> None:
-        """Run one statement without an answer, such as `ALTER TABLE`, outside of a transaction. Raises DatabaseAway."""
-        with _worded():
-            self._alive().execute(statement.encode())
+        """Run one statement outside of a transaction, such as `ALTER TABLE`. Raises DatabaseUnavailable."""
+        with _translate_errors():
+            self._connected().execute(statement.encode())
             self._used_at = time.time()
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[psycopg.Connection[Any]]:
         """Open a transaction for the statements of a migration."""
-        with _worded():
-            connection = self._alive()
+        with _translate_errors():
+            connection = self._connected()
             with connection.transaction():
                 yield connection
 
@@ -103,10 +112,10 @@ class Database:
             self._connection.close()
             self._connection = None
 
-    def _alive(self) -> Session:
+    def _connected(self) -> Session:
         connection = self._connection
         # wall-clock time: a frozen environment's monotonic clock may have stood still
-        if connection is None or abs(time.time() - self._used_at) > IDLE_SECONDS or _ended(connection):
+        if connection is None or abs(time.time() - self._used_at) > IDLE_SECONDS or _has_ended(connection):
             self.close()
             connection = self._connection = _connect(self._url())
         return connection
@@ -116,12 +125,12 @@ def _connect(url: str) -> Session:
     if not url:
         raise settings.SettingMissing("DATABASE_URL is not set")
     proxy = settings.current().database_proxy
-    wait = int(max(1, min(60, deadlines.left())))  # a database that sleeps lets the connection wait until it is awake
+    wait = int(max(1, min(60, deadlines.left())))  # a sleeping database answers once it is awake
     connection = Session.connect(
         url,
         autocommit=True,
         connect_timeout=wait,
-        application_name="broker",
+        application_name="pgbroker",
         prepare_threshold=None if proxy else 2,
         options=None if proxy else OPTIONS,
     )
@@ -129,8 +138,8 @@ def _connect(url: str) -> Session:
     return connection
 
 
-def _ended(connection: Session) -> bool:
-    """Whether the server has ended the session: then its socket has something to read, an error or its end."""
+def _has_ended(connection: Session) -> bool:
+    """Whether the server has ended the session: then there is something to read, an error or the end."""
     if connection.closed:
         return True
     poll = select.poll()
@@ -139,8 +148,8 @@ def _ended(connection: Session) -> bool:
 
 
 @contextlib.contextmanager
-def _worded() -> Iterator[None]:
-    """Turn what psycopg raises into the broker's errors; what is left is a fault of ours."""
+def _translate_errors() -> Iterator[None]:
+    """Turn psycopg's errors into the broker's. Others propagate: they are faults of ours."""
     try:
         yield
     except psycopg.Error as error:
@@ -150,13 +159,13 @@ def _worded() -> Iterator[None]:
             hint = error.diag.message_hint
             faults = msgspec.json.decode(error.diag.message_detail or "[]", type=list[Fault]) if code == "BR400" else []
             raise refusal(f"{detail}; {hint}" if hint else detail, faults=faults) from None
-        if code.startswith(AWAY):
-            raise DatabaseAway from error
+        if code.startswith(UNAVAILABLE):
+            raise DatabaseUnavailable from error
         raise
 
 
 def ping() -> None:
-    """Raise DatabaseAway unless the database answers."""
+    """Raise DatabaseUnavailable unless the database answers."""
     call("SELECT 1 AS one", {}, dict)
 
 

@@ -1,4 +1,4 @@
-"""The one deadline of the request at hand. A function's process answers one request at a time, so it stands here."""
+"""The deadline of the current request. A function's process handles one request at a time, so there is only one."""
 
 import time
 
@@ -6,11 +6,11 @@ _ends_at = float("inf")
 
 
 def begin(seconds: float) -> None:
-    """Start a request that has `seconds` from now."""
-    global _ends_at  # noqa: PLW0603  one request at a time is the platform's own rule
+    """Start a request that has `seconds` from now on."""
+    global _ends_at  # noqa: PLW0603  Lambda runs one request at a time
     _ends_at = time.monotonic() + seconds
 
 
 def left() -> float:
-    """Return the seconds that the request has left; infinite outside of one."""
+    """Return the seconds that the request has left; infinite outside of a request."""
     return _ends_at - time.monotonic()

@@ -1,4 +1,4 @@
-"""What can go wrong for a caller. Each error knows its HTTP status, and its docstring is its message."""
+"""The errors that a caller may get. Each has its HTTP status, and its docstring is its title."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -29,27 +29,27 @@ class BrokerError(Exception):
 
     @classmethod
     def title(cls) -> str:
-        """The first sentence of the docstring, without its full stop."""
+        """Return the first line of the docstring, without its full stop."""
         return (cls.__doc__ or "").split("\n")[0].rstrip(".")
 
     @classmethod
     def type(cls) -> str:
-        """The problem type (RFC 9457): a name for programs, such as `urn:broker:problem:stale-receipt`."""
-        return "urn:broker:problem:" + re.sub(r"(?<!^)(?=[A-Z])", "-", cls.__name__).lower()
+        """Return the problem type (RFC 9457), a name for programs: `urn:pgbroker:problem:stale-receipt`."""
+        return "urn:pgbroker:problem:" + re.sub(r"(?<!^)(?=[A-Z])", "-", cls.__name__).lower()
 
 
 class InternalError(BrokerError):
-    """The broker failed; its log knows why under the request's id."""
+    """Internal error; the log has the cause under this request id."""
 
 
 class InvalidInput(BrokerError):
-    """The request is not valid; nothing was changed."""
+    """The request is not valid; it changed nothing."""
 
     status = HTTPStatus.BAD_REQUEST
 
 
 class Unauthorized(BrokerError):
-    """A valid bearer token is needed."""
+    """A valid bearer token is required."""
 
     status = HTTPStatus.UNAUTHORIZED
     headers: ClassVar[Mapping[str, str]] = {"WWW-Authenticate": "Bearer"}
@@ -62,25 +62,25 @@ class Forbidden(BrokerError):
 
 
 class NotFound(BrokerError):
-    """There is no such thing."""
+    """Not found."""
 
     status = HTTPStatus.NOT_FOUND
 
 
 class Conflict(BrokerError):
-    """What is there stands against it."""
+    """The request conflicts with the current state."""
 
     status = HTTPStatus.CONFLICT
 
 
 class StaleReceipt(BrokerError):
-    """Another consumer has taken over the lease that this receipt stands for."""
+    """The receipt is stale: another consumer has leased the message since."""
 
     status = HTTPStatus.CONFLICT
 
 
 class TooLarge(BrokerError):
-    """The request is larger than the broker takes."""
+    """The request, or a message in it, is too large."""
 
     status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
 
@@ -91,8 +91,8 @@ class IdempotencyKeyReused(BrokerError):
     status = HTTPStatus.UNPROCESSABLE_ENTITY
 
 
-class DatabaseAway(BrokerError):
-    """The database does not answer; the request may be repeated."""
+class DatabaseUnavailable(BrokerError):
+    """The database is unavailable; repeat the request later."""
 
     status = HTTPStatus.SERVICE_UNAVAILABLE
     headers: ClassVar[Mapping[str, str]] = {"Retry-After": "2"}

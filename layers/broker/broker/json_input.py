@@ -1,4 +1,4 @@
-"""Read what a caller sent: raw JSON into a type, or every fault in it with a pointer."""
+"""Decode the JSON that a caller sent, or name every fault in it with a pointer."""
 
 import json
 import re
@@ -32,7 +32,7 @@ _ESCAPE = re.compile(
 def decode(body: bytes, kind: type[T]) -> T:
     """Decode a JSON document. Raises InvalidInput with up to 100 faults and their pointers.
 
-    What msgspec.Raw would let by is refused too: octets that are no UTF-8, the escape of NUL, half a surrogate pair,
+    It also refuses what msgspec.Raw does not check: bytes that are not UTF-8, an escaped NUL, half a surrogate pair,
     and more than 200 levels.
     """
     if fault := _raw_fault(body):
@@ -41,17 +41,17 @@ def decode(body: bytes, kind: type[T]) -> T:
 
 
 def decode_again(body: bytes, kind: type[T]) -> T:
-    """Decode, as another type, what `decode` has let by: its octets are not looked at a second time."""
+    """Decode as another type what `decode` has checked: its bytes are not checked a second time."""
     try:
         return msgspec.json.decode(body, type=kind)
     except msgspec.ValidationError:
         pass
     except (msgspec.DecodeError, RecursionError) as error:
-        raise _no_json(error) from None
+        raise _not_json(error) from None
     try:
         value = json.loads(body, parse_int=_whole, parse_float=_number)
     except ValueError as error:  # behind the first fault
-        raise _no_json(error) from None
+        raise _not_json(error) from None
     try:
         return msgspec.convert(value, kind)  # for JSON Schema 30.0 is an integer, for msgspec only now
     except msgspec.ValidationError as error:
@@ -59,14 +59,14 @@ def decode_again(body: bytes, kind: type[T]) -> T:
     raise InvalidInput("the body is not valid", faults=faults)
 
 
-def parameters(values: Mapping[str, str], kind: type[T]) -> T:
-    """Convert a query's parameters, which are all text. Raises InvalidInput that names each faulty one."""
+def convert_parameters(values: Mapping[str, str], kind: type[T]) -> T:
+    """Convert the parameters of a query, which are all text. Raises InvalidInput, which names each faulty one."""
     try:
         converted = msgspec.convert(dict(values), kind, strict=False)
         faults = [
             Fault(fault, parameter=name)
             for name, text in values.items()
-            if (fault := _misread(text, getattr(converted, name)))
+            if (fault := _text_fault(text, getattr(converted, name)))
         ]
     except msgspec.ValidationError:
         faults = [
@@ -79,12 +79,12 @@ def parameters(values: Mapping[str, str], kind: type[T]) -> T:
 
 
 def escape(name: str) -> str:
-    """Write a name as a step of a pointer."""
+    """Write a name as one step of a pointer (RFC 6901)."""
     return name.replace("~", "~0").replace("/", "~1")
 
 
-def converted(name: str, value: str, kind: type[T]) -> T:
-    """Convert what a parameter or header says. Raises InvalidInput that names it."""
+def convert(name: str, value: str, kind: type[T]) -> T:
+    """Convert the text of a parameter or header. Raises InvalidInput, which names it."""
     try:
         return msgspec.convert(value, kind)
     except msgspec.ValidationError as error:
@@ -95,11 +95,11 @@ def _raw_fault(body: bytes) -> str | None:
     try:
         body.decode()
     except UnicodeDecodeError as error:
-        return f"octet {error.start} is not UTF-8"
+        return f"byte {error.start} is not UTF-8"
     if b"\\u" in body and any(match["bad"] for match in _ESCAPE.finditer(body)):
-        return "the escape of NUL and half a surrogate pair stand for no character"
+        return "an escaped NUL, or half a surrogate pair, is not a character"
     if body.count(b"[") + body.count(b"{") > MAX_DEPTH and _depth(body) > MAX_DEPTH:
-        return f"it is more than {MAX_DEPTH} levels deep"
+        return f"more than {MAX_DEPTH} levels deep"
     return None
 
 
@@ -107,81 +107,82 @@ def _depth(body: bytes) -> int:
     # with escapes gone, every second piece between quotes is a string; several times as fast as matching strings
     marks = body.replace(b"\\\\", b"").replace(b'\\"', b"").translate(None, _NO_BRACKET_NO_QUOTE)
     depth = deepest = 0
-    for octet in b"".join(marks.split(b'"')[::2]):
-        if octet in b"[{":
+    for byte in b"".join(marks.split(b'"')[::2]):
+        if byte in b"[{":
             depth += 1
             deepest = max(deepest, depth)
-        elif octet in b"]}":
+        elif byte in b"]}":
             depth -= 1
     return deepest
 
 
-def _no_json(error: Exception) -> InvalidInput:
+def _not_json(error: Exception) -> InvalidInput:
     return InvalidInput("the body is not JSON", faults=[Fault(str(error), pointer="")])
 
 
 def _whole(digits: str) -> int | float:
-    """A whole number; as a float when it is so long that Python would refuse it."""
+    """Read a whole number; as a float when it is so long that Python would refuse it."""
     return int(digits) if len(digits) < LONG_NUMBER else float(digits)
 
 
 def _number(text: str) -> int | float:
-    """A number with a fraction or an exponent; as an integer when it is a whole one."""
+    """Read a number with a fraction or an exponent; as an integer when it is a whole one."""
     number = float(text)
     return int(number) if number.is_integer() and abs(number) < 10**LONG_NUMBER else number
 
 
-def _misread(text: str, value: object) -> str | None:
-    """Say what is wrong with a parameter's text that msgspec takes, when it is not strict, for more than it says."""
+def _text_fault(text: str, value: object) -> str | None:
+    """Say what is wrong with the text of a parameter that msgspec, when not strict, accepts all the same."""
     if "\0" in text:
-        return "it holds NUL"
-    if value is None:  # as if it had not been sent
-        return "it is null"
+        return "it contains NUL"
+    if value is None:  # the text null: as if it had not been sent
+        return "it must not be null"
     if isinstance(value, datetime) and ":" not in text:  # a number, taken for seconds since 1970
-        return "it is no time of RFC 3339"
+        return "it is not a time as in RFC 3339"
     return None
 
 
 def _faults(value: Any, kind: Any, pointer: str, *, strict: bool = True) -> Iterator[Fault]:
-    """Look at each part by itself, for msgspec stops at the first fault."""
-    kind, bounds = _meant(kind, value)
+    """Find every fault in `value`: msgspec stops at the first one, so each part is converted by itself.
+
+    It follows structs, lists, dicts and unions of them, which is all that the requests have.
+    """
+    kind, bounds = _choose(kind, value)
     origin, parts = get_origin(kind) or kind, get_args(kind)
     if isinstance(kind, type) and issubclass(kind, msgspec.Struct) and isinstance(value, dict):
         fields = {field.encode_name: field for field in msgspec.structs.fields(kind)}
-        yield from (
-            Fault("there is no such field", f"{pointer}/{escape(name)}") for name in value if name not in fields
-        )
+        yield from (Fault("unknown field", f"{pointer}/{escape(name)}") for name in value if name not in fields)
         for name, field in fields.items():
             if name in value:
                 yield from _faults(value[name], field.type, f"{pointer}/{name}", strict=strict)
             elif field.required:
-                yield Fault("this field is needed", f"{pointer}/{name}")
-    elif origin is list and not _misfit(value, Annotated[list[Any], *bounds], strict=strict):
+                yield Fault("required field is missing", f"{pointer}/{name}")
+    elif origin is list and not _conversion_error(value, Annotated[list[Any], *bounds], strict=strict):
         for nth, each in enumerate(value):
             yield from _faults(each, parts[0], f"{pointer}/{nth}", strict=strict)
-    elif origin is dict and not _misfit(value, Annotated[dict[Any, Any], *bounds], strict=strict):
+    elif origin is dict and not _conversion_error(value, Annotated[dict[Any, Any], *bounds], strict=strict):
         for name, each in value.items():
             yield from _faults(name, parts[0], f"{pointer}/{escape(name)}", strict=strict)
             yield from _faults(each, parts[1], f"{pointer}/{escape(name)}", strict=strict)
-    elif kind is not msgspec.Raw and (error := _misfit(value, Annotated[kind, *bounds], strict=strict)):
+    elif kind is not msgspec.Raw and (error := _conversion_error(value, Annotated[kind, *bounds], strict=strict)):
         yield _fault(error, pointer)
 
 
-def _meant(kind: Any, value: Any) -> tuple[Any, tuple[Any, ...]]:
-    """Of a union the part that an object or a list is meant for; and, apart from it, its bounds."""
+def _choose(kind: Any, value: Any) -> tuple[Any, tuple[Any, ...]]:
+    """Split a type into the plain type and its bounds. Of a union, take the part that fits an object or a list."""
     if hasattr(kind, "__metadata__"):
         return get_args(kind)[0], kind.__metadata__
     if get_origin(kind) in (Union, UnionType) and isinstance(value, dict | list):
         outsides = (list,) if isinstance(value, list) else (dict, msgspec.Struct)
         for part in get_args(kind):
-            plain, bounds = _meant(part, value)
+            plain, bounds = _choose(part, value)
             outside = get_origin(plain) or plain
             if isinstance(outside, type) and issubclass(outside, outsides):
                 return plain, bounds
     return kind, NO_BOUNDS
 
 
-def _misfit(value: Any, kind: Any, *, strict: bool) -> msgspec.ValidationError | None:
+def _conversion_error(value: Any, kind: Any, *, strict: bool) -> msgspec.ValidationError | None:
     try:
         msgspec.convert(value, kind, strict=strict)
     except msgspec.ValidationError as error:

@@ -7,7 +7,7 @@ from functools import cache
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What the environment says; see docs/settings.md."""
+    """The settings in the environment; docs/reference/settings.md explains each."""
 
     database_url: str
     owner_database_url: str
@@ -21,29 +21,28 @@ class Settings:
 
 
 class SettingMissing(Exception):
-    """An environment variable has to be set that is not."""
+    """A required environment variable is not set."""
 
 
 @cache
 def current() -> Settings:
-    """Read the environment, once a process. A function that never asks the database needs no DATABASE_URL."""
+    """Read the environment, once a process. A function that does not use the database needs no DATABASE_URL."""
     database_url = os.environ.get("DATABASE_URL", "")  # the functions' login
     return Settings(
         database_url=database_url,
         owner_database_url=os.environ.get("OWNER_DATABASE_URL") or database_url,  # migrate and maintain
-        database_proxy=os.environ.get("DATABASE_PROXY")
-        == "true",  # false: no proxy between, so statements are prepared
+        database_proxy=os.environ.get("DATABASE_PROXY") == "true",  # false: statements are prepared
         admin_token=os.environ.get("BROKER_ADMIN_TOKEN") or None,  # none: the stored one stays
         allow_private_webhooks=os.environ.get("ALLOW_PRIVATE_WEBHOOKS") == "true",  # false: public addresses only
         retention_days=int(os.environ.get("RETENTION_DAYS") or 30),  # days
-        metrics_namespace=os.environ.get("POWERTOOLS_METRICS_NAMESPACE") or "Broker",
-        dispatch_queue_url=_queue(os.environ.get("DISPATCH_QUEUE_URL", "")),  # none: what it would do is done at once
+        metrics_namespace=os.environ.get("POWERTOOLS_METRICS_NAMESPACE") or "pgbroker",
+        dispatch_queue_url=_queue(os.environ.get("DISPATCH_QUEUE_URL", "")),  # none: the work is done in this process
         delivery_queue_url=_queue(os.environ.get("DELIVERY_QUEUE_URL", "")),  # as above
     )
 
 
 def check_queues(*names: str) -> None:
-    """Raise SettingMissing where the broker is deployed and one of these names no queue: nothing would be pushed."""
+    """Raise SettingMissing when a deployed function has no URL in one of these variables: it would push nothing."""
     if not os.environ.get("AWS_LAMBDA_FUNCTION_NAME") or os.environ.get("AWS_SAM_LOCAL") == "true":
         return
     for name in names:
@@ -52,5 +51,5 @@ def check_queues(*names: str) -> None:
 
 
 def _queue(value: str) -> str | None:
-    """`sam local` puts the bare name of a resource where its URL will be: there is no such queue."""
+    """Return the URL. Under `sam local` the value is the bare name of a resource: then there is no queue."""
     return value if value.startswith(("https://", "http://")) else None

@@ -1,4 +1,4 @@
-"""Bearer tokens: who may do what, with which topics."""
+"""Bearer tokens: what each allows, on which topics."""
 
 import hashlib
 import secrets
@@ -16,12 +16,12 @@ from broker.errors import Conflict, Fault, Forbidden, InvalidInput, NotFound, Un
 Scope = Literal["publish", "consume", "subscribe", "broadcast", "browse", "manage", "tokens"]
 SCOPES: tuple[Scope, ...] = ("publish", "consume", "subscribe", "broadcast", "browse", "manage", "tokens")
 
-# A topic's name, or the beginning of names and a star.
+# The name of a topic, or a prefix and a star.
 Pattern = Annotated[str, msgspec.Meta(pattern=r"^([A-Za-z0-9._-]{1,128}|[A-Za-z0-9._-]{0,127}\*)\Z")]
 
 CACHE_SECONDS = 60  # a revoked token is refused everywhere after this long
 CACHE_SIZE = 1000
-_known: dict[bytes, tuple[float, "Token | None"]] = {}
+_cache: dict[bytes, tuple[float, "Token | None"]] = {}
 
 
 class Mint(msgspec.Struct, forbid_unknown_fields=True):
@@ -36,7 +36,7 @@ class Mint(msgspec.Struct, forbid_unknown_fields=True):
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """Whom a request comes from."""
+    """The token that a request came with."""
 
     id: UUID
     name: str
@@ -46,7 +46,7 @@ class Token:
     def demand(self, scope: Scope, topic: str | None) -> None:
         """Raise Forbidden unless the token has the scope and, where there is one, may touch the topic."""
         if scope not in self.scopes:
-            raise Forbidden(f"the token lacks the scope {scope}")
+            raise Forbidden(f"the token does not have the scope {scope}")
         if topic is not None and not self.covers(topic):
             raise Forbidden("the token does not cover this topic")
 
@@ -57,7 +57,7 @@ class Token:
 
 @dataclass(frozen=True, slots=True)
 class ListedToken:
-    """A token as it is shown: never the secret, which is not stored."""
+    """A token as it is shown, without the secret, which is not stored."""
 
     id: UUID
     name: str
@@ -68,7 +68,7 @@ class ListedToken:
 
 @dataclass(frozen=True, slots=True)
 class MintedToken:
-    """A token just made. `token` is shown this once."""
+    """A new token. `token` is shown only here."""
 
     id: UUID
     name: str
@@ -97,63 +97,63 @@ def covers(pattern: str, topic: str) -> bool:
 
 
 def digest(token: str) -> bytes:
-    """The SHA-256 of a token: what is stored of it, and looked up."""
+    """Return the SHA-256 of a token, which is all that is stored of it."""
     return hashlib.sha256(token.encode(errors="replace")).digest()
 
 
 def authorize(token: str) -> Token:
-    """Find the token's rights, looked up by SHA-256 and remembered for 60 s. Raises Unauthorized when unknown."""
+    """Look up what a token allows; the result is cached for 60 s. Raises Unauthorized when it is unknown."""
     key = digest(token)
-    until, known = _known.get(key, (0.0, None))
+    until, known = _cache.get(key, (0.0, None))
     if until < time.monotonic():
         found = database.call(
             "SELECT id, name, scopes, topics FROM broker.authorize_token(%(hash)s)", {"hash": key}, Token
         )
         known = found[0] if found else None
-        if len(_known) >= CACHE_SIZE:
-            _known.clear()
-        _known[key] = (time.monotonic() + CACHE_SECONDS, known)
+        if len(_cache) >= CACHE_SIZE:
+            _cache.clear()
+        _cache[key] = (time.monotonic() + CACHE_SECONDS, known)
     if known is None:
         raise Unauthorized
     return known
 
 
 def forget() -> None:
-    """Forget what was remembered of tokens."""
-    _known.clear()
+    """Empty the cache."""
+    _cache.clear()
 
 
-def mint(wish: Mint, minter: Token) -> MintedToken:
+def mint(request: Mint, minter: Token) -> MintedToken:
     """Make a token with no more rights than the minter's. Raises InvalidInput, or Conflict when the name is taken."""
     faults = [
-        Fault("the minting token lacks this scope", f"/scopes/{nth}")
-        for nth, scope in enumerate(wish.scopes)
+        Fault("the minting token does not have this scope", f"/scopes/{nth}")
+        for nth, scope in enumerate(request.scopes)
         if scope not in minter.scopes
     ] + [
         Fault("the minting token does not cover this pattern", f"/topics/{nth}")
-        for nth, pattern in enumerate(wish.topics)
+        for nth, pattern in enumerate(request.topics)
         if not minter.covers(pattern)
     ]
     if faults:
-        raise InvalidInput("a token gives only what it has", faults=faults)
+        raise InvalidInput("a token cannot grant more than it holds", faults=faults)
     token = "brk_" + secrets.token_urlsafe(32)
     minted = database.call(
         "SELECT id, created_at FROM broker.mint_token(%(name)s, %(hash)s, %(scopes)s::text[], %(topics)s::text[])",
         {
-            "name": wish.name,
+            "name": request.name,
             "hash": digest(token),
-            "scopes": wish.scopes,
-            "topics": wish.topics,
+            "scopes": request.scopes,
+            "topics": request.topics,
         },
         _Minted,
     )
     if not minted:
-        raise Conflict("there is a token of that name")
-    return MintedToken(minted[0].id, wish.name, token, wish.scopes, wish.topics, minted[0].created_at)
+        raise Conflict("a token with this name exists")
+    return MintedToken(minted[0].id, request.name, token, request.scopes, request.topics, minted[0].created_at)
 
 
-def listed(after: UUID | None, limit: int) -> list[ListedToken]:
-    """List tokens in the order in which they were made."""
+def list_tokens(after: UUID | None, limit: int) -> list[ListedToken]:
+    """List tokens, the oldest first, after the token `after`."""
     return _list(None, after, limit)
 
 
@@ -165,13 +165,13 @@ def read(token_id: UUID) -> ListedToken:
 
 
 def revoke(token_id: UUID, revoker: Token) -> None:
-    """Remove a token; other processes may know it for up to 60 s more.
+    """Delete a token. Other processes may accept it for up to 60 s more.
 
-    Raises NotFound, or Forbidden when the token has a right that the revoker lacks.
+    Raises NotFound, or Forbidden when the token allows more than the revoking token does.
     """
     found = read(token_id)
     if not (set(found.scopes) <= set(revoker.scopes) and all(map(revoker.covers, found.topics))):
-        raise Forbidden("the token has rights that the revoking one lacks")
+        raise Forbidden("the token allows more than the revoking token does")
     [result] = database.call("SELECT broker.revoke_token(%(id)s) AS revoked", {"id": token_id}, _Revoked)
     forget()
     if not result.revoked:

@@ -1,4 +1,4 @@
-"""Topics: their settings, and what is in them."""
+"""Topics: their settings, and counts of what is in them."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,9 +13,9 @@ MaxReceives = Annotated[int, msgspec.Meta(ge=1, le=1000)]
 
 
 class Put(msgspec.Struct, forbid_unknown_fields=True):
-    """All settings of a topic: those left out take their defaults. `max_receives` null: no end.
+    """All settings of a topic: those left out take their defaults. `max_receives` null: no limit.
 
-    `broadcast` auto: soon after each publish, by itself, as long as there is a subscription.
+    `broadcast` auto: the broker broadcasts soon after each publish, as long as there is a subscription.
     """
 
     broadcast: Literal["manual", "auto"] = "manual"
@@ -33,7 +33,7 @@ class Patch(msgspec.Struct, forbid_unknown_fields=True):
 
 @dataclass(frozen=True, slots=True)
 class Queued:
-    """How many messages wait. Up to 10,000, in a list 100, that is exact; beyond, `estimate` is the planner's guess."""
+    """How many messages wait. `waiting` is exact up to 10,000 (in a list 100); above, `estimate` is the planner's."""
 
     waiting: int
     exact: bool
@@ -42,7 +42,7 @@ class Queued:
 
 @dataclass(frozen=True, slots=True)
 class Dead:
-    """How many dead letters there are, counted as what waits is."""
+    """How many dead letters there are, counted as in Queued."""
 
     count: int
     exact: bool
@@ -51,7 +51,7 @@ class Dead:
 
 @dataclass(frozen=True, slots=True)
 class ListedTopic:
-    """A topic, its settings, and what waits in it."""
+    """A topic as in a list: its settings, and how many messages wait."""
 
     name: str
     broadcast: str
@@ -65,7 +65,7 @@ class ListedTopic:
 
 @dataclass(frozen=True, slots=True)
 class Topic(ListedTopic):
-    """A topic with its dead letters, since when its oldest message is ready, and how far subscriptions are behind."""
+    """A topic with all counts. `oldest_ready_at` is None when nothing is ready; `behind` is the slowest reader's."""
 
     dead_letters: Dead
     oldest_ready_at: datetime | None
@@ -83,14 +83,14 @@ class _Done:
     done: object
 
 
-def listed(patterns: list[str], after: str | None, limit: int) -> list[ListedTopic]:
-    """List the topics that the patterns cover, in the order of their names."""
+def list_topics(patterns: list[str], after: str | None, limit: int) -> list[ListedTopic]:
+    """List the topics that the patterns cover by name, after the topic `after`."""
     return database.call(
         "SELECT name, broadcast, lease_seconds, max_receives, last_seq, created_at, updated_at,"
         " waiting, exact, estimate"
         " FROM broker.list_topics(%(patterns)s::text[], %(after)s::text, %(limit)s)",
         {"patterns": patterns, "after": after, "limit": limit},
-        _listed,
+        _listed_topic,
     )
 
 
@@ -101,40 +101,40 @@ def read(topic: str) -> Topic:
         " waiting, exact, estimate, dead, dead_exact, dead_estimate, oldest_ready_at, subscriptions, behind"
         " FROM broker.read_topic(%(topic)s)",
         {"topic": topic},
-        _read,
+        _topic,
     )
     return found
 
 
-def put(topic: str, wish: Put) -> bool:
-    """Create a topic with these settings or give them to the one there is; returns whether it was created."""
+def put(topic: str, settings: Put) -> bool:
+    """Create a topic with these settings, or set them on the existing one; return whether it was created."""
     [result] = database.call(
         "SELECT broker.put_topic(%(topic)s, %(broadcast)s, %(lease_seconds)s, %(max_receives)s::integer) AS created",
-        {"topic": topic, **msgspec.structs.asdict(wish)},
+        {"topic": topic, **msgspec.structs.asdict(settings)},
         _Put,
     )
     return result.created
 
 
-def change(topic: str, wish: Patch) -> None:
-    """Change the settings that are given. Messages keep the `max_receives` they came with. Raises NotFound."""
+def change(topic: str, changes: Patch) -> None:
+    """Change the settings given. Messages keep the `max_receives` that they were published with. Raises NotFound."""
     database.call(
         "SELECT broker.change_topic(%(topic)s, %(changes)s::jsonb) AS done",
-        {"topic": topic, "changes": msgspec.json.encode(wish).decode()},
+        {"topic": topic, "changes": msgspec.json.encode(changes).decode()},
         _Done,
     )
 
 
 def delete(topic: str, *, force: bool) -> None:
-    """Delete a topic; its name is free at once. Raises NotFound, or Conflict while it is used, unless `force`."""
+    """Delete a topic; its name is free at once. Raises NotFound, or Conflict while it is in use, unless `force`."""
     database.call("SELECT broker.delete_topic(%(topic)s, %(force)s) AS done", {"topic": topic, "force": force}, _Done)
 
 
-def _listed(*, waiting: int, exact: bool, estimate: int, **settings: Any) -> ListedTopic:
+def _listed_topic(*, waiting: int, exact: bool, estimate: int, **settings: Any) -> ListedTopic:
     return ListedTopic(queue=Queued(waiting, exact, estimate), **settings)
 
 
-def _read(
+def _topic(
     *, waiting: int, exact: bool, estimate: int, dead: int, dead_exact: bool, dead_estimate: int, **rest: Any
 ) -> Topic:
     return Topic(queue=Queued(waiting, exact, estimate), dead_letters=Dead(dead, dead_exact, dead_estimate), **rest)

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from broker import database, deadlines, settings, telemetry
 from broker.dispatch import planner
-from broker.errors import DatabaseAway
+from broker.errors import DatabaseUnavailable
 from broker.pubsub import broadcasts
 from broker.transport import payloads, sqs
 from broker.transport.payloads import Outcome, WakeUp
@@ -47,11 +47,11 @@ def handle_records(records: Iterable[Mapping[str, Any]]) -> list[str]:
     given = list(records)
     try:
         return _handle(given)
-    except DatabaseAway as error:
+    except DatabaseUnavailable as error:
         queue_url = settings.current().dispatch_queue_url
         if queue_url is None:
             raise
-        telemetry.failure(error, "dispatch", "")
+        telemetry.log_failure(error, "dispatch", "")
         sqs.send_batch(queue_url, [record["body"] for record in given], DATABASE_RETRY)
         return []
 
@@ -82,11 +82,11 @@ def _record(outcomes: Sequence[Outcome]) -> None:
     """Record outcomes. One that the database will never take is logged and left: its batch is planned again."""
     try:
         planner.record(outcomes)
-    except DatabaseAway:
+    except DatabaseUnavailable:
         raise
     except Exception as error:  # noqa: BLE001  whatever it is, it must not come again and again, with the good ones
         if len(outcomes) == 1:
-            telemetry.failure(error, "dispatch", outcomes[0].webhook_id)
+            telemetry.log_failure(error, "dispatch", outcomes[0].webhook_id)
             return
         for outcome in outcomes:
             _record([outcome])
@@ -99,7 +99,7 @@ def _delay_again(wake_up: WakeUp, now: datetime) -> bool:
         if queue_url is not None:
             sqs.send(queue_url, payloads.encode_wake_up(wake_up), wake_up.delay(now))
     except sqs.NotSent as error:
-        telemetry.failure(error, "dispatch", "")
+        telemetry.log_failure(error, "dispatch", "")
         return False
     return True
 
@@ -136,7 +136,7 @@ def _hand_on(dispatch_queue_url: str, delivery_queue_url: str, topics: Collectio
     for topic in {None} if None in topics else topics:
         if deadlines.left() < SPARE_SECONDS:
             return
-        windows = broadcasts.move(None if topic is None else [topic], watch=True).watched_for
+        windows = broadcasts.move(None if topic is None else [topic], open_windows=True).batch_windows
         if windows:
             now = datetime.now(UTC)
             wake_ups = [WakeUp(name, now + timedelta(seconds=seconds)) for name, seconds in windows.items()]

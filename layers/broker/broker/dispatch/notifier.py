@@ -31,7 +31,7 @@ def notify(topic: str) -> None:
         else:
             _wake(queue_url, topic)
     except Exception as error:  # noqa: BLE001  what was committed stays so, whatever went wrong after it
-        telemetry.failure(error, "notifier", "")
+        telemetry.log_failure(error, "notifier", "")
 
 
 def sweep() -> int | None:

@@ -58,7 +58,7 @@ def sign(leased: Iterable[Unsigned]) -> Iterator[Job]:
             own = _HEADERS.decode(row.pop("headers"))
             job = Job(headers={**own, "content-type": "application/json", **signed}, **row)
         except Exception as error:  # noqa: BLE001  whatever is wrong with one, the others go out
-            telemetry.failure(error, "dispatch", row["webhook_id"])
+            telemetry.log_failure(error, "dispatch", row["webhook_id"])
         else:
             yield job
 

@@ -1,4 +1,4 @@
-"""Attempts: what was sent to a subscription, and what came of it."""
+"""Attempts: the requests that were sent to a subscription, and their responses."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,9 +9,9 @@ from broker import database
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One try at sending a batch. `status` is None when no answer came, and `reason` says why.
+    """One attempt to send a batch. `status` is None when no response came; `reason` then says why.
 
-    `answer` is how the answer's body began, 1,024 octets of it at most.
+    `answer` is the beginning of the response's body, at most 1,024 bytes.
     """
 
     id: int
@@ -26,8 +26,8 @@ class Attempt:
     answer: str | None
 
 
-def listed(topic: str, subscription_id: UUID, after: int | None, limit: int) -> list[Attempt]:
-    """List those of a subscription, the newest first, older than the attempt `after`. Raises NotFound."""
+def list_attempts(topic: str, subscription_id: UUID, after: int | None, limit: int) -> list[Attempt]:
+    """List the attempts of a subscription, the newest first, older than the attempt `after`. Raises NotFound."""
     return database.call(
         "SELECT id, webhook_id, first_seq, last_seq, attempt, started_at, duration_ms, status, reason, answer"
         " FROM broker.list_attempts(%(topic)s, %(id)s, %(after)s::bigint, %(limit)s)",

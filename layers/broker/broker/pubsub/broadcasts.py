@@ -1,4 +1,4 @@
-"""Broadcast: move what is ready in a topic's queue to its log, where the subscriptions read."""
+"""Broadcast: move the ready messages of a topic's queue to its log, where the subscriptions read."""
 
 import contextlib
 import time
@@ -15,7 +15,7 @@ SPARE_SECONDS = 12  # a statement may take 10
 
 @dataclass(frozen=True, slots=True)
 class Broadcast:
-    """What a broadcast moved. `first_seq` is None when nothing was; `remaining` is exact up to 10,000."""
+    """What a broadcast moved. `first_seq` is None when it moved nothing; `remaining` is exact up to 10,000."""
 
     messages: int
     subscriptions: int
@@ -27,16 +27,16 @@ class Broadcast:
 @dataclass(frozen=True, slots=True)
 class _Moved(Broadcast):
     until: datetime
-    buried: int
-    watched_for: float
+    exhausted: int
+    batch_window: float
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How many messages were moved, and which topics, as they are busy, are to be moved again after so many seconds."""
+    """How many messages were moved, and the busy topics, which the caller moves again after so many seconds."""
 
     messages: int
-    watched_for: Mapping[str, float]
+    batch_windows: Mapping[str, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,26 +45,25 @@ class _Ready:
 
 
 def broadcast(topic: str) -> Broadcast:
-    """Move all that is ready when the call comes, 10,000 messages a transaction, for at most 15 s.
+    """Move all messages that are ready at the time of the call, 10,000 a transaction, for at most 15 s.
 
-    What is left after that is told as `remaining`, and goes with the next broadcast. Without a subscription nothing is
-    moved. Raises NotFound.
+    `remaining` counts those left for the next broadcast. Without a subscription nothing moves. Raises NotFound.
     """
     moved = _move_all(topic)
     return Broadcast(moved.messages, moved.subscriptions, moved.first_seq, moved.last_seq, moved.remaining)
 
 
-def move(topics: Collection[str] | None = None, *, watch: bool = False) -> Progress:
-    """Broadcast what is ready in topics that do so by themselves: of those named, or of all.
+def move(topics: Collection[str] | None = None, *, open_windows: bool = False) -> Progress:
+    """Broadcast the ready messages of auto topics: of those named, or (None) of all.
 
-    It looks again after each commit, until nothing is ready: whoever publishes meanwhile needs to wake nobody. What
-    another one is moving is left to that one, who looks again too.
+    It looks again after each commit until nothing is ready, so that a message published while it runs is not left
+    behind. A topic that another session is moving is left to that session, which looks again too.
 
-    With `watch` a busy topic is moved once, and then left alone for a while, by everybody: the caller is to move it
-    again after that.
+    With `open_windows` a busy topic is moved once, and its batch window opens: no session moves it until the window
+    ends, and then the caller must.
     """
     moved = 0
-    watched_for: dict[str, float] = {}
+    batch_windows: dict[str, float] = {}
     while names := database.call(
         "SELECT name FROM broker.auto_topics(%(topics)s::text[])",
         {"topics": None if topics is None else list(topics)},
@@ -73,39 +72,40 @@ def move(topics: Collection[str] | None = None, *, watch: bool = False) -> Progr
         before = moved
         for ready in names:
             if deadlines.left() < SPARE_SECONDS:
-                return Progress(moved, watched_for)
-            with contextlib.suppress(NotFound):  # deleted meanwhile
-                found = _move_all(ready.name, skip=True, watch=watch)
+                return Progress(moved, batch_windows)
+            with contextlib.suppress(NotFound):  # deleted since
+                found = _move_all(ready.name, skip=True, open_window=open_windows)
                 moved += found.messages
-                if found.watched_for:
-                    watched_for[ready.name] = found.watched_for
+                if found.batch_window:
+                    batch_windows[ready.name] = found.batch_window
         if moved == before:
             break
-    return Progress(moved, watched_for)
+    return Progress(moved, batch_windows)
 
 
-def _move_all(topic: str, *, skip: bool = False, watch: bool = False) -> _Moved:
-    """Move what is ready, chunk by chunk; what they moved together."""
+def _move_all(topic: str, *, skip: bool = False, open_window: bool = False) -> _Moved:
+    """Move what is ready, chunk by chunk; return their sum."""
     until = time.monotonic() + min(MOVE_SECONDS, deadlines.left())
-    moved = last = _move(topic, None, skip=skip, watch=watch)
+    moved = last = _move(topic, None, skip=skip, open_window=open_window)
     while last.remaining and last.subscriptions and time.monotonic() < until:
-        last = _move(topic, last.until, skip=skip, watch=watch)
+        last = _move(topic, last.until, skip=skip, open_window=open_window)
         moved = replace(
             last,
             messages=moved.messages + last.messages,
             first_seq=moved.first_seq or last.first_seq,
-            watched_for=max(moved.watched_for, last.watched_for),
+            batch_window=max(moved.batch_window, last.batch_window),
         )
-        if not last.messages and not last.buried:
-            break  # what remains is being settled by somebody else
+        if not last.messages and not last.exhausted:
+            break  # other sessions hold what remains
     return moved
 
 
-def _move(topic: str, until: datetime | None, *, skip: bool, watch: bool) -> _Moved:
+def _move(topic: str, until: datetime | None, *, skip: bool, open_window: bool) -> _Moved:
     [moved] = database.call(
-        "SELECT messages, subscriptions, first_seq, last_seq, remaining, until, buried, watched_for"
-        " FROM broker.broadcast(%(topic)s, %(until)s::timestamptz, p_skip => %(skip)s, p_watch => %(watch)s)",
-        {"topic": topic, "until": until, "skip": skip, "watch": watch},
+        "SELECT messages, subscriptions, first_seq, last_seq, remaining, until, exhausted, batch_window"
+        " FROM broker.broadcast(%(topic)s, %(until)s::timestamptz, p_skip => %(skip)s,"
+        " p_open_window => %(open_window)s)",
+        {"topic": topic, "until": until, "skip": skip, "open_window": open_window},
         _Moved,
     )
     return moved

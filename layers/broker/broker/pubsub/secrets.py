@@ -1,4 +1,4 @@
-"""Rotations: a subscription's new secret, and how long the old ones sign beside it."""
+"""Secrets of subscriptions: give a new one, while the old ones sign beside it for a time."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,14 +13,14 @@ from broker.webhooks import signatures
 
 
 class Rotate(msgspec.Struct, forbid_unknown_fields=True):
-    """The request for a new secret. The old ones sign beside it for `overlap_seconds`, a day by default."""
+    """The request for a new secret. The old ones also sign for `overlap_seconds`, by default a day."""
 
     overlap_seconds: Annotated[int, msgspec.Meta(ge=0, le=2_592_000)] = 86_400
 
 
 @dataclass(frozen=True, slots=True)
 class Rotated:
-    """A subscription's new secret, shown this once, and up to when the old ones sign beside it (None: they do not)."""
+    """A new secret, shown only here, and until when the old ones also sign (None: they do not)."""
 
     secret: str
     old_secrets_until: datetime | None
@@ -31,12 +31,12 @@ class _Rotated:
     old_secrets_until: datetime | None
 
 
-def rotate_secret(topic: str, subscription_id: UUID, wish: Rotate) -> Rotated:
+def rotate_secret(topic: str, subscription_id: UUID, request: Rotate) -> Rotated:
     """Give a subscription a new secret. Raises NotFound."""
     secret = signatures.new_secret()
     rotated = database.call(
         "SELECT old_secrets_until FROM broker.rotate_secret(%(topic)s, %(id)s, %(secret)s, %(overlap_seconds)s)",
-        {"topic": topic, "id": subscription_id, "secret": secret, "overlap_seconds": wish.overlap_seconds},
+        {"topic": topic, "id": subscription_id, "secret": secret, "overlap_seconds": request.overlap_seconds},
         _Rotated,
     )
     if not rotated:

@@ -1,4 +1,4 @@
-"""Subscriptions: the webhooks that a topic's broadcasts are pushed to, each reading the log at its own pace."""
+"""Subscriptions: the webhooks to which a topic's log is pushed, each at its own pace."""
 
 import re
 from collections.abc import Mapping
@@ -25,9 +25,9 @@ Url = Annotated[str, msgspec.Meta(extra_json_schema={"format": "uri"})]
 BatchSize = Annotated[int, msgspec.Meta(ge=1, le=1000)]
 RetrySchedule = Annotated[list[Annotated[int, msgspec.Meta(ge=1, le=604_800)]], msgspec.Meta(max_length=20)]
 RatePerSecond = Annotated[int, msgspec.Meta(ge=1, le=1000)]
-OwedDays = Annotated[int, msgspec.Meta(ge=1, le=365)]
+BacklogDays = Annotated[int, msgspec.Meta(ge=1, le=365)]
 
-# The broker's own, and those by which one request could be read as two.
+# The broker sets these itself, or they could make a receiver read one request as two.
 RESERVED_HEADER = re.compile(
     r"host|content-length|content-type|transfer-encoding|connection|te|trailer|upgrade|expect|keep-alive|proxy-.*|webhook-.*",
     re.IGNORECASE,
@@ -35,11 +35,14 @@ RESERVED_HEADER = re.compile(
 
 
 class Subscribe(msgspec.Struct, forbid_unknown_fields=True):
-    """The request to be told of broadcasts. `name` defaults to the url, `batch_size` to 100 messages a request.
+    """The request to subscribe a webhook. `name` defaults to the url, `batch_size` to 100 messages a request.
 
-    `retry_schedule` are the seconds between tries, `rate_per_second` the requests at most. What it refuses is sent on
-    its own later, unless it is `ordered`: then nothing comes before it. Paused or disabled, it is owed what is younger
-    than `owed_days` (30).
+    `retry_schedule` has the seconds between attempts, `rate_per_second` the most requests. A refused message is sent
+    again on its own, unless the subscription is `ordered`: then it blocks those behind it. A paused or disabled
+    subscription keeps undelivered messages for `backlog_days` (30).
+
+    A new setting goes into Subscribe, Change and Subscription, a migration, subscribe.sql, change_subscription.sql,
+    list_subscriptions.sql, subscription_settings.sql and openapi.yaml.
     """
 
     url: Url
@@ -49,13 +52,13 @@ class Subscribe(msgspec.Struct, forbid_unknown_fields=True):
     retry_schedule: RetrySchedule | None = None
     ordered: bool | None = None
     rate_per_second: RatePerSecond | None = None
-    owed_days: OwedDays | None = None
+    backlog_days: BacklogDays | None = None
 
 
 class Change(msgspec.Struct, forbid_unknown_fields=True):
-    """The settings of a subscription to change. `disabled` false tries again one that the broker has given up.
+    """The settings of a subscription to change. `disabled` false enables one that the broker has disabled.
 
-    `retry_schedule` null is the broker's own, `rate_per_second` null no limit.
+    `retry_schedule` null: the broker's own. `rate_per_second` null: no limit.
     """
 
     url: Url | msgspec.UnsetType = msgspec.UNSET
@@ -65,18 +68,18 @@ class Change(msgspec.Struct, forbid_unknown_fields=True):
     retry_schedule: RetrySchedule | msgspec.UnsetType | None = msgspec.UNSET
     ordered: bool | msgspec.UnsetType = msgspec.UNSET
     rate_per_second: RatePerSecond | msgspec.UnsetType | None = msgspec.UNSET
-    owed_days: OwedDays | msgspec.UnsetType = msgspec.UNSET
+    backlog_days: BacklogDays | msgspec.UnsetType = msgspec.UNSET
     paused: bool | msgspec.UnsetType = msgspec.UNSET
     disabled: Literal[False] | msgspec.UnsetType = msgspec.UNSET
 
     def resumes(self) -> bool:
-        """Whether what was held back may now be due."""
+        """Whether messages may be due after the change that were not before."""
         return self.paused is False or self.disabled is False or self.url is not msgspec.UNSET
 
 
 @dataclass(frozen=True, slots=True)
 class Lost:
-    """What a subscription will not get: broadcast while it was paused or disabled, and not owed to it any more."""
+    """The latest range of messages that a subscription will not get: it was paused or disabled for too long."""
 
     from_seq: int
     to_seq: int
@@ -84,22 +87,25 @@ class Lost:
 
 @dataclass(frozen=True, slots=True)
 class Subscription:
-    """A reader of a topic's log. `behind` counts what is broadcast and not delivered; `due_at` is its next try.
+    """A reader of a topic's log.
 
-    What it refused is tried again on its own (`redeliveries`), or was given up (`dead_letters`); both counted to 1,000.
-    Until `old_secrets_until` webhooks are signed with secrets from before a rotation too.
+    `state` is the first that fits: `disabled`, `paused`, `waiting` (it failed, its next attempt is later), `active`.
+    `behind` counts broadcast messages that are not delivered; `due_at` is the time of its next request (None: nothing
+    is pending). Refused messages are sent again on their own (`redeliveries`) or are dead (`dead_letters`); both are
+    counted up to 1,000. Until `old_secrets_until`, webhooks are also signed with the secrets from before a rotation.
     """
 
     id: UUID
     topic: str
     name: str
     url: str
+    state: Literal["disabled", "paused", "waiting", "active"]
     headers: msgspec.Raw
     batch_size: int
     retry_schedule: list[int] | None
     ordered: bool
     rate_per_second: int | None
-    owed_days: int
+    backlog_days: int
     cursor: int
     behind: int
     redeliveries: int
@@ -117,7 +123,7 @@ class Subscription:
 
 @dataclass(frozen=True, slots=True)
 class Subscribed:
-    """The answer to a subscriber. `secret`, which signs what is pushed, is shown once, when it was `created`."""
+    """The response to a subscriber. `secret` signs the webhooks; it is shown once, to the request that `created` it."""
 
     id: UUID
     broadcast: str
@@ -143,29 +149,31 @@ class _Removed:
     removed: int
 
 
-def subscribe(topic: str, wish: Subscribe) -> Subscribed:
-    """Register a webhook for the coming broadcasts of `topic`, which is created when missing. Safe to repeat.
+def subscribe(topic: str, request: Subscribe) -> Subscribed:
+    """Register a webhook for later broadcasts of `topic`, which is created when it is missing. Safe to repeat.
 
-    Raises InvalidInput for a url that may not be a webhook; Conflict when the name stands with other settings.
+    Raises InvalidInput for a url that may not be a webhook; Conflict when the name exists with other settings.
     """
-    _check(wish.url, wish.headers)
+    _check(request.url, request.headers)
     secret = signatures.new_secret()
     given = {
-        name: value for name, value in msgspec.structs.asdict(wish).items() if name != "name" and value is not None
+        name: value for name, value in msgspec.structs.asdict(request).items() if name != "name" and value is not None
     }
     [found] = database.call(
         "SELECT id, created, conflict, broadcast"
         " FROM broker.subscribe(%(topic)s, %(name)s::text, %(secret)s, %(settings)s::jsonb)",
-        {"topic": topic, "name": wish.name, "secret": secret, "settings": msgspec.json.encode(given).decode()},
+        {"topic": topic, "name": request.name, "secret": secret, "settings": msgspec.json.encode(given).decode()},
         _Subscribed,
     )
     if found.conflict:
-        raise Conflict(f"the subscription {found.id} has this name and other settings; give another name, or change it")
+        raise Conflict(
+            f"the subscription {found.id} has this name and other settings; choose another name, or change it"
+        )
     return Subscribed(found.id, found.broadcast, secret if found.created else None, found.created)
 
 
-def listed(topic: str, after: UUID | None, limit: int) -> list[Subscription]:
-    """List a topic's subscriptions in the order in which they were made. Raises NotFound for the topic."""
+def list_subscriptions(topic: str, after: UUID | None, limit: int) -> list[Subscription]:
+    """List a topic's subscriptions, the oldest first, after the subscription `after`. Raises NotFound for the topic."""
     return _list(topic, None, after, limit)
 
 
@@ -176,12 +184,13 @@ def read(topic: str, subscription_id: UUID) -> Subscription:
     raise not_found()
 
 
-def change(topic: str, subscription_id: UUID, wish: Change) -> None:
+def change(topic: str, subscription_id: UUID, changes: Change) -> None:
     """Change the settings given. Resumed or enabled, it is due at once. Raises NotFound, InvalidInput, Conflict."""
-    _check(None if wish.url is msgspec.UNSET else wish.url, None if wish.headers is msgspec.UNSET else wish.headers)
+    url = None if changes.url is msgspec.UNSET else changes.url
+    _check(url, None if changes.headers is msgspec.UNSET else changes.headers)
     [result] = database.call(
         "SELECT broker.change_subscription(%(topic)s, %(id)s, %(changes)s::jsonb) AS changed",
-        {"topic": topic, "id": subscription_id, "changes": msgspec.json.encode(wish).decode()},
+        {"topic": topic, "id": subscription_id, "changes": msgspec.json.encode(changes).decode()},
         _Changed,
     )
     if not result.changed:
@@ -189,7 +198,7 @@ def change(topic: str, subscription_id: UUID, wish: Change) -> None:
 
 
 def unsubscribe(topic: str, subscription_id: UUID | None = None, url: str | None = None) -> int:
-    """Remove a subscription by its id, or all with a url; returns how many. Raises NotFound when there was none."""
+    """Delete a subscription by its id, or all with a url; return how many. Raises NotFound when there is none."""
     [result] = database.call(
         "SELECT broker.unsubscribe(%(topic)s, %(id)s::uuid, %(url)s::text) AS removed",
         {"topic": topic, "id": subscription_id, "url": url},
@@ -215,9 +224,9 @@ def _check(url: str | None, headers: Mapping[str, str] | None) -> None:
 
 def _list(topic: str, subscription_id: UUID | None, after: UUID | None, limit: int) -> list[Subscription]:
     return database.call(
-        "SELECT id, topic, name, url, headers, batch_size, retry_schedule, ordered, rate_per_second, owed_days, cursor,"
-        " behind, redeliveries, dead_letters, lost_from_seq, lost_to_seq, failures, due_at, paused_at, disabled_at,"
-        " disabled_reason, old_secrets_until, created_at, updated_at"
+        "SELECT id, topic, name, url, state, headers, batch_size, retry_schedule, ordered, rate_per_second,"
+        " backlog_days, cursor, behind, redeliveries, dead_letters, lost_from_seq, lost_to_seq, failures, due_at,"
+        " paused_at, disabled_at, disabled_reason, old_secrets_until, created_at, updated_at"
         " FROM broker.list_subscriptions(%(topic)s, %(id)s::uuid, %(after)s::uuid, %(limit)s)",
         {"topic": topic, "id": subscription_id, "after": after, "limit": limit},
         _subscription,
@@ -230,5 +239,5 @@ def _subscription(*, lost_from_seq: int | None, lost_to_seq: int | None, **colum
 
 
 def not_found() -> NotFound:
-    """Make the error about a subscription that its topic does not have."""
+    """Make the error for a subscription that its topic does not have."""
     return NotFound("the topic has no such subscription")

@@ -1,4 +1,4 @@
-"""Look at what waits without taking it, trace one message, cancel it."""
+"""Browse waiting messages without taking them, trace one message, cancel it."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,10 +13,10 @@ from broker.fields import Label
 
 
 class Browse(msgspec.Struct, forbid_unknown_fields=True):
-    """The query of a list of what waits. `since` and `until` (not included) are about the time of publishing."""
+    """The query of a list of waiting messages. `since` and `until` (not included) bound the time of publishing."""
 
     limit: pagination.Limit = 100
-    after: pagination.Place | None = None
+    after: pagination.PageToken | None = None
     sender: Label | None = None
     key: Label | None = None
     since: pagination.Time | None = None
@@ -25,7 +25,7 @@ class Browse(msgspec.Struct, forbid_unknown_fields=True):
 
 @dataclass(frozen=True, slots=True)
 class WaitingMessage:
-    """A message that waits in its queue. `ready_at` lies ahead while it is on lease or delayed."""
+    """A message that waits in its queue. `ready_at` is in the future while it is on lease or delayed."""
 
     id: UUID
     content: msgspec.Raw
@@ -40,10 +40,10 @@ class WaitingMessage:
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """What became of a broadcast message at one subscription.
+    """The delivery of a broadcast message to one subscription.
 
-    `state` is delivered, due, refused (it is sent again on its own), dead, lost, paused or disabled. `attempt` is the
-    last one (None: none, or too long ago), `behind` how many messages are sent before it.
+    `state` is delivered, due, refused (the message is sent again on its own), dead, lost, paused or disabled. `attempt`
+    is the last one (None: none, or too long ago), `behind` how many messages are sent before this one.
     """
 
     subscription: UUID
@@ -58,10 +58,9 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class TracedMessage:
-    """One message and its fate: waiting, leased, dead, broadcast (its place in the log is `seq`) or consumed.
+    """One message and its state: waiting, leased, dead, broadcast (its position in the log is `seq`) or consumed.
 
-    `deliveries` are a broadcast one's fates at the subscriptions that were there for it, 100 at most: those first that
-    it was not delivered to.
+    `deliveries` has the state at each subscription that existed at the broadcast, 100 at most: undelivered ones first.
     """
 
     id: UUID
@@ -70,7 +69,7 @@ class TracedMessage:
     key: str | None
     attributes: msgspec.Raw | None
     created_at: datetime
-    fate: str
+    state: Literal["waiting", "leased", "dead", "broadcast", "consumed"]
     ready_at: datetime | None
     leased_at: datetime | None
     receives: int | None
@@ -85,28 +84,33 @@ class _Done:
     done: object
 
 
-def browse(topic: str, wish: Browse) -> tuple[list[WaitingMessage], str | None]:
-    """List what waits, in the order in which it will be taken, and where to go on (None: that was all).
+def browse(topic: str, request: Browse) -> tuple[list[WaitingMessage], str | None]:
+    """List waiting messages in the order in which consumers get them, and the token of the next page (None: no more).
 
-    A part may be short, or empty, and yet not the last: no more than 10,000 messages are looked at for it. Raises
-    NotFound for an unknown topic. A message that is leased or released meanwhile changes its place.
+    A page may be short, or empty, without being the last: a call reads at most 10,000 messages. A message that is
+    leased or released between two pages moves to another position. Raises NotFound for an unknown topic.
     """
     return pagination.split(
         database.call(
             "SELECT id, content, sender, key, attributes, created_at, ready_at, leased_at, receives, next"
             " FROM broker.browse_messages(%(topic)s, %(filter)s::json, %(after)s::text, %(limit)s)",
-            {"topic": topic, "filter": pagination.filters(wish), "after": wish.after, "limit": wish.limit},
+            {
+                "topic": topic,
+                "filter": pagination.encode_filter(request),
+                "after": request.after,
+                "limit": request.limit,
+            },
             pagination.row(WaitingMessage),
         )
     )
 
 
 def trace(topic: str, message_id: UUID) -> TracedMessage:
-    """Read one message and what became of it. Raises NotFound for an unknown topic or message."""
+    """Read one message, its state and its deliveries. Raises NotFound for an unknown topic or message."""
     found = database.call(
-        "SELECT id, content, sender, key, attributes, created_at, fate, ready_at, leased_at, receives,"
+        "SELECT id, content, sender, key, attributes, created_at, state, ready_at, leased_at, receives,"
         " died_at, reason, seq, deliveries"
-        " FROM broker.read_message(%(topic)s, %(id)s)",
+        " FROM broker.trace_message(%(topic)s, %(id)s)",
         {"topic": topic, "id": message_id},
         _traced,
     )
@@ -116,10 +120,10 @@ def trace(topic: str, message_id: UUID) -> TracedMessage:
 
 
 def cancel(topic: str, message_id: UUID) -> None:
-    """Delete a message that waits or is dead. Raises NotFound, and Conflict when it is on lease or was delivered."""
+    """Delete a message that waits or is dead. Raises NotFound; Conflict when it is leased, consumed or broadcast."""
     database.call("SELECT broker.cancel_message(%(topic)s, %(id)s) AS done", {"topic": topic, "id": message_id}, _Done)
 
 
 def _traced(*, deliveries: msgspec.Raw | None, **columns: Any) -> TracedMessage:
-    fates = None if deliveries is None else msgspec.json.decode(deliveries, type=list[Delivery])
-    return TracedMessage(deliveries=fates, **columns)
+    decoded = None if deliveries is None else msgspec.json.decode(deliveries, type=list[Delivery])
+    return TracedMessage(deliveries=decoded, **columns)

@@ -1,4 +1,4 @@
-"""Dead letters: messages that were rejected, or are out of receives. List them, give them back, delete them."""
+"""Dead letters: messages that were rejected, or whose receives are exhausted. List, redrive or delete them."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,9 +15,9 @@ SPARE_SECONDS = 12  # a statement may take 10
 
 
 class Filter(msgspec.Struct, forbid_unknown_fields=True):
-    """Which dead letters are meant; all of the queue, by default. `since` and `until` (not included): when they died.
+    """Which dead letters to select; by default all of the queue. `since` and `until` (not included): when they died.
 
-    With `subscription`, those that this subscription refused until its tries were used up.
+    With `subscription`, those that this subscription refused until its attempts were exhausted.
     """
 
     subscription: UUID | None = None
@@ -32,17 +32,17 @@ class List(Filter, forbid_unknown_fields=True):
     """The query of a list of dead letters."""
 
     limit: pagination.Limit = 100
-    after: pagination.Place | None = None
+    after: pagination.PageToken | None = None
 
 
 class Delete(Filter, forbid_unknown_fields=True):
-    """The query of a deletion. With `dry_run` nothing is deleted."""
+    """The query of a deletion. With `dry_run` they are only counted."""
 
     dry_run: bool = False
 
 
 class Redrive(Filter, forbid_unknown_fields=True):
-    """The request to give dead letters back: those with these ids, or those of a filter. With `dry_run` none is."""
+    """The request to redrive dead letters, by ids or by a filter. With `dry_run` they are only counted."""
 
     ids: Annotated[list[UUID], msgspec.Meta(min_length=1, max_length=MAX_IDS)] | None = None
     delay_seconds: DelaySeconds = 0
@@ -50,12 +50,12 @@ class Redrive(Filter, forbid_unknown_fields=True):
 
     def __post_init__(self) -> None:
         if self.ids is not None and any((self.sender, self.key, self.reason, self.since, self.until)):
-            raise ValueError("ids stand alone, without a filter")
+            raise ValueError("give either ids or a filter")
 
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """A message that is not given out, or sent to a subscription, any more: since when, why, after how many tries."""
+    """A message that is no longer leased, or sent to a subscription: since when, why, and after how many attempts."""
 
     id: UUID
     content: msgspec.Raw
@@ -70,7 +70,7 @@ class DeadLetter:
 
 @dataclass(frozen=True, slots=True)
 class Redriven:
-    """How many dead letters were meant, and given back. Not `complete`: the time was up; ask again."""
+    """How many dead letters matched, and were redriven. Not `complete`: the time was up, so ask again."""
 
     matched: int
     redriven: int
@@ -79,7 +79,7 @@ class Redriven:
 
 @dataclass(frozen=True, slots=True)
 class Deleted:
-    """How many dead letters were meant, and deleted. Not `complete`: the time was up; ask again."""
+    """How many dead letters matched, and were deleted. Not `complete`: the time was up, so ask again."""
 
     matched: int
     deleted: int
@@ -93,53 +93,58 @@ class _Changed:
     next: str | None
 
 
-def listed(topic: str, wish: List) -> tuple[list[DeadLetter], str | None]:
-    """List dead letters in the order in which they died, and where to go on (None: that was all).
+def list_dead_letters(topic: str, request: List) -> tuple[list[DeadLetter], str | None]:
+    """List dead letters in the order in which they died, and the token of the next page (None: no more).
 
-    A part may be short, or empty, and yet not the last: no more than 10,000 are looked at for it. Raises NotFound.
+    A page may be short, or empty, without being the last: a call reads at most 10,000. Raises NotFound.
     """
     return pagination.split(
         database.call(
             "SELECT id, content, sender, key, attributes, created_at, died_at, reason, receives, next"
             " FROM broker.list_dead_letters(%(topic)s, %(filter)s::json, %(after)s::text, %(limit)s)",
-            {"topic": topic, "filter": pagination.filters(wish), "after": wish.after, "limit": wish.limit},
+            {
+                "topic": topic,
+                "filter": pagination.encode_filter(request),
+                "after": request.after,
+                "limit": request.limit,
+            },
             pagination.row(DeadLetter),
         )
     )
 
 
-def redrive(topic: str, wish: Redrive) -> Redriven:
-    """Give dead letters back to the queue, with their ids, to be received as often again as the topic allows.
+def redrive(topic: str, request: Redrive) -> Redriven:
+    """Return dead letters to the queue with their ids, to be received as often again as the topic allows.
 
-    An id that is no dead letter of the topic is not counted. Raises NotFound.
+    An id that is not a dead letter of the topic is not counted. Raises NotFound.
     """
     return Redriven(
-        *_all(
+        *_repeat(
             "SELECT matched, changed, next FROM broker.redrive(%(topic)s, %(filter)s::json, %(delay_seconds)s,"
             " %(dry_run)s, %(after)s::text)",
             {
                 "topic": topic,
-                "filter": pagination.filters(wish),
-                "delay_seconds": wish.delay_seconds,
-                "dry_run": wish.dry_run,
+                "filter": pagination.encode_filter(request),
+                "delay_seconds": request.delay_seconds,
+                "dry_run": request.dry_run,
             },
         )
     )
 
 
-def delete(topic: str, wish: Delete) -> Deleted:
-    """Delete dead letters, content and all. Raises NotFound."""
+def delete(topic: str, request: Delete) -> Deleted:
+    """Delete dead letters with their content. Raises NotFound."""
     return Deleted(
-        *_all(
+        *_repeat(
             "SELECT matched, changed, next FROM broker.delete_dead_letters(%(topic)s, %(filter)s::json, %(dry_run)s,"
             " %(after)s::text)",
-            {"topic": topic, "filter": pagination.filters(wish), "dry_run": wish.dry_run},
+            {"topic": topic, "filter": pagination.encode_filter(request), "dry_run": request.dry_run},
         )
     )
 
 
-def _all(statement: str, values: dict[str, object]) -> tuple[int, int, bool]:
-    """How many a verb matched and changed, and whether that was all: it is called until then, or the time is up."""
+def _repeat(statement: str, values: dict[str, object]) -> tuple[int, int, bool]:
+    """Call a verb until it is complete or the time is up; return how many it matched, changed, and if complete."""
     matched = changed = 0
     after: str | None = None
     while True:

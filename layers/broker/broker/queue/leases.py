@@ -1,4 +1,4 @@
-"""Consume: lease messages to a consumer, and settle what it leased."""
+"""Consume: lease messages to a consumer. Settle: end the leases by their receipts."""
 
 import time
 from dataclasses import dataclass
@@ -16,7 +16,10 @@ MAX_RECEIPTS = 1000
 SPARE_SECONDS = 3  # a long poll ends this long before the request's time is over
 FIRST_PAUSE, LAST_PAUSE = 0.05, 0.5  # seconds between the looks of a long poll
 
-FLOOR_SECONDS = 5  # after this long, or when a claim comes short, what committed later than the margin allows is met
+# A claim starts at its topic's floor, so that it does not walk over the dead index entries below: the oldest ready_at
+# that the last claim met, less a margin for late commits. After FLOOR_SECONDS, or when a claim comes short, the next
+# look starts at the beginning, and finds what committed later than the margin allows.
+FLOOR_SECONDS = 5
 FLOOR_MARGIN = timedelta(seconds=1)
 MAX_FLOORS = 1000
 _floors: dict[str, tuple[float, datetime]] = {}
@@ -25,7 +28,7 @@ Receipt = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0
 
 
 class Consume(msgspec.Struct, forbid_unknown_fields=True):
-    """The request to take messages. `lease_seconds` defaults to the topic's. `auto_ack` takes them at most once."""
+    """The request to take messages. `lease_seconds` defaults to the topic's. `auto_ack` delivers at most once."""
 
     max: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 10
     lease_seconds: LeaseSeconds | None = None
@@ -34,27 +37,27 @@ class Consume(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class Ack(msgspec.Struct, forbid_unknown_fields=True):
-    """Done: the message is removed."""
+    """Done: remove the message."""
 
     receipt: Receipt
 
 
 class Release(msgspec.Struct, forbid_unknown_fields=True):
-    """Not done: the message is ready again after the delay."""
+    """Not done: make the message ready again after the delay."""
 
     receipt: Receipt
     delay_seconds: DelaySeconds = 0
 
 
 class Extend(msgspec.Struct, forbid_unknown_fields=True):
-    """Not done yet: the lease ends this long from now; by default the topic's lease."""
+    """Not done yet: end the lease this many seconds from now; by default the topic's lease."""
 
     receipt: Receipt
     lease_seconds: LeaseSeconds | None = None
 
 
 class Reject(msgspec.Struct, forbid_unknown_fields=True):
-    """Not to be done: the message goes to the dead letters."""
+    """Never to be done: move the message to the dead letters."""
 
     receipt: Receipt
     reason: Reason | None = None
@@ -71,9 +74,9 @@ class Settle(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
 
 @dataclass(frozen=True, slots=True)
 class LeasedMessage:
-    """A message out on lease. Settle `receipt` before `lease_expires_at`, or it returns to its topic.
+    """A message on lease. Settle `receipt` before `lease_expires_at`, or the message is ready again.
 
-    Both are None when it was taken with `auto_ack`: it is gone from its queue.
+    Both are None for a message taken with `auto_ack`, which is removed.
     """
 
     id: UUID
@@ -89,7 +92,7 @@ class LeasedMessage:
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """How many leases ended which way. `gone`: settled before, harmless. `stale`: taken over, not touched."""
+    """How many leases ended in which way. `gone`: settled before, harmless. `stale`: taken over, so not changed."""
 
     acked: int
     released: int
@@ -99,41 +102,41 @@ class Settled:
     stale: list[str]
 
 
-def consume(topic: str, wish: Consume) -> list[LeasedMessage]:
-    """Lease up to `wish.max` ready messages of `topic`, oldest first.
+def consume(topic: str, request: Consume) -> list[LeasedMessage]:
+    """Lease up to `request.max` ready messages of `topic`, oldest first.
 
-    An empty list when nothing is ready, after `wish.wait_seconds` of looking. While a lease runs no other consumer is
-    given its message; after it the message is ready again, until its receives run out. Raises NotFound.
+    An empty list when nothing is ready within `request.wait_seconds`. While a lease runs, no other consumer gets its
+    message; after it the message is ready again, until its receives are exhausted. Raises NotFound.
     """
-    until = min(time.monotonic() + wish.wait_seconds, time.monotonic() + deadlines.left() - SPARE_SECONDS)
+    until = min(time.monotonic() + request.wait_seconds, time.monotonic() + deadlines.left() - SPARE_SECONDS)
     pause = FIRST_PAUSE
-    while not (claimed := _claim(topic, wish)) and (left := until - time.monotonic()) > 0:
+    while not (claimed := _claim(topic, request)) and (left := until - time.monotonic()) > 0:
         time.sleep(min(pause, left))
         pause = min(pause * 1.5, LAST_PAUSE)
     return claimed
 
 
-def settle(topic: str, wish: Settle) -> Settled:
-    """End leases: in one transaction, each receipt by itself. Safe to repeat.
+def settle(topic: str, request: Settle) -> Settled:
+    """End leases in one transaction, each receipt by itself. Safe to repeat.
 
-    Raises NotFound for an unknown topic; InvalidInput, and nothing changes, when a receipt is of another topic or
-    stands there twice, or when there are over 1,000.
+    Raises NotFound for an unknown topic. Raises InvalidInput, and changes nothing, when a receipt belongs to another
+    topic or is listed more than once, or when there are over 1,000.
     """
-    if len(wish.ack) + len(wish.release) + len(wish.extend) + len(wish.reject) > MAX_RECEIPTS:
+    if len(request.ack) + len(request.release) + len(request.extend) + len(request.reject) > MAX_RECEIPTS:
         raise InvalidInput(faults=[Fault(f"there are over {MAX_RECEIPTS} receipts", pointer="")])
     [settled] = database.call(
         "SELECT acked, released, extended, rejected, gone, stale FROM broker.settle(%(topic)s, %(receipts)s::json)",
-        {"topic": topic, "receipts": msgspec.json.encode(wish).decode()},
+        {"topic": topic, "receipts": msgspec.json.encode(request).decode()},
         Settled,
     )
     return settled
 
 
 def ack(topic: str, receipt: str) -> None:
-    """Settle one message as done; also when it was before. Raises StaleReceipt when another consumer has it by now."""
+    """Settle one message as done, also when it was settled before. Raises StaleReceipt when another consumer has it."""
     try:
         settled = settle(topic, Settle(ack=[receipt]))
-    except InvalidInput as error:  # which points into a settle's body
+    except InvalidInput as error:  # its pointers are into the body of a settle
         faults = [Fault(fault.detail, parameter="receipt") for fault in error.faults]
         raise InvalidInput(error.detail, faults=faults) from None
     if settled.stale:
@@ -141,11 +144,11 @@ def ack(topic: str, receipt: str) -> None:
 
 
 def forget() -> None:
-    """Forget the floors: the next claims look from the beginning."""
+    """Forget the floors: the next claims start at the beginning."""
     _floors.clear()
 
 
-def _claim(topic: str, wish: Consume) -> list[LeasedMessage]:
+def _claim(topic: str, request: Consume) -> list[LeasedMessage]:
     oldest: list[datetime] = []
 
     def leased(was_ready_at: datetime, **columns: Any) -> LeasedMessage:
@@ -159,7 +162,13 @@ def _claim(topic: str, wish: Consume) -> list[LeasedMessage]:
     claimed = database.call(
         "SELECT id, receipt, content, sender, key, attributes, created_at, receives, lease_expires_at, was_ready_at"
         " FROM broker.consume(%(topic)s, %(max)s, %(lease)s::integer, %(auto_ack)s, %(floor)s::timestamptz)",
-        {"topic": topic, "max": wish.max, "lease": wish.lease_seconds, "auto_ack": wish.auto_ack, "floor": floor},
+        {
+            "topic": topic,
+            "max": request.max,
+            "lease": request.lease_seconds,
+            "auto_ack": request.auto_ack,
+            "floor": floor,
+        },
         leased,
     )
     if oldest:

@@ -12,12 +12,12 @@ from broker import database, json_input
 from broker.errors import Fault, TooLarge
 from broker.fields import Key, Label
 
-MAX_BYTES = 256 * 1024  # of content and attributes, octets as sent
+MAX_BYTES = 256 * 1024  # of content and attributes, as sent
 MAX_BATCH = 1000
 
 
 class Message(msgspec.Struct, forbid_unknown_fields=True):
-    """What a producer publishes: any JSON as content, and labels that the broker stores and hands on."""
+    """One message to publish: any JSON as content, and labels that the broker stores and passes on."""
 
     content: msgspec.Raw
     sender: Label | None = None
@@ -26,7 +26,7 @@ class Message(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class Batch(msgspec.Struct, forbid_unknown_fields=True):
-    """Messages that are published all or none."""
+    """Messages to publish, all or none."""
 
     messages: Annotated[list[Message], msgspec.Meta(min_length=1, max_length=MAX_BATCH)]
 
@@ -37,7 +37,7 @@ class _Shape(msgspec.Struct):
 
 @dataclass(frozen=True, slots=True)
 class Publication:
-    """What a producer's request says: the octets of a JSON array of messages, and whether it was a batch."""
+    """A producer's request: its messages as a JSON array, and whether it was a batch."""
 
     document: str
     many: bool
@@ -45,7 +45,7 @@ class Publication:
 
 @dataclass(frozen=True, slots=True)
 class Idempotency:
-    """Under which key of which token a request publishes, and the SHA-256 of its body."""
+    """The Idempotency-Key of a request, the token that it belongs to, and the SHA-256 of the body."""
 
     key: str
     token_id: UUID
@@ -56,12 +56,12 @@ class Idempotency:
 class Published:
     """The ids of stored messages, in the order given.
 
-    `unseen` when the topic broadcasts by itself, and nobody is known to look at what was stored: then somebody must be
-    woken. `replayed` when it was stored by an earlier request with the same idempotency key.
+    `due`: the topic is an auto topic and no batch window covers what was stored, so Dispatch must be notified.
+    `replayed`: an earlier request with the same idempotency key stored them.
     """
 
     ids: list[UUID]
-    unseen: bool
+    due: bool
     replayed: bool
 
 
@@ -69,14 +69,14 @@ class Published:
 class _Stored:
     ids: list[UUID]
     auto: bool
-    watched_for: float
+    batch_window: float  # seconds until Dispatch looks at the topic by itself
     replayed: bool
 
 
 def publication(body: bytes) -> Publication:
     """Read one message, or `{"messages": […]}`. Raises InvalidInput, or TooLarge for a message over 256 KiB.
 
-    The publisher's octets stay as they are: what was checked here is handed on, not written anew.
+    The producer's bytes are checked and passed on; they are not encoded again.
     """
     shape = json_input.decode(body, _Shape)
     if many := shape.messages is not msgspec.UNSET:
@@ -86,9 +86,9 @@ def publication(body: bytes) -> Publication:
         messages = [json_input.decode_again(body, Message)]
         document = f"[{body.decode()}]"
     faults = [
-        Fault(f"the message is over {MAX_BYTES} octets", f"/messages/{nth}" if many else "")
+        Fault(f"the message is over {MAX_BYTES} bytes", f"/messages/{nth}" if many else "")
         for nth, message in enumerate(messages)
-        if _octets(message) > MAX_BYTES
+        if _size(message) > MAX_BYTES
     ]
     if faults:
         raise TooLarge(faults=faults)
@@ -99,32 +99,32 @@ def idempotency(key: str | None, token_id: UUID, body: bytes) -> Idempotency | N
     """Read an Idempotency-Key; None when there is none. Raises InvalidInput."""
     if key is None:
         return None
-    return Idempotency(json_input.converted("Idempotency-Key", key, Key), token_id, hashlib.sha256(body).digest())
+    return Idempotency(json_input.convert("Idempotency-Key", key, Key), token_id, hashlib.sha256(body).digest())
 
 
 def publish(topic: str, publication: Publication, sender: str, idempotency: Idempotency | None = None) -> Published:
-    """Store the messages in the topic's queue, all or none, creating the topic. `sender` stands where none is named.
+    """Store messages in a topic's queue, all or none. A missing topic is created.
 
-    With `idempotency` it is safe to repeat for 24 hours: the first request's ids come back. Raises IdempotencyKeyReused
-    when its key stands for another body.
+    `sender` is that of the messages that name none. With `idempotency` the call is safe to repeat for 24 hours: it
+    returns the ids of the first call. Raises IdempotencyKeyReused when the key was used with another body.
     """
     statement = (
-        "SELECT ids, auto, watched_for, replayed FROM broker.publish_batch(%(topic)s, %(messages)s::json, %(sender)s)"
+        "SELECT ids, auto, batch_window, replayed FROM broker.publish_batch(%(topic)s, %(messages)s::json, %(sender)s)"
     )
     values: dict[str, object] = {"topic": topic, "messages": publication.document, "sender": sender}
     if idempotency is not None:
         statement = (
-            "SELECT ids, auto, watched_for, replayed FROM broker.publish_batch("
+            "SELECT ids, auto, batch_window, replayed FROM broker.publish_batch("
             "%(topic)s, %(messages)s::json, %(sender)s, %(key)s, %(token_id)s, %(fingerprint)s)"
         )
         values |= asdict(idempotency)
-    begun = time.monotonic()
+    started = time.monotonic()
     [stored] = database.call(statement, values, _Stored)
-    # counted from before the database did, and ended after the commit
-    unseen = stored.auto and time.monotonic() - begun >= stored.watched_for
-    return Published(stored.ids, unseen, stored.replayed)
+    # measured from before the statement to after its commit: Dispatch looks when the window ends
+    due = stored.auto and time.monotonic() - started >= stored.batch_window
+    return Published(stored.ids, due, stored.replayed)
 
 
-def _octets(message: Message) -> int:
+def _size(message: Message) -> int:
     attributes = b"" if message.attributes is None else msgspec.json.encode(message.attributes)
     return len(bytes(message.content)) + len(attributes)

@@ -1,4 +1,4 @@
-"""The daily chores of the database, run as the schema's owner."""
+"""The daily maintenance of the database, run as the owner of the schema."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,18 +7,18 @@ from typing import TypeVar
 from uuid import UUID
 
 from broker import database, deadlines, telemetry
-from broker.errors import DatabaseAway
+from broker.errors import DatabaseUnavailable
 
 CLEARED_AT_ONCE = 10_000  # rows a transaction
 SPARE_SECONDS = 30
-FAILING_SECONDS = 90  # a database that is away may let a chore wait for a minute before it fails
+FAILING_SECONDS = 90  # a task may wait a minute for a database that is unavailable
 
 Value = TypeVar("Value")
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
-    """A partition that is past the retention and stays, and what for."""
+class KeptPartition:
+    """A partition that is past the retention and stays, and why."""
 
     partition: str
     reason: str
@@ -26,15 +26,15 @@ class Kept:
 
 @dataclass(frozen=True, slots=True)
 class Maintained:
-    """What was done: partitions made ahead, removed and kept beyond their time; rows cleared, by what they were.
+    """The result: partitions made ahead, removed, and kept past the retention; and rows cleared, by what they were.
 
-    `lost` counts the paused and disabled subscriptions that were owed something for too long, and it is stated on them.
+    `lost` counts the paused and disabled subscriptions whose backlog expired; each of them shows the range.
     """
 
     made: int
     lost: int
     removed: list[str]
-    kept: list[Kept]
+    kept: list[KeptPartition]
     cleared: dict[str, int]
 
 
@@ -53,17 +53,17 @@ class _Partition:
 
 
 def maintain() -> Maintained:
-    """Make the partitions of the days ahead, remove those past the retention, and clear what is not needed any more.
+    """Make the partitions of the days ahead, remove those past the retention, and clear rows that nobody needs.
 
-    Safe to repeat and to break off. No step is long, and none holds up a publisher or consumer. A chore that fails
-    keeps no other from being done; it is logged, and the first failure is raised after them all.
+    Safe to repeat, and to interrupt. No step is long, and none blocks a publisher or consumer. When a task fails, the
+    failure is logged, the other tasks still run, and the first failure is raised at the end.
     """
     failures: list[Exception] = []
     ahead = "SELECT broker.ensure_partitions(statement_timestamp() + interval '2 days') AS count"
-    made = _tried(partial(_count, ahead), 0, failures)
-    lost = _tried(partial(_count, "SELECT broker.forfeit() AS count"), 0, failures)
+    made = _try(partial(_count, ahead), 0, failures)
+    lost = _try(partial(_count, "SELECT broker.expire_backlog() AS count"), 0, failures)
     cleared = {
-        what: _tried(partial(_clear, statement), 0, failures)
+        what: _try(partial(_clear, statement), 0, failures)
         for what, statement in {
             "deleted_topics": "SELECT broker.clear_deleted_topics(%(limit)s) AS count",
             "idempotency_keys": "SELECT broker.clear_idempotency_keys(%(limit)s) AS count",
@@ -71,10 +71,10 @@ def maintain() -> Maintained:
         }.items()
     }
     removed, kept = [], []
-    due: list[_Partition] = _tried(_due, [], failures)
+    due: list[_Partition] = _try(_due, [], failures)
     for partition in due:
-        if reason := _tried(partial(_obstacle, partition), "it could not be removed", failures):
-            kept.append(Kept(partition.name, reason))
+        if reason := _try(partial(_remove, partition), "it could not be removed", failures):
+            kept.append(KeptPartition(partition.name, reason))
         else:
             removed.append(partition.name)
     if failures:
@@ -82,14 +82,14 @@ def maintain() -> Maintained:
     return Maintained(made, lost, removed, kept, cleared)
 
 
-def _tried(chore: Callable[[], Value], otherwise: Value, failures: list[Exception]) -> Value:
-    """Do a chore, and note if it fails. After a failure none is begun that might take all the time left."""
+def _try(task: Callable[[], Value], otherwise: Value, failures: list[Exception]) -> Value:
+    """Run a task and note its failure. After a failure, run no further task that could take all the time left."""
     if failures and deadlines.left() < FAILING_SECONDS:
         return otherwise
     try:
-        return chore()
-    except Exception as error:  # noqa: BLE001  whatever it is, the other chores have nothing to do with it
-        telemetry.failure(error, "maintain", "")
+        return task()
+    except Exception as error:  # noqa: BLE001  whatever it is, the other tasks do not depend on it
+        telemetry.log_failure(error, "maintain", "")
         failures.append(error)
         return otherwise
 
@@ -100,8 +100,8 @@ def _due() -> list[_Partition]:
     )
 
 
-def _obstacle(partition: _Partition) -> str:
-    """Remove a partition and what the log says of its messages; or say why it stays. Empty: it is gone."""
+def _remove(partition: _Partition) -> str:
+    """Remove a partition, and its messages from the log; return why it stays, or an empty text when it was removed."""
     if partition.holds:
         return partition.holds
     while deadlines.left() > SPARE_SECONDS:
@@ -116,7 +116,7 @@ def _obstacle(partition: _Partition) -> str:
         database.owner.run("SET lock_timeout = '5s'")
         database.owner.run(f'ALTER TABLE broker.messages DETACH PARTITION broker."{partition.name}" {how}')
         database.owner.run(f'DROP TABLE broker."{partition.name}"')
-    except DatabaseAway:
+    except DatabaseUnavailable:
         return "a long transaction may still read it"
     return ""
 

@@ -1,5 +1,6 @@
-"""Bring the schema up to date: numbered migrations forward, then every verb again, then rights."""
+"""Bring the schema up to date: numbered migrations forward, then every function again, then rights."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
@@ -11,11 +12,12 @@ from broker import database, settings, tokens
 from broker.schema import roles
 
 SQL = files("broker") / "sql"
+WITHHELD = {"internal", "maintenance"}  # folders of functions that only the schema's owner may execute
 
 
 @dataclass(frozen=True, slots=True)
 class Migrated:
-    """What a migration did. `notes` say what its login was not allowed to do, and what to do about it."""
+    """The result of a migration. `notes` say what its login was not allowed to do, and what to do about it."""
 
     version: int
     applied: list[str]
@@ -23,13 +25,13 @@ class Migrated:
 
 
 def migrate() -> Migrated:
-    """Apply what is missing in one transaction. Safe to repeat, and to run from several processes at once."""
+    """Apply what is missing, in one transaction. Safe to repeat, and to run in several processes at once."""
     wanted = settings.current()
     with database.owner.transaction() as connection:
         connection.execute("SELECT pg_advisory_xact_lock(hashtext('broker.migrations'))")
         connection.execute("SET LOCAL check_function_bodies = off")
-        connection.execute("SET LOCAL statement_timeout = 0")  # a large table takes what it takes
-        connection.execute("SET LOCAL lock_timeout = '5s'")  # but never holds up those who use it
+        connection.execute("SET LOCAL statement_timeout = 0")  # a change of a large table may take long
+        connection.execute("SET LOCAL lock_timeout = '5s'")  # but it must not keep others waiting
         connection.execute("SET LOCAL client_min_messages = warning")
         applied = _apply_migrations(connection)
         _apply_functions(connection)
@@ -40,7 +42,8 @@ def migrate() -> Migrated:
         connection.execute("SELECT broker.ensure_partitions(statement_timestamp() + interval '1 day')")
         if wanted.admin_token:
             _store_admin(connection, wanted.admin_token)
-        notes = roles.grant(connection, wanted.database_url)
+        verbs = sorted(name for folder, name, _ in _functions() if folder not in WITHHELD)
+        notes = roles.grant(connection, wanted.database_url, verbs)
         version = connection.execute("SELECT max(version) FROM broker.migrations").fetchone()
     return Migrated(version=version[0] if version else 0, applied=applied, notes=notes)
 
@@ -64,11 +67,12 @@ def _apply_migrations(connection: psycopg.Connection[Any]) -> list[str]:
 
 
 def _apply_functions(connection: psycopg.Connection[Any]) -> None:
-    """Create or replace every verb; drop those whose file is gone, and what stood under an earlier signature.
+    """Create or replace every function; drop those without a file, and those with an earlier signature.
 
-    Replacing keeps a verb callable for whoever is in the middle of calling it. A changed result cannot be replaced.
+    Replacing a function keeps it callable for sessions that are in the middle of a call. One whose result changed
+    cannot be replaced.
     """
-    sources = {file.name.removesuffix(".sql"): file.read_text() for file in (SQL / "functions").iterdir()}
+    sources = {name: source for _, name, source in _functions()}
     for name, source in sources.items():
         try:
             with connection.transaction():
@@ -85,6 +89,13 @@ def _apply_functions(connection: psycopg.Connection[Any]) -> None:
     for (signature,) in outdated:
         connection.execute(f"DROP ROUTINE {signature}".encode())
     connection.execute("REVOKE ALL ON ALL ROUTINES IN SCHEMA broker FROM PUBLIC")
+
+
+def _functions() -> Iterator[tuple[str, str, str]]:
+    """Each function's folder, name and source."""
+    for folder in (SQL / "functions").iterdir():
+        for file in folder.iterdir():
+            yield folder.name, file.name.removesuffix(".sql"), file.read_text()
 
 
 def _store_admin(connection: psycopg.Connection[Any], token: str) -> None:

@@ -1,12 +1,16 @@
-"""Who may do what in the database: the functions' login every verb, the client role the SQL door, neither a table."""
+"""Rights in the database: the functions' login may call every verb, the client role those of the SQL door.
 
+Neither may touch a table. What runs as the owner of the schema, and the helpers of the verbs, nobody else may call.
+"""
+
+from collections.abc import Sequence
 from typing import Any
 
 import psycopg
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
-CLIENT = "broker_client"  # for a producer's login: GRANT broker_client TO …
+CLIENT = "broker_client"  # for the login of a program: GRANT broker_client TO …
 DOOR = ("publish", "publish_batch", "consume", "settle", "broadcast")
 LIMITS = {
     "statement_timeout": "10s",
@@ -16,10 +20,10 @@ LIMITS = {
 }
 
 
-def grant(connection: psycopg.Connection[Any], login_url: str) -> list[str]:
-    """Give the rights, making the roles where they are missing.
+def grant(connection: psycopg.Connection[Any], login_url: str, verbs: Sequence[str]) -> list[str]:
+    """Give the login of `login_url` the verbs, and the client role the SQL door; make the roles that are missing.
 
-    Returns a note for each thing that the connection's role may not do, and goes on without it.
+    Returns a note for each step that the connection's role is not allowed to do, and goes on without it.
     """
     login = conninfo_to_dict(login_url)
     user = str(login.get("user") or "")
@@ -40,7 +44,8 @@ def grant(connection: psycopg.Connection[Any], login_url: str) -> list[str]:
         return [*notes, f"{owner} may not create the login {user}: create it and migrate again"]
     name = sql.Identifier(user)
     connection.execute(sql.SQL("GRANT USAGE ON SCHEMA broker TO {}").format(name))
-    connection.execute(sql.SQL("GRANT EXECUTE ON ALL ROUTINES IN SCHEMA broker TO {}").format(name))
+    connection.execute(sql.SQL("REVOKE ALL ON ALL ROUTINES IN SCHEMA broker FROM {}").format(name))
+    _grant_verbs(connection, verbs, user)
     try:
         with connection.transaction():
             for setting, value in LIMITS.items():
@@ -57,9 +62,12 @@ def _grant_door(connection: psycopg.Connection[Any]) -> None:
     if not _exists(connection, CLIENT):
         connection.execute(sql.SQL("CREATE ROLE {} NOLOGIN").format(client))
     connection.execute(sql.SQL("GRANT USAGE ON SCHEMA broker TO {}").format(client))
-    for verb in DOOR:
-        routine = sql.Identifier("broker", verb)
-        connection.execute(sql.SQL("GRANT EXECUTE ON ROUTINE {} TO {}").format(routine, client))
+    _grant_verbs(connection, DOOR, CLIENT)
+
+
+def _grant_verbs(connection: psycopg.Connection[Any], verbs: Sequence[str], role: str) -> None:
+    routines = sql.SQL(", ").join(sql.Identifier("broker", verb) for verb in verbs)
+    connection.execute(sql.SQL("GRANT EXECUTE ON ROUTINE {} TO {}").format(routines, sql.Identifier(role)))
 
 
 def _exists(connection: psycopg.Connection[Any], role: str) -> bool:
@@ -67,6 +75,6 @@ def _exists(connection: psycopg.Connection[Any], role: str) -> bool:
 
 
 def _create_login(connection: psycopg.Connection[Any], user: str, password: str) -> None:
-    # encrypted here: the server's log must not show the password
+    # hashed here, so that the server's log cannot show the password
     secret = connection.pgconn.encrypt_password(password.encode(), user.encode(), b"scram-sha-256").decode()
     connection.execute(sql.SQL("CREATE ROLE {} LOGIN PASSWORD {}").format(sql.Identifier(user), sql.Literal(secret)))

@@ -112,7 +112,7 @@ def decode(records: Iterable[Mapping[str, Any]], kind: type[T], route: str) -> I
         try:
             yield record["messageId"], msgspec.json.decode(record["body"], type=kind)
         except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
-            telemetry.failure(error, route, record["messageId"])
+            telemetry.log_failure(error, route, record["messageId"])
 
 
 def encode_wake_up(wake_up: WakeUp) -> str:

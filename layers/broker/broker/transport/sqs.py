@@ -1,4 +1,4 @@
-"""Send to SQS, through boto3's core. It is Lambda's own and slow to import: so it is when first used, and only here."""
+"""Send to SQS through botocore. It is slow to import, so that is done at the first use, and only here."""
 
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
@@ -7,12 +7,12 @@ from typing import Any
 from urllib.parse import urlsplit
 
 MAX_ENTRIES = 10  # a call
-MAX_OCTETS = 1024 * 1024  # a call, and a message
-TRIES = 3  # for what SQS took in part
+MAX_BYTES = 1024 * 1024  # a call, and a message
+ATTEMPTS = 3  # when SQS takes only part of a call
 
 
 class NotSent(Exception):
-    """SQS did not take everything. `left` are the places, among the bodies given, of those not known to be sent."""
+    """SQS did not take all messages. `left` has the positions, in the bodies given, of those not known to be sent."""
 
     def __init__(self, left: Sequence[int]) -> None:
         super().__init__(f"{len(left)} not sent")
@@ -25,22 +25,26 @@ def send(queue_url: str, body: str, delay: timedelta = timedelta()) -> None:
 
 
 def send_batch(queue_url: str, bodies: Sequence[str], delay: timedelta = timedelta()) -> None:
-    """Send JSON documents, in as few calls as SQS allows; what it refuses for no fault of ours is tried again.
+    """Send JSON documents in as few calls as SQS allows, and repeat what it refuses for no fault of ours.
 
-    Each is below 1 MiB. Raises NotSent, when the others have been sent all the same.
+    Each must be below 1 MiB. Raises NotSent after the others have been sent.
     """
     left: list[int] = []
     cause: Exception | None = None
-    # JSON may hold these two and SQS refuses them. In JSON they stand in strings, where an escape says the same
+    # JSON may contain these two characters, and SQS refuses them. They are in strings, where an escape means the same
     sendable = [body.replace("\ufffe", "\\ufffe").replace("\uffff", "\\uffff") for body in bodies]
     for call in _calls(sendable):
         entries = {
-            str(place): {"Id": str(place), "MessageBody": sendable[place], "DelaySeconds": int(delay.total_seconds())}
-            for place in call
+            str(position): {
+                "Id": str(position),
+                "MessageBody": sendable[position],
+                "DelaySeconds": int(delay.total_seconds()),
+            }
+            for position in call
         }
         try:
             _send(queue_url, entries)
-        except Exception as error:  # noqa: BLE001  of whatever kind botocore's is: it is not imported to be named
+        except Exception as error:  # noqa: BLE001  botocore's own class is not imported for this
             cause = error
         left += map(int, entries)
     if left:
@@ -48,8 +52,8 @@ def send_batch(queue_url: str, bodies: Sequence[str], delay: timedelta = timedel
 
 
 def _send(queue_url: str, entries: dict[str, dict[str, Any]]) -> None:
-    """Send the entries of one call, and take away those that SQS has."""
-    for _ in range(TRIES):
+    """Send the entries of one call, and remove those that SQS took."""
+    for _ in range(ATTEMPTS):
         answer = _client(_endpoint(queue_url)).send_message_batch(QueueUrl=queue_url, Entries=[*entries.values()])
         for sent in answer.get("Successful", []):
             del entries[sent["Id"]]
@@ -58,22 +62,22 @@ def _send(queue_url: str, entries: dict[str, dict[str, Any]]) -> None:
 
 
 def _calls(bodies: Sequence[str]) -> Iterator[list[int]]:
-    """The places of the bodies that go together in one call."""
+    """Group the positions of the bodies that fit into one call."""
     call: list[int] = []
-    room = MAX_OCTETS
-    for place, body in enumerate(bodies):
-        octets = len(body.encode())
-        if call and (len(call) == MAX_ENTRIES or octets > room):
+    room = MAX_BYTES
+    for position, body in enumerate(bodies):
+        size = len(body.encode())
+        if call and (len(call) == MAX_ENTRIES or size > room):
             yield call
-            call, room = [], MAX_OCTETS
-        call.append(place)
-        room -= octets
+            call, room = [], MAX_BYTES
+        call.append(position)
+        room -= size
     if call:
         yield call
 
 
 def _endpoint(queue_url: str) -> str | None:
-    """Where a queue without TLS is: on this machine. AWS's are where boto3 knows them to be."""
+    """Return the endpoint of a queue on this machine, which has no TLS; None for one at AWS, which botocore knows."""
     parts = urlsplit(queue_url)
     return f"http://{parts.netloc}" if parts.scheme == "http" else None
 
@@ -81,7 +85,7 @@ def _endpoint(queue_url: str) -> str | None:
 @cache
 def _client(endpoint: str | None) -> Any:
     from botocore.config import Config  # noqa: PLC0415  as the next
-    from botocore.session import get_session  # noqa: PLC0415  a tenth less time to the first message than with boto3
+    from botocore.session import get_session  # noqa: PLC0415  to the first message a tenth faster than boto3
 
     config = Config(
         connect_timeout=1,  # seconds, as the next

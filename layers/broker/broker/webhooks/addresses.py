@@ -1,7 +1,7 @@
-"""Which addresses a webhook may reach: on the public internet, unless private ones are allowed.
+"""Which addresses a webhook may reach: those of the public internet, unless private ones are allowed.
 
-`url_fault` judges the url when it is given; `is_public` judges the address when it is connected to, for only then is it
-known what a name stands for.
+`url_fault` checks the url of a subscription. `is_public` checks each address when a connection to it is made: only then
+is it known which address a name has.
 """
 
 import re
@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 
 MAX_URL_LENGTH = 2048
 
-# The IANA special-purpose registries, written out: `is_global` differs between Python versions, lets multicast by and
-# judges an IPv6 address that carries an IPv4 one by its outside.
+# The IANA special-purpose registries, written out: `is_global` differs between Python versions, accepts multicast, and
+# does not look at the IPv4 address that an IPv6 address carries.
 _SPECIAL = tuple(
     ip_network(network)
     for network in (
@@ -39,7 +39,7 @@ _SPECIAL = tuple(
     )
 )
 
-# All that has been given out of IPv6. Outside are loopback, NAT64, link-local, site-local, unique local and multicast.
+# All of IPv6 that has been allocated. Loopback, NAT64, link-local, site-local, unique local and multicast are outside.
 _IPV6_UNICAST = IPv6Network("2000::/3")
 
 _PRINTABLE_ASCII = re.compile(r"[!-~]*")
@@ -49,9 +49,9 @@ _FREE_PORTS = range(1024, 65536)
 
 
 def url_fault(url: str, *, allow_private: bool) -> str | None:
-    """Say in one sentence why `url` may not be a webhook, or None when it may.
+    """Say in one sentence why `url` may not be a webhook; None when it may.
 
-    Looks nothing up, so a name that stands for a private address passes here and is refused when it is connected to.
+    It does not look names up: a name with a private address passes here, and is refused when the connection is made.
     """
     if len(url) > MAX_URL_LENGTH or not _PRINTABLE_ASCII.fullmatch(url):
         return f"the url is not at most {MAX_URL_LENGTH} characters of printable ASCII"
@@ -75,9 +75,9 @@ def url_fault(url: str, *, allow_private: bool) -> str | None:
 
 
 def is_public(address: str) -> bool:
-    """Tell whether `address`, IPv4 or IPv6 in text, is one that anybody on the internet may have.
+    """Whether `address`, IPv4 or IPv6 in text, is one of the public internet.
 
-    An IPv4-mapped address is judged as the IPv4 address that it carries. What is no address is not public.
+    An IPv4-mapped address counts as the IPv4 address that it carries. Text that is not an address is not public.
     """
     try:
         ip = ip_address(address)
@@ -94,7 +94,7 @@ def is_public(address: str) -> bool:
 
 
 def _literal(host: str) -> str | None:
-    """Give the address that `host` spells, also as only C would: `127.1`, `0x7f.1`, `2130706433`."""
+    """Return the address that `host` spells, also in the ways that only C reads: `127.1`, `0x7f.1`, `2130706433`."""
     host = host.removesuffix(".")
     try:
         return str(ip_address(host))

@@ -25,10 +25,10 @@ SEND_SECONDS = 17  # for one POST: its time-out of 15 s, and sending what came o
 class Sender(Generic[T]):
     """Sends requests and returns each response with the tag under which it was posted.
 
-    At most `connections` requests are under way, at most `host_connections` of them to one host: the others wait here,
-    hosts taking turns, and the `timeout` of each starts when it does. Connections are kept and used again; redirects
-    are not followed. Unless `allow_private`, each address is checked when it is connected to. `certificates` is a file
-    of the authorities to trust, by default the system's.
+    At most `connections` requests are under way, at most `host_connections` of them to one host. The others wait here,
+    and hosts take turns; the `timeout` of a request starts when it is sent. Connections are kept and used again.
+    Redirects are not followed. Unless `allow_private`, each address is checked when a connection to it is made.
+    `certificates` is a file of the authorities to trust, by default the system's.
     """
 
     def __init__(
@@ -61,14 +61,14 @@ class Sender(Generic[T]):
         self.close()
 
     def __len__(self) -> int:
-        """How many requests have not been answered to the caller yet."""
+        """How many requests have no response that was returned to the caller."""
         return len(self._ended) + len(self._under_way) + sum(map(len, self._waiting.values()))
 
     def post(self, request: Request, tag: T) -> None:
-        """Start `request`, or let it wait for its turn. It moves on only while `answers` is called.
+        """Start `request`, or let it wait for its turn. It makes progress only while `responses` is called.
 
-        Raises nothing: a url or header that cannot be sent is told in the answer. Whether a url may be a webhook at all
-        is for `addresses.fault`.
+        Raises nothing: the response to a url or header that cannot be sent has the reason. Whether a url may be a
+        webhook at all, `addresses.url_fault` says.
         """
         if reason := request_fault(request):
             self._ended.append((tag, Response(None, reason, {}, b"", datetime.now(UTC), timedelta())))
@@ -77,7 +77,7 @@ class Sender(Generic[T]):
         self._start_waiting()
 
     def responses(self, wait: timedelta) -> list[tuple[T, Response]]:
-        """Wait until at least one request has ended, and give all that have, each once.
+        """Wait until at least one request has ended; return the responses of all that have, each once.
 
         An empty list means that `wait` is over, or that nothing is under way.
         """
@@ -90,7 +90,7 @@ class Sender(Generic[T]):
         return ended
 
     def close(self) -> None:
-        """Break off what is under way and forget what waits; their tags get no answer."""
+        """Break off the requests that are under way and drop those that wait; their tags get no response."""
         self._multi.close()
         for transfer in self._idle:
             transfer.curl.close()
@@ -121,7 +121,7 @@ class Sender(Generic[T]):
             self._poll.register(fd, reads | writes)
 
     def _move(self, wait: float) -> None:
-        """Let libcurl do what can be done, after waiting up to `wait` seconds for a socket or a deadline."""
+        """Wait up to `wait` seconds for a socket or a deadline, and let libcurl do what it then can."""
         milliseconds = math.ceil(wait * 1000)
         due = self._multi.timeout()
         for fd, _ in self._poll.poll(milliseconds if due < 0 else min(due, milliseconds)):
@@ -140,5 +140,5 @@ class Sender(Generic[T]):
 
 
 def _host(url: str) -> str:
-    """Give what stands between `//` and the path: close enough to share connections fairly."""
+    """Return the part between `//` and the path: close enough to share connections fairly."""
     return re.split(r"[/?#]", url.partition("://")[2], maxsplit=1)[0].lower()

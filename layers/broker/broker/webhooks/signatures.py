@@ -1,4 +1,4 @@
-"""Sign webhooks as Standard Webhooks 1.0 asks for: symmetric, scheme v1 (HMAC-SHA256)."""
+"""Sign webhooks as in Standard Webhooks 1.0: symmetric, scheme v1 (HMAC-SHA256)."""
 
 import base64
 import hmac
@@ -11,15 +11,15 @@ PREFIX = "whsec_"
 
 
 def new_secret() -> str:
-    """Make a signing secret: `whsec_` and the base64 of 32 random octets."""
+    """Make a signing secret: `whsec_` and the base64 of 32 random bytes."""
     return PREFIX + base64.b64encode(randomness.token_bytes(32)).decode()
 
 
 def sign(secrets: Sequence[str], webhook_id: str, timestamp: datetime, body: bytes) -> dict[str, str]:
-    """Give the headers `webhook-id`, `webhook-timestamp` and `webhook-signature` of one try at sending `body`.
+    """Return the headers `webhook-id`, `webhook-timestamp` and `webhook-signature` for one attempt to send `body`.
 
     Each secret adds one signature, so during a rotation a receiver that knows any of them accepts the webhook.
-    `timestamp` is aware, and goes out in whole seconds since 1970. The same arguments give the same headers.
+    `timestamp` is aware, and is sent as whole seconds since 1970. The same arguments give the same headers.
     """
     seconds = str(int(timestamp.timestamp()))
     content = f"{webhook_id}.{seconds}.".encode() + body
@@ -31,12 +31,12 @@ def sign(secrets: Sequence[str], webhook_id: str, timestamp: datetime, body: byt
 
 
 def _signature(secret: str, content: bytes) -> str:
-    code = _begun(secret).copy()
+    code = _keyed(secret).copy()
     code.update(content)
     return "v1," + base64.b64encode(code.digest()).decode()
 
 
 @lru_cache(1000)
-def _begun(secret: str) -> hmac.HMAC:
-    """Make a code of nothing yet. OpenSSL takes as long to make one as to read 2 KB."""
+def _keyed(secret: str) -> hmac.HMAC:
+    """Make the HMAC of a secret, to be copied: OpenSSL needs as long to make one as to read 2 KB."""
     return hmac.new(base64.b64decode(secret.removeprefix(PREFIX), validate=True), digestmod="sha256")

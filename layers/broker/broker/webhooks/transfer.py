@@ -1,6 +1,6 @@
-"""One POST through libcurl: what is sent, what is never connected to, and what comes back.
+"""One POST through libcurl: the request, the addresses that are refused, and the response.
 
-The handle is driven by the multi interface of `webhooks`.
+The Sender drives the handle through libcurl's multi interface.
 """
 
 import errno
@@ -15,6 +15,7 @@ from typing import Any
 
 import pycurl
 
+from broker import __version__
 from broker.webhooks import addresses
 
 MAX_BODY = 64 * 1024
@@ -23,7 +24,7 @@ MAX_HEADERS = 64 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One POST. Header names and values are printable ASCII; those about host, connection and length are added."""
+    """One POST. Header names and values are printable ASCII; libcurl adds those for host, connection and length."""
 
     url: str
     headers: Mapping[str, str]
@@ -32,40 +33,40 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """What came of a request. `status` is None when no whole answer came, and `reason` then says why.
+    """The response to a request. `status` is None when no whole response came; `reason` then says why.
 
-    An answer that breaks off or does not end in time is no answer. One with more than `MAX_BODY` octets is: it keeps
-    its status, `reason` says that it was cut, and `body` is its beginning.
+    A response that breaks off or does not end in time does not count. One with more than `MAX_BODY` bytes does: it
+    keeps its status, `reason` says that it was cut, and `body` is its beginning.
     """
 
     status: int | None
     reason: str | None
-    headers: Mapping[str, str]  # of the final answer, names in lower case, repeated ones joined by ", "
-    body: bytes  # at most MAX_BODY octets
+    headers: Mapping[str, str]  # of the final response, names in lower case, repeated ones joined by ", "
+    body: bytes  # at most MAX_BODY bytes
     started_at: datetime
     duration: timedelta
 
 
 class Transfer:
-    """A libcurl handle, used for one request after another, and what the present one has brought so far."""
+    """A libcurl handle, used for one request after another, and what has been received of the current response."""
 
     _started_at: datetime
     _headers: dict[str, str]
-    _header_room: int  # octets
+    _header_room: int  # bytes
     _body: bytearray
-    _refused: str | None  # the address that was not connected to
+    _refused: str | None  # the address to which no connection was made
 
     def __init__(self, timeout: timedelta, certificates: Path | None, *, allow_private: bool) -> None:
         self.curl = pycurl.Curl()
         self._timeout = timeout
         options = {
             pycurl.POST: 1,
-            pycurl.USERAGENT: "broker",
+            pycurl.USERAGENT: f"pgbroker/{__version__}",
             pycurl.HTTP_VERSION: pycurl.CURL_HTTP_VERSION_1_1,
             pycurl.PROTOCOLS: pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS,
             pycurl.FOLLOWLOCATION: 0,
             pycurl.NETRC: pycurl.NETRC_IGNORED,
-            pycurl.PROXY: "",  # through a proxy of the environment, the address check would see the proxy's
+            pycurl.PROXY: "",  # through a proxy of the environment, the check would see the proxy's address
             pycurl.NOSIGNAL: 1,
             pycurl.TIMEOUT_MS: int(timeout.total_seconds() * 1000),
             pycurl.HEADERFUNCTION: self._take_header,
@@ -89,11 +90,11 @@ class Transfer:
         self.curl.setopt(pycurl.POSTFIELDS, request.body)
 
     def end(self, code: int, message: str) -> Response:
-        self.curl.setopt(pycurl.POSTFIELDS, b"")  # an idle handle shall not hold on to a batch
+        self.curl.setopt(pycurl.POSTFIELDS, b"")  # so that an idle handle does not keep a batch in memory
         cut = code == pycurl.E_WRITE_ERROR and len(self._body) == MAX_BODY
         return Response(
             self.curl.getinfo(pycurl.RESPONSE_CODE) if cut or code == pycurl.E_OK else None,
-            f"only the first {MAX_BODY} octets of the answer were read" if cut else self._reason(code, message),
+            f"only the first {MAX_BODY} bytes of the response were read" if cut else self._reason(code, message),
             self._headers,
             bytes(self._body),
             self._started_at,
@@ -108,28 +109,28 @@ class Transfer:
         return int(pycurl.SOCKET_BAD)
 
     def _take_header(self, line: bytes) -> int | None:
-        """Keep a line of the head; giving back another number than its length ends the transfer."""
+        """Keep one line of the head. Returning another number than its length ends the transfer."""
         self._header_room -= len(line)
         if self._header_room < 0:
             return 0
         if line.startswith(b"HTTP/"):
-            self._headers = {}  # those of an interim answer
+            self._headers = {}  # those of an interim response
         name, colon, value = line.decode("latin-1").partition(":")
         if colon:
             name, value = name.lower(), value.strip()
             self._headers[name] = f"{self._headers[name]}, {value}" if name in self._headers else value
         return None
 
-    def _take_body(self, octets: bytes) -> int:
-        """Keep the beginning of the body; giving back another number than `octets` has ends the transfer."""
-        kept = octets[: MAX_BODY - len(self._body)]
+    def _take_body(self, part: bytes) -> int:
+        """Keep the beginning of the body. Returning another number than the length of `part` ends the transfer."""
+        kept = part[: MAX_BODY - len(self._body)]
         self._body += kept
         return len(kept)
 
     def _reason(self, code: int, message: str) -> str | None:
         match code:
             case pycurl.E_OPERATION_TIMEDOUT:
-                return f"no whole answer within {self._timeout.total_seconds():g} s"
+                return f"no whole response within {self._timeout.total_seconds():g} s"
             case pycurl.E_COULDNT_CONNECT if self._refused:
                 return f"the address {self._refused} is not public"
             case pycurl.E_COULDNT_CONNECT if self.curl.getinfo(pycurl.OS_ERRNO) == errno.ECONNREFUSED:
@@ -137,7 +138,7 @@ class Transfer:
             case pycurl.E_PEER_FAILED_VERIFICATION:
                 return f"the certificate was refused: {message}"
             case pycurl.E_WRITE_ERROR if self._header_room < 0:
-                return f"the answer's headers have more than {MAX_HEADERS} octets"
+                return f"the response's headers have more than {MAX_HEADERS} bytes"
             case _:
                 return _REASONS.get(code, f"libcurl error {code}")
 
@@ -151,39 +152,39 @@ _REASONS = {
     pycurl.E_SSL_CACERT_BADFILE: "the file of trusted certificates could not be read",
     pycurl.E_SEND_ERROR: "the connection broke off",
     pycurl.E_RECV_ERROR: "the connection was reset",
-    pycurl.E_GOT_NOTHING: "the connection was closed without an answer",
-    pycurl.E_PARTIAL_FILE: "the answer broke off",
-    pycurl.E_UNSUPPORTED_PROTOCOL: "the answer is not HTTP",
-    8: "the answer is not HTTP",  # CURLE_WEIRD_SERVER_REPLY, to which pycurl gives no name
-    100: f"the answer's headers have more than {MAX_HEADERS} octets",  # CURLE_TOO_LARGE, likewise
+    pycurl.E_GOT_NOTHING: "the connection was closed without a response",
+    pycurl.E_PARTIAL_FILE: "the response broke off",
+    pycurl.E_UNSUPPORTED_PROTOCOL: "the response is not HTTP",
+    8: "the response is not HTTP",  # CURLE_WEIRD_SERVER_REPLY, for which pycurl has no name
+    100: f"the response's headers have more than {MAX_HEADERS} bytes",  # CURLE_TOO_LARGE, likewise
 }
 
 _URL = re.compile(r"(?i)https?://[!-~]+")
 _HEADER = re.compile(r"[!-9;-~]+: [ -~]*")
 
-# One that lies about the request's end would make a kept connection give its answer to another's request.
+# One of these could lie about where a request ends: a kept connection would then return the response of another.
 _OWN_HEADERS = {"connection", "content-length", "expect", "host", "transfer-encoding", "upgrade"}
 
 
 def request_fault(request: Request) -> str | None:
-    """Why libcurl shall not even see `request`: it would send a line break in a header as it stands."""
+    """Say why `request` must not be given to libcurl; None when it may. Libcurl would send a line break in a header."""
     if not _URL.fullmatch(request.url):
         return "the url is not an http url of printable ASCII"
     for name, value in request.headers.items():
         if not _HEADER.fullmatch(f"{name}: {value}"):
             return f"the header {name!a} is malformed"
         if name.lower() in _OWN_HEADERS:
-            return f"the header {name!a} is not for the request to set"
+            return f"the header {name!a} must not be set"
     return None
 
 
 def _header_lines(headers: Mapping[str, str]) -> list[str]:
-    """As libcurl wants them: `name;` sends an empty header, `name:` would remove it."""
+    """Write the headers as libcurl reads them: `name;` sends an empty one, `name:` would remove it."""
     return [f"{name}: {value}" if value.strip() else f"{name};" for name, value in headers.items()]
 
 
 def system_certificates() -> Path | None:
-    """Find the authorities that this system trusts: the wheel of pycurl looks only where Red Hat has them."""
+    """Find the authorities that this system trusts: pycurl's wheel looks only where Red Hat has them."""
     files = (
         ssl.get_default_verify_paths().cafile,
         "/etc/ssl/certs/ca-certificates.crt",  # Debian

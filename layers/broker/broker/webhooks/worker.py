@@ -57,6 +57,6 @@ def _send(judged: list[Outcome], queue_url: str | None) -> bool:
         if queue_url is not None:
             sqs.send_batch(queue_url, payloads.encode_outcomes(judged))
     except sqs.NotSent as error:
-        telemetry.failure(error, "deliver", "")
+        telemetry.log_failure(error, "deliver", "")
         return False
     return True

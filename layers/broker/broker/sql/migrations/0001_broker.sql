@@ -18,7 +18,7 @@ CREATE TABLE topics (
 CREATE UNIQUE INDEX topics_name ON topics (name) WHERE deleted_at IS NULL;
 
 -- What was published, never rewritten. A ring of at most ten partitions by UUIDv7, that is, by time: removing old
--- messages is removing a table. content is json, not jsonb: it keeps the publisher's octets.
+-- messages is removing a table. content is json, not jsonb: it keeps the publisher's bytes.
 CREATE TABLE messages (
     id         uuid        NOT NULL PRIMARY KEY,
     topic_id   integer     NOT NULL,
@@ -29,14 +29,14 @@ CREATE TABLE messages (
     created_at timestamptz NOT NULL
 ) PARTITION BY RANGE (id);
 
--- One row: for how long messages are kept, and up to when partitions stand ready.
+-- One row: for how long messages are kept, and up to when partitions exist.
 CREATE TABLE ring (
     one       boolean     PRIMARY KEY DEFAULT true CHECK (one),
     retention interval    NOT NULL DEFAULT '30 days' CHECK (retention BETWEEN '1 day' AND '365 days'),
     ends_at   timestamptz NOT NULL DEFAULT date_trunc('day', statement_timestamp(), 'UTC')
 );
 
--- What waits. Narrow, so that a lease rewrites a hundred octets and never the content.
+-- What waits. Narrow, so that a lease rewrites a hundred bytes and never the content.
 CREATE TABLE queue (
     message_id   uuid        PRIMARY KEY,
     topic_id     integer     NOT NULL,
@@ -101,7 +101,7 @@ CREATE TABLE subscriptions (
 -- The planner's question: which of a topic's subscriptions may be sent to, the longest due first.
 CREATE INDEX subscriptions_due ON subscriptions (topic_id, due_at) WHERE paused_at IS NULL AND disabled_at IS NULL;
 
--- What was sent, and what came of it.
+-- The requests that were sent, and their responses.
 CREATE TABLE attempts (
     id              bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     subscription_id uuid        NOT NULL,

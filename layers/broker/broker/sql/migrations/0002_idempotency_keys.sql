@@ -6,7 +6,7 @@ CREATE TABLE idempotency_keys (
     fingerprint bytea       NOT NULL,  -- of the request's body
     ids         uuid[]      NOT NULL DEFAULT '{}',
     created_at  timestamptz NOT NULL DEFAULT statement_timestamp(),
-    PRIMARY KEY (topic_id, token_id, key)  -- a twin waits here for the first one's commit
+    PRIMARY KEY (topic_id, token_id, key)  -- a concurrent call with the same key waits here
 );
 -- The oldest are cleared first.
 CREATE INDEX idempotency_keys_created ON idempotency_keys (created_at);

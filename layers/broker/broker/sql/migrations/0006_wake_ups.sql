@@ -1,4 +1,4 @@
--- The delayed wake-up that is under way to dispatch. One row, so that those who send them meet there.
+-- The delayed wake-up that is pending in SQS. One row, so that the processes that send them agree.
 CREATE TABLE wake_up (
     one     boolean     PRIMARY KEY DEFAULT true CHECK (one),
     wake_at timestamptz  -- null: none is

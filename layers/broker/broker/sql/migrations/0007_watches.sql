@@ -1,2 +1,2 @@
--- Until when dispatch has promised to look at a topic once more by itself: who publishes before then need not wake it.
+-- When Dispatch looks at a busy topic again by itself: until then publishers send no wake-up.
 ALTER TABLE topics ADD COLUMN watched_until timestamptz;

@@ -1,0 +1,30 @@
+-- Claim an idempotency key for a publish of the caller's transaction. Returns null when the caller must publish, else the ids
+-- that were published under the key in the last 24 hours. A concurrent call with the same key waits for the commit of the
+-- first. Raises BR422 when the key was used with another fingerprint.
+CREATE OR REPLACE FUNCTION broker.claim_idempotency_key(
+    p_topic_id integer, p_token_id uuid, p_key text, p_fingerprint bytea)
+RETURNS uuid[]
+LANGUAGE plpgsql AS $$
+DECLARE
+    v_known broker.idempotency_keys;
+BEGIN
+    INSERT INTO broker.idempotency_keys (topic_id, token_id, key, fingerprint)
+    VALUES (p_topic_id, p_token_id, p_key, p_fingerprint)
+    ON CONFLICT (topic_id, token_id, key) DO NOTHING;
+    IF FOUND THEN
+        RETURN NULL;
+    END IF;
+    -- a statement of its own: the one above does not see the row that it waited for
+    SELECT * INTO v_known FROM broker.idempotency_keys k
+     WHERE k.topic_id = p_topic_id AND k.token_id = p_token_id AND k.key = p_key FOR UPDATE;
+    IF v_known.created_at < statement_timestamp() - interval '24 hours' THEN
+        UPDATE broker.idempotency_keys k SET fingerprint = p_fingerprint, ids = '{}', created_at = statement_timestamp()
+         WHERE k.topic_id = p_topic_id AND k.token_id = p_token_id AND k.key = p_key;
+        RETURN NULL;
+    END IF;
+    IF v_known.fingerprint <> p_fingerprint THEN
+        RAISE EXCEPTION 'the idempotency key was used with another body' USING ERRCODE = 'BR422';
+    END IF;
+    RETURN v_known.ids;
+END
+$$;

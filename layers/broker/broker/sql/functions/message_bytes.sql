@@ -1,7 +1,0 @@
--- How many octets a message has in an answer, as escaped inside Lambda's own JSON, with room for what is around it.
-CREATE OR REPLACE FUNCTION broker.message_bytes(p_content json, p_attributes json, p_sender text, p_key text)
-RETURNS integer
-LANGUAGE sql STABLE PARALLEL SAFE
--- not concat(), which looks its arguments' types up at each call
-RETURN 400 + octet_length(to_json(p_content::text || coalesce(p_attributes::text, '') || to_json(p_sender)::text
-                                  || coalesce(to_json(p_key)::text, ''))::text);

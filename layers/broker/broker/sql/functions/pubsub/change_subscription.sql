@@ -1,0 +1,53 @@
+-- Change the settings of a subscription that p_changes names: name, url, headers, batch_size, retry_schedule (null: the
+-- broker's own), ordered, rate_per_second (null: no limit), backlog_days, paused, disabled (false).
+-- One that is resumed, or enabled, is due at once and has all attempts again. So it is with a new url; the response of the
+-- old one to a request that is under way then no longer counts.
+-- Returns false when the topic has no such subscription. Raises BR404 for the topic, BR409 when another one has the name.
+CREATE OR REPLACE FUNCTION broker.change_subscription(p_topic text, p_id uuid, p_changes jsonb)
+RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = broker, pg_temp SET lock_timeout = '5s' AS $$
+DECLARE
+    v_topic   topics := find_topic(p_topic);
+    v_row     subscriptions;
+    v_resumes boolean;
+    v_enables boolean;
+    v_moves   boolean;
+BEGIN
+    PERFORM FROM topics t WHERE t.id = v_topic.id FOR NO KEY UPDATE;  -- names are taken under this lock
+    IF EXISTS (SELECT FROM subscriptions s
+                WHERE s.topic_id = v_topic.id AND s.id <> p_id AND s.name = p_changes ->> 'name') THEN
+        RAISE EXCEPTION 'another subscription has the name "%"', p_changes ->> 'name' USING ERRCODE = 'BR409';
+    END IF;
+    SELECT * INTO v_row FROM subscriptions s WHERE s.topic_id = v_topic.id AND s.id = p_id FOR NO KEY UPDATE;
+    v_resumes := v_row.paused_at IS NOT NULL AND (p_changes ->> 'paused')::boolean IS false;
+    v_enables := v_row.disabled_at IS NOT NULL AND (p_changes ->> 'disabled')::boolean IS false;
+    v_moves := v_row.url <> (p_changes ->> 'url');
+    UPDATE subscriptions s
+       SET name = coalesce(p_changes ->> 'name', s.name),
+           url = coalesce(p_changes ->> 'url', s.url),
+           headers = coalesce((p_changes -> 'headers')::json, s.headers),
+           batch_size = coalesce((p_changes ->> 'batch_size')::integer, s.batch_size),
+           retry_schedule = CASE WHEN p_changes ? 'retry_schedule' THEN integer_array(p_changes -> 'retry_schedule')
+                                 ELSE s.retry_schedule END,
+           ordered = coalesce((p_changes ->> 'ordered')::boolean, s.ordered),
+           rate_per_second = CASE WHEN p_changes ? 'rate_per_second' THEN (p_changes ->> 'rate_per_second')::integer
+                                  ELSE s.rate_per_second END,
+           backlog_days = coalesce((p_changes ->> 'backlog_days')::integer, s.backlog_days),
+           paused_at = CASE WHEN v_resumes THEN NULL
+                            WHEN (p_changes ->> 'paused')::boolean THEN coalesce(s.paused_at, statement_timestamp())
+                            ELSE s.paused_at END,
+           disabled_at = CASE WHEN NOT v_enables THEN s.disabled_at END,
+           disabled_reason = CASE WHEN NOT v_enables THEN s.disabled_reason END,
+           failures = CASE WHEN v_resumes OR v_enables OR v_moves THEN 0 ELSE s.failures END,
+           fence = s.fence + CASE WHEN v_moves THEN 1 ELSE 0 END,
+           lease_ends_at = CASE WHEN v_moves IS NOT TRUE THEN s.lease_ends_at END,
+           due_at = CASE WHEN v_moves THEN statement_timestamp()
+                         WHEN v_resumes OR v_enables THEN greatest(statement_timestamp(), s.lease_ends_at) ELSE s.due_at END,
+           updated_at = statement_timestamp()
+     WHERE s.id = v_row.id;
+    IF v_resumes OR v_enables OR v_moves THEN
+        UPDATE topics t SET next_due_at = statement_timestamp() WHERE t.id = v_topic.id;
+    END IF;
+    RETURN v_row.id IS NOT NULL;
+END
+$$;

@@ -1,0 +1,19 @@
+-- Give a subscription a new secret. The older ones, at most four, also sign for p_overlap_seconds; 0: they end at once. No
+-- row when the topic has no such subscription. Raises BR404 for the topic.
+CREATE OR REPLACE FUNCTION broker.rotate_secret(p_topic text, p_id uuid, p_secret text, p_overlap_seconds integer)
+RETURNS TABLE (old_secrets_until timestamptz)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = broker, pg_temp SET lock_timeout = '5s' AS $$
+DECLARE
+    v_topic topics := find_topic(p_topic);
+    v_until timestamptz := CASE WHEN p_overlap_seconds > 0
+                                THEN statement_timestamp() + make_interval(secs => p_overlap_seconds) END;
+BEGIN
+    RETURN QUERY
+    UPDATE subscriptions s
+       SET secrets = CASE WHEN v_until IS NULL THEN ARRAY[p_secret]
+                          ELSE (p_secret || live_secrets(s.secrets, s.old_secrets_until))[1:5] END,
+           old_secrets_until = v_until, updated_at = statement_timestamp()
+     WHERE s.topic_id = v_topic.id AND s.id = p_id
+    RETURNING s.old_secrets_until;
+END
+$$;

@@ -1,0 +1,39 @@
+-- Register a webhook for a topic's later broadcasts. A missing topic is created.
+-- p_name: unique in the topic; null: the url.
+-- p_settings: {"url", "headers"?, "batch_size"?, "retry_schedule"?, "ordered"?, "rate_per_second"?, "backlog_days"?}.
+-- When the name exists, nothing changes: conflict is true if a setting given differs from the existing one.
+CREATE OR REPLACE FUNCTION broker.subscribe(p_topic text, p_name text, p_secret text, p_settings jsonb)
+RETURNS TABLE (id uuid, created boolean, conflict boolean, broadcast text)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = broker, pg_temp SET jit = off SET lock_timeout = '5s' AS $$
+DECLARE
+    v_topic topics;
+    v_row   subscriptions;
+BEGIN
+    LOOP
+        -- broadcast takes the same lock: a subscription gets all of a broadcast or nothing of it
+        SELECT * INTO v_topic FROM topics t WHERE t.name = p_topic AND t.deleted_at IS NULL FOR NO KEY UPDATE;
+        EXIT WHEN FOUND;
+        PERFORM ensure_topic(p_topic);
+    END LOOP;
+    broadcast := v_topic.broadcast;
+    SELECT * INTO v_row FROM subscriptions s
+     WHERE s.topic_id = v_topic.id AND s.name = coalesce(p_name, p_settings ->> 'url');
+    created := NOT FOUND;
+    IF created THEN
+        INSERT INTO subscriptions AS s
+               (id, topic_id, name, url, secrets, headers, batch_size, retry_schedule, ordered, rate_per_second, backlog_days,
+                cursor, start_seq)
+        VALUES (uuidv7(ticks(clock_timestamp())), v_topic.id, coalesce(p_name, p_settings ->> 'url'), p_settings ->> 'url',
+                ARRAY[p_secret], coalesce((p_settings -> 'headers')::json, '{}'),
+                coalesce((p_settings ->> 'batch_size')::integer, 100), integer_array(p_settings -> 'retry_schedule'),
+                coalesce((p_settings ->> 'ordered')::boolean, false), (p_settings ->> 'rate_per_second')::integer,
+                coalesce((p_settings ->> 'backlog_days')::integer, 30), v_topic.last_seq, v_topic.last_seq)
+        RETURNING * INTO v_row;
+    END IF;
+    id := v_row.id;
+    conflict := NOT created AND EXISTS (
+        SELECT FROM jsonb_each(p_settings) given
+         WHERE given.value IS DISTINCT FROM subscription_settings(v_row) -> given.key);
+    RETURN NEXT;
+END
+$$;

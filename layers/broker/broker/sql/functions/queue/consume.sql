@@ -1,0 +1,91 @@
+-- Lease up to p_max ready messages of a topic, oldest first. A lease ends by itself: nothing has to give it back.
+-- p_lease_seconds: null: the topic's.
+-- p_auto_ack: remove the messages instead of leasing them.
+-- p_floor: start at this ready_at. It spares the claim the dead index entries below: the oldest was_ready_at that the
+-- caller's last claim saw, less a margin for late commits. A claim that comes short looks once more without it.
+-- p_max_bytes: stop before the messages have more bytes than this together; one message always fits.
+-- It never waits for another session. Raises BR404.
+CREATE OR REPLACE FUNCTION broker.consume(
+    p_topic text, p_max integer DEFAULT 10, p_lease_seconds integer DEFAULT NULL, p_auto_ack boolean DEFAULT false,
+    p_floor timestamptz DEFAULT NULL, p_max_bytes integer DEFAULT 5500000)
+RETURNS TABLE (id uuid, receipt text, content json, sender text, key text, attributes json, created_at timestamptz,
+               receives integer, lease_expires_at timestamptz, was_ready_at timestamptz)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = broker, pg_temp SET jit = off SET lock_timeout = '5s'
+-- Only index scans in nested loops, so that one plan, made once a session, holds from no rows to millions.
+-- = ANY (ARRAY[id]) instead of = id: where statistics say that the queue is empty, = was planned as a walk of all ids.
+-- OFFSET 0: PostgreSQL 18 scans a table in spite of enable_seqscan when it is the only partition.
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
+AS $$
+DECLARE
+    v_topic topics := find_topic(p_topic);
+    v_lease interval := make_interval(secs => coalesce(p_lease_seconds, v_topic.lease_seconds));
+    v_floor timestamptz := coalesce(p_floor, '-infinity');
+    v_room  bigint := p_max_bytes;
+    v_given integer := 0;  -- in all passes
+    v_left  integer;       -- wanted from this pass
+    v_locked   bigint;        -- rows this pass locked
+    v_exhausted bigint;    -- of these, receives exhausted
+    v_taken integer;       -- of these, given out
+    v_bytes integer;
+BEGIN
+    WHILE v_given < p_max LOOP
+        v_left := p_max - v_given;
+        v_taken := 0;
+        FOR v_locked, v_exhausted, v_bytes, was_ready_at, receives, lease_expires_at, id, content, sender, key, attributes,
+            created_at IN
+            WITH ready AS MATERIALIZED (
+                -- locked and limited here: in a subquery the planner may run it more than once
+                SELECT q.message_id, q.ready_at, q.bytes, coalesce(q.receives >= q.max_receives, false) AS exhausted
+                  FROM queue q
+                 WHERE q.topic_id = v_topic.id AND q.died_at IS NULL
+                   AND q.ready_at <= statement_timestamp() AND q.ready_at >= v_floor
+                 ORDER BY q.ready_at, q.message_id
+                 LIMIT v_left
+                   FOR UPDATE SKIP LOCKED
+            ), dead_lettered AS (
+                -- leased_at stays: the consumer with the last lease may still settle it
+                UPDATE queue q SET died_at = statement_timestamp(), reason = 'receives exhausted'
+                  FROM ready r WHERE r.exhausted AND q.message_id = ANY (ARRAY[r.message_id])
+            ), fitting AS MATERIALIZED (
+                SELECT r.*, sum(r.bytes) OVER w AS total, row_number() OVER w AS nth
+                  FROM ready r WHERE NOT r.exhausted
+                WINDOW w AS (ORDER BY r.ready_at, r.message_id)
+            ), taken AS MATERIALIZED (
+                SELECT f.* FROM fitting f WHERE f.total <= v_room OR (f.nth = 1 AND v_given = 0)
+            ), leased AS (
+                UPDATE queue q
+                   SET ready_at = statement_timestamp() + v_lease, leased_at = statement_timestamp(), receives = q.receives + 1
+                  FROM taken t WHERE NOT p_auto_ack AND q.message_id = ANY (ARRAY[t.message_id])
+                RETURNING q.message_id, t.ready_at AS was_ready_at, t.bytes, q.receives, q.ready_at
+            ), removed AS (
+                DELETE FROM queue q
+                 USING taken t WHERE p_auto_ack AND q.message_id = ANY (ARRAY[t.message_id])
+                RETURNING q.message_id, t.ready_at, t.bytes, q.receives + 1, NULL::timestamptz
+            ), given AS MATERIALIZED (
+                SELECT * FROM leased UNION ALL SELECT * FROM removed
+            )
+            SELECT c.locked, c.exhausted, g.bytes, g.was_ready_at, g.receives, g.ready_at,
+                   m.id, m.content, m.sender, m.key, m.attributes, m.created_at
+              FROM (SELECT count(*) AS locked, count(*) FILTER (WHERE r.exhausted) AS exhausted FROM ready r) c
+              LEFT JOIN (given g CROSS JOIN LATERAL (SELECT s.* FROM messages s WHERE s.id = g.message_id OFFSET 0) m) ON true
+             ORDER BY g.was_ready_at, g.message_id
+        LOOP
+            CONTINUE WHEN id IS NULL;
+            receipt := CASE WHEN NOT p_auto_ack THEN id || '.' || receives END;
+            v_taken := v_taken + 1;
+            v_room := v_room - v_bytes;
+            RETURN NEXT;
+        END LOOP;
+        v_given := v_given + v_taken;
+        EXIT WHEN v_taken + v_exhausted < v_locked;  -- there is no more room
+        IF v_exhausted > 0 AND v_exhausted = v_locked THEN
+            -- the head of the queue may be full of them, and the next pass must not walk over them again
+            v_floor := coalesce(dead_letter_exhausted(v_topic.id, v_floor), '-infinity');
+            EXIT WHEN clock_timestamp() > statement_timestamp() + interval '5 s';  -- the next call goes on
+        ELSIF v_locked < v_left THEN
+            EXIT WHEN v_floor = '-infinity';
+            v_floor := '-infinity';
+        END IF;
+    END LOOP;
+END
+$$;

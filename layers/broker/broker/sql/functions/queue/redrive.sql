@@ -1,0 +1,41 @@
+-- Redrive dead letters, as find_dead_letters finds them. Those of the queue return to it with their ids and as many receives
+-- more as the topic allows: receives itself never falls, or an old receipt would fit a new lease. Those of a subscription
+-- become redeliveries with all attempts. At most 10,000 a call: call again with next as p_after until it is null. With
+-- p_dry_run they are only counted. Raises BR404.
+CREATE OR REPLACE FUNCTION broker.redrive(
+    p_topic text, p_filter json, p_delay_seconds integer, p_dry_run boolean, p_after text DEFAULT NULL)
+RETURNS TABLE (matched integer, changed integer, next text)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = broker, pg_temp SET jit = off SET lock_timeout = '5s'
+-- planned once a session, by index only: see consume.sql
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
+AS $$
+DECLARE
+    v_topic  topics := find_topic(p_topic);
+    v_subscription uuid := (p_filter ->> 'subscription')::uuid;
+    v_due_at timestamptz := statement_timestamp() + make_interval(secs => p_delay_seconds);
+    v_ids    uuid[];
+BEGIN
+    IF v_subscription IS NOT NULL AND NOT p_dry_run THEN
+        UPDATE topics t SET next_due_at = statement_timestamp() WHERE t.id = v_topic.id;
+    END IF;
+    -- record_attempts takes the same lock before it changes redeliveries
+    PERFORM FROM subscriptions s WHERE s.id = v_subscription FOR NO KEY UPDATE;
+    SELECT f.ids, f.next INTO v_ids, next FROM find_dead_letters(v_topic.id, p_filter, p_after, 10000) f;
+    matched := cardinality(v_ids);
+    changed := 0;
+    IF NOT p_dry_run AND v_subscription IS NOT NULL THEN
+        UPDATE redeliveries r SET died_at = NULL, failures = 0, due_at = v_due_at
+         WHERE r.subscription_id = v_subscription AND r.message_id = ANY (v_ids);
+        GET DIAGNOSTICS changed = ROW_COUNT;
+        UPDATE subscriptions s SET redelivery_due_at = least(s.redelivery_due_at, v_due_at) WHERE s.id = v_subscription AND changed > 0;
+    ELSIF NOT p_dry_run THEN
+        v_ids := lock_dead_letters(v_ids);
+        UPDATE queue q
+           SET died_at = NULL, reason = NULL, leased_at = NULL, max_receives = q.receives + v_topic.max_receives,
+               ready_at = v_due_at
+         WHERE q.message_id = ANY (v_ids);
+        GET DIAGNOSTICS changed = ROW_COUNT;
+    END IF;
+    RETURN NEXT;
+END
+$$;

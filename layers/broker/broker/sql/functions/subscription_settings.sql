@@ -1,7 +1,0 @@
--- The settings that a subscriber may give, as their request has them.
-CREATE OR REPLACE FUNCTION broker.subscription_settings(p_row broker.subscriptions)
-RETURNS jsonb
-LANGUAGE sql STABLE
-RETURN jsonb_build_object('url', p_row.url, 'headers', p_row.headers::jsonb, 'batch_size', p_row.batch_size,
-                          'retry_schedule', p_row.retry_schedule, 'ordered', p_row.ordered,
-                          'rate_per_second', p_row.rate_per_second, 'owed_days', p_row.owed_days);

@@ -1,0 +1,22 @@
+-- Delete a topic. Its name is free at once; maintenance clears what it leaves behind. Raises BR404. Raises BR409 while
+-- messages wait in it or a subscription exists, unless p_force.
+CREATE OR REPLACE FUNCTION broker.delete_topic(p_topic text, p_force boolean)
+RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = broker, pg_temp SET lock_timeout = '5s' AS $$
+DECLARE
+    v_topic topics := find_topic(p_topic);
+BEGIN
+    -- Publishers hold this lock, shared, until they commit, so every message that was reported as stored is seen below.
+    -- It is the first lock here, as in a transaction that publishes and then broadcasts.
+    PERFORM pg_advisory_xact_lock(hashtext('broker.topics'), v_topic.id);
+    PERFORM FROM topics t WHERE t.id = v_topic.id FOR UPDATE;
+    IF NOT p_force AND EXISTS (SELECT FROM queue q WHERE q.topic_id = v_topic.id AND q.died_at IS NULL) THEN
+        RAISE EXCEPTION 'messages wait in the topic "%"', p_topic
+              USING ERRCODE = 'BR409', HINT = 'force=true deletes it anyway';
+    ELSIF NOT p_force AND EXISTS (SELECT FROM subscriptions s WHERE s.topic_id = v_topic.id) THEN
+        RAISE EXCEPTION 'the topic "%" has subscriptions', p_topic
+              USING ERRCODE = 'BR409', HINT = 'force=true deletes it anyway';
+    END IF;
+    UPDATE topics t SET deleted_at = statement_timestamp() WHERE t.id = v_topic.id AND t.deleted_at IS NULL;
+END
+$$;

@@ -1,0 +1,33 @@
+-- List topics by name, after p_after, with their settings and how many messages wait in each.
+-- p_patterns: names, or prefixes that end with *; a topic must match one of them.
+-- waiting is exact up to 100; above, estimate comes from the planner's statistics.
+CREATE OR REPLACE FUNCTION broker.list_topics(p_patterns text[], p_after text, p_limit integer)
+RETURNS TABLE (name text, broadcast text, lease_seconds integer, max_receives integer, last_seq bigint,
+               created_at timestamptz, updated_at timestamptz, waiting bigint, exact boolean, estimate bigint)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = broker, pg_temp SET jit = off AS $$
+    WITH listed AS MATERIALIZED (
+        SELECT t.* FROM topics t
+         WHERE t.deleted_at IS NULL AND t.name > coalesce(p_after, '')
+           AND EXISTS (SELECT FROM unnest(p_patterns) p
+                        WHERE CASE WHEN right(p, 1) = '*' THEN starts_with(t.name, left(p, -1)) ELSE t.name = p END)
+         ORDER BY t.name LIMIT p_limit
+    ), known AS MATERIALIZED (
+        SELECT c.reltuples AS rows, s.most_common_vals::text::integer[] AS topics, s.most_common_freqs AS shares,
+               -- n_distinct below 0 is a share of the rows
+               greatest(CASE WHEN s.n_distinct < 0 THEN -s.n_distinct * c.reltuples ELSE s.n_distinct END, 1) AS distinct_topics
+          FROM pg_class c, pg_stats s
+         WHERE c.oid = 'queue_ready'::regclass
+           AND s.schemaname = 'broker' AND s.tablename = 'queue' AND s.attname = 'topic_id'
+    )
+    SELECT l.name, l.broadcast, l.lease_seconds, l.max_receives, l.last_seq, l.created_at, l.updated_at,
+           least(w.counted, 100), w.counted <= 100,
+           CASE WHEN w.counted <= 100 THEN w.counted ELSE greatest(w.counted, (k.rows * coalesce(
+               k.shares[array_position(k.topics, l.id)],
+               (1 - coalesce((SELECT sum(share) FROM unnest(k.shares) share), 0))
+               / greatest(k.distinct_topics - coalesce(cardinality(k.topics), 0), 1)))::bigint) END
+      FROM listed l
+      CROSS JOIN LATERAL (SELECT count(*) AS counted FROM (SELECT FROM queue q WHERE q.topic_id = l.id AND q.died_at IS NULL
+                                                        LIMIT 101) seen) w
+      LEFT JOIN known k ON true
+     ORDER BY l.name
+$$;

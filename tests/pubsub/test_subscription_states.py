@@ -1,0 +1,68 @@
+"""The state of a subscription as it is shown: the first that fits of disabled, paused, waiting and active."""
+
+import pytest
+
+from broker import in_process
+from broker.queue import browsing
+
+pytestmark = pytest.mark.verbs
+
+
+def state(orders, subscribed):
+    return orders.subscription(subscribed).state
+
+
+def test_a_new_subscription_is_active(orders, endpoint):
+    assert state(orders, orders.subscribe(endpoint.url)) == "active"
+
+
+def test_a_subscription_that_is_behind_and_due_is_active(orders, subscribed):
+    assert orders.subscription(subscribed).behind == 1
+    assert state(orders, subscribed) == "active"
+
+
+def test_a_subscription_waits_after_a_failure_until_its_next_attempt(orders, endpoint, subscribed):
+    endpoint.answer(503)
+    in_process.send_due()
+    assert state(orders, subscribed) == "waiting"
+    orders.end_waits()
+    assert state(orders, subscribed) == "active"
+    assert orders.subscription(subscribed).failures == 1
+
+
+def test_a_subscription_is_active_again_after_a_delivery(orders, endpoint, subscribed):
+    endpoint.answer(503, times=1)
+    in_process.send_due()
+    orders.end_waits()
+    in_process.send_due()
+    assert state(orders, subscribed) == "active"
+    assert orders.subscription(subscribed).behind == 0
+
+
+def test_a_paused_subscription_that_failed_is_paused(orders, endpoint, subscribed):
+    endpoint.answer(503)
+    in_process.send_due()
+    orders.change(subscribed, paused=True)
+    assert state(orders, subscribed) == "paused"
+    orders.change(subscribed, paused=False)
+    assert state(orders, subscribed) == "active"
+
+
+def test_a_subscription_whose_endpoint_answers_410_is_disabled(orders, endpoint, subscribed):
+    endpoint.answer(410)
+    in_process.send_due()
+    assert state(orders, subscribed) == "disabled"
+    orders.change(subscribed, disabled=False)
+    assert state(orders, subscribed) == "active"
+
+
+def test_a_subscription_that_is_disabled_and_paused_is_disabled_everywhere(orders, endpoint):
+    subscribed = orders.subscribe(endpoint.url)
+    [message_id] = orders.publish("a")
+    orders.broadcast()
+    endpoint.answer(410)
+    in_process.send_due()
+    orders.change(subscribed, paused=True)
+    assert state(orders, subscribed) == "disabled"
+    [delivery] = browsing.trace("orders", message_id).deliveries
+    assert (delivery.state, delivery.reason) == ("disabled", "status 410")
