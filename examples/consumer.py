@@ -1,7 +1,8 @@
 """Consume messages and receive webhooks, in a terminal of its own: python examples/consumer.py --port 7001 --topic news
 
-Keys, each with Enter: c consume what waits, s subscribe, u unsubscribe, q quit. As flags: --consume goes on consuming,
-with --once it ends when nothing waits; --subscribe goes on receiving. $BROKER and $TOKEN say where, and as whom.
+Keys, each with Enter: c consume all waiting messages, s subscribe, u unsubscribe, q quit. Flags instead of keys:
+--consume consumes until Ctrl-C, or with --once until no message waits; --subscribe receives until Ctrl-C.
+$BROKER is the broker's URL, $TOKEN the access token.
 """
 
 import argparse
@@ -13,35 +14,37 @@ from typing import Any
 
 from client import Broker
 from receiver import Receiver
-from terminal import explaining, say
+from terminal import explain_errors, say
 
 KEYS = "c consume    s subscribe    u unsubscribe    q quit    (and Enter)"
 
 
 class Webhook(Receiver):
-    """Tells of what is broadcast. Its signature is checked once the secret is known."""
+    """Prints the messages that the broker posts. Signatures are checked once the secret is known."""
 
     def take(self, message: dict[str, Any]) -> None:
         say("received", message["id"], message["content"])
 
 
 class Consumer:
-    def __init__(self, wish: argparse.Namespace, url: str) -> None:
-        self.wish = wish
+    """Does what the keys or the flags ask for."""
+
+    def __init__(self, options: argparse.Namespace, url: str) -> None:
+        self.options = options
         self.url = url
         self.broker = Broker()
 
     def consume(self, wait_seconds: int = 0) -> int:
-        """Lease messages, do their work, acknowledge them; how many. Those not acknowledged in time come back."""
-        topic, wish = self.wish.topic, self.wish
-        leased = self.broker.consume(topic, wait_seconds, max=wish.max, lease_seconds=wish.lease)
+        """Lease messages, work on them, acknowledge them; return how many. After its lease, one is ready again."""
+        topic, options = self.options.topic, self.options
+        leased = self.broker.consume(topic, wait_seconds, max=options.max, lease_seconds=options.lease)
         for message in leased:
             say("leased", message["id"], message["content"])
         for _ in leased:
-            time.sleep(wish.work)
+            time.sleep(options.work)
         settled = self.broker.settle(topic, ack=[message["receipt"] for message in leased]) if leased else {}
         for message in leased:
-            # stale: this took longer than the lease, and another consumer has the message now
+            # stale: the lease has ended, and another consumer has the message now
             verb = "stale" if message["receipt"] in settled["stale"] else "consumed"
             say(verb, message["id"], message["content"])
         return len(leased)
@@ -50,25 +53,25 @@ class Consumer:
         count = 0
         while consumed := self.consume():
             count += consumed
-        print("nothing waits" if not count else f"that was all: {count}", flush=True)
+        print(f"no more messages wait; {count} consumed", flush=True)
 
     def subscribe(self) -> None:
-        answer = self.broker.subscribe(self.wish.topic, self.url, name=self.wish.name)
-        Receiver.secret = answer.get("secret", Receiver.secret)
+        subscription = self.broker.subscribe(self.options.topic, self.url, name=self.options.name)
+        Receiver.secret = subscription.get("secret", Receiver.secret)
         say("subscribed", self.url)
-        if "secret" in answer:
-            say("secret", answer["secret"])
+        if "secret" in subscription:
+            say("secret", subscription["secret"])
         elif not Receiver.secret:
-            print("signatures are not checked: --secret is what the first subscribe told", flush=True)
+            print("signatures are not checked: give --secret, which the first subscribe printed", flush=True)
 
     def unsubscribe(self) -> None:
-        self.broker.unsubscribe(self.wish.topic, self.url)
+        self.broker.unsubscribe(self.options.topic, self.url)
         say("unsubscribed", self.url)
 
-    def obey_keys(self) -> None:
+    def handle_keys(self) -> None:
         print(KEYS, flush=True)
         for line in sys.stdin:
-            with explaining(end=False):
+            with explain_errors(end=False):
                 match line.strip():
                     case "c":
                         self.consume_all()
@@ -81,44 +84,46 @@ class Consumer:
                     case _:
                         print(KEYS, flush=True)
 
-    def obey_flags(self) -> None:
-        wish = self.wish
-        if wish.subscribe:
+    def handle_flags(self) -> None:
+        options = self.options
+        if options.subscribe:
             self.subscribe()
-        if wish.unsubscribe:
+        if options.unsubscribe:
             self.unsubscribe()
-        if wish.consume and wish.once:
+        if options.consume and options.once:
             self.consume_all()
-        while wish.consume and not wish.once:
+        while options.consume and not options.once:
             self.consume(wait_seconds=5)
-        if not wish.once:
+        if not options.once:
             threading.Event().wait()
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--name", default="a", help="of the subscription")
+    parser.add_argument("--name", default="a", help="name of the subscription")
     parser.add_argument("--topic", default="news")
-    parser.add_argument("--port", type=int, default=7001, help="where webhooks come in; 0 takes a free one")
-    parser.add_argument("--secret", default="", help="of the subscription, when an earlier run made it")
-    parser.add_argument("--max", type=int, default=10, help="messages a lease")
-    parser.add_argument("--lease", type=int, default=30, metavar="SECONDS", help="how long they are mine")
-    parser.add_argument("--work", type=float, default=0, metavar="SECONDS", help="how long each takes")
+    parser.add_argument("--port", type=int, default=7001, help="port that receives webhooks; 0 takes a free one")
+    parser.add_argument("--secret", default="", help="secret of the subscription, when an earlier run created it")
+    parser.add_argument("--max", type=int, default=10, help="messages to lease at a time")
+    parser.add_argument("--lease", type=int, default=30, metavar="SECONDS", help="how long a lease is")
+    parser.add_argument(
+        "--work", type=float, default=0, metavar="SECONDS", help="how long the work on each message takes"
+    )
     for action in ("subscribe", "unsubscribe", "consume", "once"):
         parser.add_argument(f"--{action}", action="store_true")
-    wish = parser.parse_args()
+    options = parser.parse_args()
 
-    Receiver.secret = wish.secret
-    with ThreadingHTTPServer(("127.0.0.1", wish.port), Webhook) as server:
+    Receiver.secret = options.secret
+    with ThreadingHTTPServer(("127.0.0.1", options.port), Webhook) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        consumer = Consumer(wish, f"http://127.0.0.1:{server.server_port}/")
+        consumer = Consumer(options, f"http://127.0.0.1:{server.server_port}/")
         print(f"receiving on {consumer.url}", flush=True)
-        if wish.subscribe or wish.unsubscribe or wish.consume:
-            consumer.obey_flags()
+        if options.subscribe or options.unsubscribe or options.consume:
+            consumer.handle_flags()
         else:
-            consumer.obey_keys()
+            consumer.handle_keys()
 
 
 if __name__ == "__main__":
-    with explaining():
+    with explain_errors():
         main()

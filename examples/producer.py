@@ -1,7 +1,7 @@
 """Publish messages, in a terminal of its own: python examples/producer.py --name shop --topic news
 
-Enter publishes a numbered message, a line of text publishes the text. With --rate 2 it needs no keys. Ctrl-C ends it.
-$BROKER and $TOKEN say where, and as whom.
+Enter publishes a numbered message, a line of text publishes the text. With --rate 2 it publishes twice a second
+instead. Ctrl-C ends it. $BROKER is the broker's URL, $TOKEN the access token.
 """
 
 import argparse
@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from itertools import count
 
 from client import Broker
-from terminal import explaining, say
+from terminal import explain_errors, say
 
 
 def main() -> None:
@@ -20,19 +20,19 @@ def main() -> None:
     parser.add_argument("--name", default="shop", help="sender of the messages")
     parser.add_argument("--topic", default="news")
     parser.add_argument("--rate", type=float, metavar="N", help="publish N messages a second")
-    wish = parser.parse_args()
-    if not wish.rate:
+    options = parser.parse_args()
+    if not options.rate:
         print("Enter: publish a numbered message    text and Enter: publish the text    Ctrl-C: quit", flush=True)
 
     broker = Broker()
     numbers = count(1)
-    for text in ticks(wish.rate) if wish.rate else (line.strip() for line in sys.stdin):
-        content = text or f"{wish.name} {next(numbers)}"
-        say("published", broker.publish(wish.topic, content, sender=wish.name), content)
+    for text in ticks(options.rate) if options.rate else (line.strip() for line in sys.stdin):
+        content = text or f"{options.name} {next(numbers)}"
+        say("published", broker.publish(options.topic, content, sender=options.name), content)
 
 
 def ticks(rate: float) -> Iterator[str]:
-    """Tick `rate` times a second until a signal comes. It lets a publish end, so that each is told of."""
+    """Yield `rate` times a second until a signal arrives. It does not interrupt a publish, so each is printed."""
     stopped = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopped.set())
@@ -42,5 +42,5 @@ def ticks(rate: float) -> Iterator[str]:
 
 
 if __name__ == "__main__":
-    with explaining():
+    with explain_errors():
         main()

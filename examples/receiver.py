@@ -1,6 +1,6 @@
 """Receive webhooks and print them: python3 examples/receiver.py 7001 [whsec_…]
 
-With the subscription's secret, what is not signed with it is refused (https://www.standardwebhooks.com).
+With the subscription's secret it refuses requests that are not signed with it (https://www.standardwebhooks.com).
 """
 
 import base64
@@ -11,17 +11,17 @@ import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-TOLERANCE_SECONDS = 300  # of an old signature, against replays
+TOLERANCE_SECONDS = 300  # an older request is refused: it may be a replay
 
 
 class Receiver(BaseHTTPRequestHandler):
-    """Answers 204 to what it takes, 401 to what it does not trust."""
+    """Responds 204 to a webhook, and 401 to a request with a wrong signature."""
 
     secret = ""
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
-        if self.secret and not self.signed(body):
+        if self.secret and not self.is_signed(body):
             self.send_response(401)
         else:
             for message in json.loads(body)["messages"]:
@@ -30,20 +30,21 @@ class Receiver(BaseHTTPRequestHandler):
         self.end_headers()
 
     def take(self, message: dict[str, Any]) -> None:
+        """Handle one message: print it."""
         print(message["seq"], message["id"], json.dumps(message["content"]), flush=True)
 
-    def signed(self, body: bytes) -> bool:
+    def is_signed(self, body: bytes) -> bool:
         sent_at = self.headers.get("webhook-timestamp", "")
         if not sent_at.isdecimal() or abs(time.time() - int(sent_at)) > TOLERANCE_SECONDS:
             return False
         signed = f"{self.headers.get('webhook-id')}.{sent_at}.".encode() + body
         key = base64.b64decode(self.secret.removeprefix("whsec_"))
         expected = b"v1," + base64.b64encode(hmac.digest(key, signed, "sha256"))
-        given = self.headers.get("webhook-signature", "").encode().split()
-        return any(hmac.compare_digest(expected, signature) for signature in given)
+        signatures = self.headers.get("webhook-signature", "").encode().split()
+        return any(hmac.compare_digest(expected, signature) for signature in signatures)
 
     def log_message(self, *_: object) -> None:
-        """Print messages, not requests."""
+        """Print no line for each request."""
 
 
 if __name__ == "__main__":

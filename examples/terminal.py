@@ -1,4 +1,4 @@
-"""What the example programs say in their terminals."""
+"""How the example programs print what they do, and errors."""
 
 import json
 import os
@@ -11,27 +11,27 @@ import requests
 from client import Problem
 
 
-def say(verb: str, about: str, *content: Any) -> None:
-    """One line a fact, the verb and what it is about first, so that programs can read it too (stage/actors.py)."""
-    # in one piece: print() writes the words one by one, and another thread's words in between
-    sys.stdout.write(" ".join([verb, about, *map(json.dumps, content)]) + "\n")
+def say(verb: str, subject: str, *content: Any) -> None:
+    """Print one line: a verb, an id or URL, and the content as JSON. Programs can read it too (stage/actors.py)."""
+    # one write: print() writes word by word, and words of another thread could come in between
+    sys.stdout.write(" ".join([verb, subject, *map(json.dumps, content)]) + "\n")
     sys.stdout.flush()
 
 
 @contextmanager
-def explaining(*, end: bool = True) -> Iterator[None]:
-    """Put the broker's trouble into a sentence, and `end` the program with it. Ctrl-C ends it without one."""
+def explain_errors(*, end: bool = True) -> Iterator[None]:
+    """Print an error of the broker as a sentence, and by default `end` the program. Ctrl-C ends it without one."""
     try:
         yield
     except KeyboardInterrupt:
         sys.exit(0)
     except (Problem, requests.ConnectionError) as error:
         if isinstance(error, requests.ConnectionError):
-            told = f"no broker answers at {os.environ.get('BROKER', 'http://127.0.0.1:3000')}: does `make run` run?"
+            text = f"no broker responds at {os.environ.get('BROKER', 'http://127.0.0.1:3000')}: is `make run` running?"
         elif error.status == requests.codes.unauthorized and not os.environ.get("TOKEN"):
-            told = "who are you? export TOKEN=$(cat .local/admin.token)"
+            text = "TOKEN is not set: export TOKEN=$(cat .local/admin.token)"
         else:
-            told = str(error)
+            text = str(error)
         if end:
-            sys.exit(told)
-        print(told, file=sys.stderr, flush=True)
+            sys.exit(text)
+        print(text, file=sys.stderr, flush=True)

@@ -1,4 +1,8 @@
-"""`python -m local`: the whole broker on this machine, driven by template.yaml."""
+"""`make run` (`python -m local`): the whole broker on this machine, without Docker or AWS.
+
+template.yaml says what runs. The runner starts PostgreSQL (postgres/), runs the functions in processes (functions/),
+and does the work of API Gateway (gateway/), of SQS (queues/) and of the daily schedule.
+"""
 
 import asyncio
 import errno
@@ -15,7 +19,6 @@ from typing import BinaryIO
 
 import uvloop
 
-from local import settings
 from local.functions.in_process import InProcess
 from local.functions.pool import Invoke, NoWorker, Pool
 from local.functions.process import FunctionError
@@ -25,25 +28,26 @@ from local.postgres.database import database
 from local.postgres.embedded import PostgresError
 from local.postgres.embedded import Server as PostgresServer
 from local.postgres.watch import keep_running
-from local.queues.loop import Loop, queues_at, queues_listener
-from local.secret_file import kept
+from local.queues.loop import QueueLoop, base_url, listen
+from local.secret_file import read_or_make
 from local.settings import Settings
+from local.settings import read as read_settings
 from local.template import template
 from local.template.template import Template
-from local.terminal import CannotRun, pasted, say
+from local.terminal import CannotRun, say, shell_path
 
 ROOT = Path(__file__).parents[1]
 MAX_LOG_BYTES = 10 * 1024 * 1024
 
 
 def main(arguments: list[str]) -> int:
-    """Run until Ctrl-C or SIGTERM, which is 0; 1 says that something was in the way."""
+    """Run until Ctrl-C or SIGTERM, and return 0. Return 1 if the broker cannot run; the reason is on standard error."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     if arguments not in ([], ["--in-process"]):
         print("usage: python -m local [--in-process]", file=sys.stderr)
         return 1
     try:
-        _run(settings.read(ROOT), in_process=bool(arguments))
+        _run(read_settings(ROOT), in_process=bool(arguments))
     except (KeyboardInterrupt, asyncio.CancelledError):
         return 0
     except (CannotRun, PostgresError, template.TemplateError, OSError) as error:
@@ -52,68 +56,72 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-def _run(wish: Settings, *, in_process: bool) -> None:
-    wish.data.mkdir(parents=True, exist_ok=True)
-    token = wish.admin_token or kept(wish.data / "admin.token", lambda: f"brk_{secrets.token_urlsafe(32)}")
-    with _listener(wish) as listener, queues_listener() as sending, ThreadPoolExecutor(1) as side:
-        translating = side.submit(template.translate, ROOT / "template.yaml", wish.data / "template.json")
-        with database(wish) as storage, _log(wish.data / "log") as log:
+def _run(settings: Settings, *, in_process: bool) -> None:
+    settings.data.mkdir(parents=True, exist_ok=True)
+    token = settings.admin_token or read_or_make(
+        settings.data / "admin.token", lambda: f"brk_{secrets.token_urlsafe(32)}"
+    )
+    with _bind(settings) as listener, listen() as queue_listener, ThreadPoolExecutor(1) as thread:
+        # about a second: PostgreSQL starts at the same time
+        translation = thread.submit(template.translate, ROOT / "template.yaml", settings.data / "template.json")
+        with database(settings) as storage, _open_log(settings.data / "log") as log:
             parameters = {
                 "DatabaseUrl": storage.url,
                 "OwnerDatabaseUrl": storage.owner_url,
                 "AdminToken": token,
                 "AllowPrivateWebhooks": "true",
             }
-            broker = template.read(translating.result(), ROOT, parameters, queues_at=queues_at(sending))
-            ready = partial(_say_ready, wish, listener, token, storage.psql)
+            broker = template.read(translation.result(), ROOT, parameters, queue_base_url=base_url(queue_listener))
+            ready = partial(_say_ready, settings, listener, token, storage.psql)
             with asyncio.Runner(loop_factory=uvloop.new_event_loop) as loop:
-                loop.run(_serve(wish, broker, storage.server, listener, sending, log, ready, in_process=in_process))
+                server = storage.server
+                loop.run(_serve(settings, broker, server, listener, queue_listener, log, ready, in_process=in_process))
 
 
-def _listener(wish: Settings) -> socket.socket:
-    """Bind at once, so that a taken port is known before anything is started."""
-    listener = socket.socket(socket.AF_INET6 if ":" in wish.host else socket.AF_INET)
+def _bind(settings: Settings) -> socket.socket:
+    """Bind the port first, so that a port in use is reported before anything starts."""
+    listener = socket.socket(socket.AF_INET6 if ":" in settings.host else socket.AF_INET)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        listener.bind((wish.host, wish.port))
+        listener.bind((settings.host, settings.port))
     except OSError as error:
         listener.close()
         if error.errno == errno.EADDRINUSE:
-            raise CannotRun(f"port {wish.port} is taken: stop what uses it, or set BROKER_PORT") from error
-        raise CannotRun(f"cannot listen on {wish.host}, port {wish.port}: {error.strerror}") from error
+            raise CannotRun(f"port {settings.port} is taken: stop what uses it, or set BROKER_PORT") from error
+        raise CannotRun(f"cannot listen on {settings.host}, port {settings.port}: {error.strerror}") from error
     return listener
 
 
-def _log(file: Path) -> BinaryIO:
+def _open_log(file: Path) -> BinaryIO:
     if file.exists() and file.stat().st_size > MAX_LOG_BYTES:
         file.rename(file.with_name("log.1"))
     return file.open("ab", buffering=0)
 
 
 async def _serve(
-    wish: Settings,
+    settings: Settings,
     broker: Template,
     postgres: PostgresServer | None,
     listener: socket.socket,
-    sending: socket.socket,
+    queue_listener: socket.socket,
     log: BinaryIO,
     ready: Callable[[], None],
     *,
     in_process: bool,
 ) -> None:
-    pool = InProcess(broker.functions.values()) if in_process else Pool(log, limit=wish.workers)
-    # workers of their own, so that webhooks which hang take none from the requests
-    at_once = sum(source.concurrency for source in broker.sources)
-    background = pool if isinstance(pool, InProcess) else Pool(log, limit=max(1, at_once))
-    loop = Loop(broker, sending, background)
-    server = Server(Gateway(broker.routes, pool, access_log=wish.access_log), ready)
-    starting = asyncio.current_task()
+    pool = InProcess(broker.functions.values()) if in_process else Pool(log, limit=settings.workers)
+    # the queues have workers of their own: webhooks that hang take no worker from HTTP requests
+    concurrency = sum(source.concurrency for source in broker.sources)
+    queue_pool = pool if isinstance(pool, InProcess) else Pool(log, limit=max(1, concurrency))
+    queues = QueueLoop(broker, queue_listener, queue_pool)
+    server = Server(Gateway(broker.routes, pool, access_log=settings.access_log), ready)
+    startup = asyncio.current_task()
 
     def stop() -> None:
         if server.started:
             server.should_exit = True
-        elif starting is not None:
-            starting.cancel()
+        elif startup is not None:
+            startup.cancel()
 
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop)
@@ -122,30 +130,30 @@ async def _serve(
         for name in ("Publish", "Consume"):
             pool.warm(broker.functions[name])
         for source in broker.sources:
-            background.warm(source.function)
+            queue_pool.warm(source.function)
         async with asyncio.TaskGroup() as tasks:
-            chores = [
-                tasks.create_task(chore)
-                for chore in (
-                    *loop.chores(),
+            background_tasks = [
+                tasks.create_task(coroutine)
+                for coroutine in (
+                    *queues.tasks(),
                     *(run_on_schedule(schedule, pool) for schedule in broker.schedules),
                     *([keep_running(postgres)] if postgres else []),
                 )
             ]
             await server.serve(sockets=[listener])
-            for chore in chores:
-                chore.cancel()
+            for task in background_tasks:
+                task.cancel()
     finally:
-        loop.close()
-        background.close()
+        queues.close()
+        queue_pool.close()
         pool.close()
 
 
 async def _prepare(broker: Template, invoke: Invoke) -> None:
-    """Bring the schema up to date, and do once what a schedule will do again."""
+    """Bring the schema up to date, and run each scheduled function once."""
     try:
-        migrated = json.loads(await invoke(broker.functions["Migrate"], b"{}"))
-        for note in migrated.get("notes", []):
+        migration = json.loads(await invoke(broker.functions["Migrate"], b"{}"))
+        for note in migration.get("notes", []):
             say(note)
         for schedule in broker.schedules:
             await invoke(schedule.function, scheduled_event(schedule))
@@ -153,9 +161,9 @@ async def _prepare(broker: Template, invoke: Invoke) -> None:
         raise CannotRun(f"the database could not be prepared: {error}") from error
 
 
-def _say_ready(wish: Settings, listener: socket.socket, token: str, psql: str | None) -> None:
+def _say_ready(settings: Settings, listener: socket.socket, token: str, psql: str | None) -> None:
     host, port = listener.getsockname()[:2]
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104  from here, wherever else it listens
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104  the address for this machine
     url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
     authorization = '-H "Authorization: Bearer $TOKEN"'
     say(f"ready on {url}\n")
@@ -164,4 +172,4 @@ def _say_ready(wish: Settings, listener: socket.socket, token: str, psql: str | 
     say(f"""curl {authorization} -d '{{"max": 10}}' {url}/topics/orders/consume""")
     if psql is not None:
         say(psql)
-    say(f"\nlogs: {pasted(wish.data / 'log')}    stop: Ctrl-C")
+    say(f"\nlogs: {shell_path(settings.data / 'log')}    stop: Ctrl-C")

@@ -1,12 +1,15 @@
-"""Secrets that are made once and kept in a file that only its owner may read."""
+"""Secrets that are made once, and kept in a file that only its owner can read."""
 
 import os
 from collections.abc import Callable
 from pathlib import Path
 
 
-def kept(file: Path, make: Callable[[], str]) -> str:
-    """Return what `file` holds; the first call makes it."""
+def read_or_make(file: Path, make: Callable[[], str]) -> str:
+    """Return the content of `file`. If it does not exist, `make` the secret and write it first.
+
+    A crash leaves no file that is half written: the secret is written to a second file, which is then renamed.
+    """
     if file.exists():
         return file.read_text().strip()
     value = make()

@@ -1,4 +1,4 @@
-"""What the environment says to the local runner."""
+"""The settings of the local runner, read from the environment. docs/reference/settings.md lists them."""
 
 import os
 from dataclasses import dataclass
@@ -12,15 +12,15 @@ class Settings:
     host: str  # BROKER_HOST
     port: int  # BROKER_PORT; 0 picks a free one
     data: Path  # BROKER_DATA: the folder of the database, the secrets and the log
-    workers: int  # BROKER_WORKERS: processes at most
+    workers: int  # BROKER_WORKERS: the most processes
     access_log: bool  # BROKER_ACCESS_LOG=1: a line for each request
-    admin_token: str | None  # BROKER_ADMIN_TOKEN; None makes one and keeps it
-    database_url: str | None  # DATABASE_URL; None starts the embedded PostgreSQL
-    owner_database_url: str | None  # OWNER_DATABASE_URL; None means database_url
+    admin_token: str | None  # BROKER_ADMIN_TOKEN; None: the runner makes one and stores it
+    database_url: str | None  # DATABASE_URL; None: the runner starts the embedded PostgreSQL
+    owner_database_url: str | None  # OWNER_DATABASE_URL; None: the same as database_url
 
 
 def read(root: Path) -> Settings:
-    """Read the environment. Raises CannotRun for a value that makes no sense."""
+    """Read the environment. `root` is the folder of the repository. Raises CannotRun for an invalid value."""
     return Settings(
         host=os.environ.get("BROKER_HOST", "127.0.0.1"),
         port=_number("BROKER_PORT", 3000, least=0, most=65535),

@@ -1,4 +1,4 @@
-"""What is said to whoever sits at the terminal."""
+"""What the runner prints at the terminal, and the error that ends it there."""
 
 import shlex
 from pathlib import Path
@@ -9,9 +9,10 @@ class CannotRun(Exception):
 
 
 def say(line: str) -> None:
+    """Print a line at once, also into a pipe."""
     print(line, flush=True)
 
 
-def pasted(path: Path) -> str:
-    """Return the path as short as a shell in this folder understands it."""
+def shell_path(path: Path) -> str:
+    """Return the path quoted for a shell in the current folder: relative if it is inside of it."""
     return shlex.quote(str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path))

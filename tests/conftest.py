@@ -195,7 +195,7 @@ def orders(owner: psycopg.Connection[Any]) -> Topic:
 
 @pytest.fixture
 def subscribed(orders: Topic, endpoint: Endpoint) -> subscriptions.Subscribed:
-    """A subscription that is owed one message."""
+    """A subscription with one message to deliver."""
     subscribed = orders.subscribe(endpoint.url)
     orders.publish("a")
     orders.broadcast()

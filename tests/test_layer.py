@@ -1,4 +1,4 @@
-"""What the layer is built from: its lock, and a Makefile for each architecture."""
+"""How the layer is built: from its lock, with a Makefile for each architecture."""
 
 import re
 from pathlib import Path
@@ -9,25 +9,25 @@ LAYER = ROOT / "layers" / "broker"
 
 
 def pins(file: Path) -> set[tuple[str, str]]:
-    """The packages and their versions that a file of requirements pins."""
+    """The packages that a requirements file pins, with their versions."""
     return set(re.findall(r"^([a-z0-9-]+)(?:\[\w+\])?==([^ \n]+)", file.read_text(), re.MULTILINE))
 
 
-def test_the_layers_lock_pins_what_the_layer_asks_for() -> None:
+def test_the_lock_of_the_layer_pins_its_requirements() -> None:
     assert pins(LAYER / "requirements.txt") <= pins(LAYER / "requirements.lock")
 
 
-def test_the_layers_lock_agrees_with_that_of_development() -> None:
+def test_the_lock_of_the_layer_agrees_with_the_lock_for_development() -> None:
     assert pins(LAYER / "requirements.lock") <= pins(ROOT / "requirements.lock")
 
 
-def test_every_package_of_the_layer_is_known_by_its_hash() -> None:
+def test_every_package_of_the_layer_has_a_hash() -> None:
     _, *packages = re.split(r"^(?=[a-z])", (LAYER / "requirements.lock").read_text(), flags=re.MULTILINE)
     assert len(packages) == len(pins(LAYER / "requirements.lock"))
     assert all("--hash=sha256:" in package for package in packages)
 
 
-def test_every_architecture_has_its_makefile() -> None:
+def test_every_architecture_has_a_makefile() -> None:
     metadata = template()["Resources"]["BrokerLayer"]["Metadata"]
     architectures = template()["Parameters"]["Architecture"]["AllowedValues"]
     folders = {metadata["ContextPath"].replace("${Architecture}", each) for each in architectures}

@@ -1,6 +1,6 @@
-"""Ten thousand steps at random: the same calls on PostgreSQL and on a model of lists, and the same is seen after each.
+"""Ten thousand random steps: each calls PostgreSQL and a model made of lists, and both must agree afterwards.
 
-They are the same steps at each run; `pytest tests/test_model.py --hypothesis-seed=7` goes another way.
+Every run takes the same steps; `pytest tests/test_model.py --hypothesis-seed=7` takes others.
 """
 
 import inspect
@@ -15,12 +15,12 @@ from broker.pubsub import subscriptions
 from tests.support import sql_calls
 from tests.support.model_steps import NTH, URL, LogSteps, pick, step
 
-EXAMPLES, LENGTH = 220, 50  # some end early: 10,000 steps at least
-MET = {  # what a run must come by, or it says little
+EXAMPLES, LENGTH = 220, 50  # some examples end early, but 10,000 steps are taken
+MUST_OCCUR = {  # a run in which one of these never happens proves little
     *("ack", "release", "extend", "reject", "gone", "stale", "receives exhausted", "auto-acked"),
     *("moved", "nothing moved", "delivered", "retry", "disable", "an outcome too late", "the same batch again"),
     *("partly", "refused", "aborted", "slow", "a redelivery", "redriven"),
-    *("something due", "something owed", "nothing owed"),
+    *("something due", "something pending", "nothing pending"),
     *("crash", "rollback"),
 }
 QUEUE = (
@@ -28,15 +28,15 @@ QUEUE = (
     " FROM queue q"
     " ORDER BY q.died_at IS NOT NULL, CASE WHEN q.died_at IS NULL THEN q.ready_at END, q.message_id"
 )
-FATES = (
+MESSAGE_STATES = (
     "SELECT r.state, r.seq FROM unnest(%s::uuid[]) WITH ORDINALITY i (id, nth), broker.trace_message('orders', i.id) r"
     " ORDER BY i.nth"
 )
-EMPTY = "DELETE FROM topics WHERE name = 'orders'" + "".join(
+DELETE_ALL = "DELETE FROM topics WHERE name = 'orders'" + "".join(
     f"; DELETE FROM {table}"
     for table in ("queue", "messages", "log", "log_spans", "subscriptions", "redeliveries", "attempts")
 )
-DOOR = {
+SQL_CALLS = {
     "publish": sql_calls.PUBLISH,
     "consume": "SELECT FROM broker.consume('orders', 2)",
     "auto-ack": "SELECT FROM broker.consume('orders', 2, p_auto_ack => true)",
@@ -47,35 +47,35 @@ DOOR = {
 }
 
 
-class DoorSteps(LogSteps):
-    """A program that uses the verbs in a transaction of its own, which comes to nothing."""
+class TransactionSteps(LogSteps):
+    """A program that calls the verbs in its own transaction, and rolls it back or loses its session."""
 
     def __init__(self, orders, owner, met, session) -> None:
         super().__init__(orders, owner, met)
         self.session = session
-        self.door = session(autocommit=False)
+        self.program = session(autocommit=False)
 
-    @step(calls=st.lists(st.sampled_from(sorted(DOOR)), max_size=3), nth=NTH, crash=st.booleans())
-    def break_off(self, calls, nth, crash):
+    @step(calls=st.lists(st.sampled_from(sorted(SQL_CALLS)), max_size=3), nth=NTH, crash=st.booleans())
+    def begin_and_roll_back(self, calls, nth, crash):
         if self.receipts:
-            sql_calls.ask(self.door, sql_calls.SETTLE, f'{{"ack": ["{self.written(pick(self.receipts, nth))}"]}}')
+            sql_calls.query(self.program, sql_calls.SETTLE, f'{{"ack": ["{self.written(pick(self.receipts, nth))}"]}}')
         for call in calls:
-            sql_calls.ask(self.door, DOOR[call])
+            sql_calls.query(self.program, SQL_CALLS[call])
         if crash:
-            ended = self.owner.execute("SELECT pg_terminate_backend(%s, 5000)", [self.door.info.backend_pid])
+            ended = self.owner.execute("SELECT pg_terminate_backend(%s, 5000)", [self.program.info.backend_pid])
             assert ended.fetchone() == (True,)
-            self.door.close()
-            self.door = self.session(autocommit=False)
-        self.door.rollback()
+            self.program.close()
+            self.program = self.session(autocommit=False)
+        self.program.rollback()
         self.met["crash" if crash else "rollback"] += 1
 
 
-STEPS = {name: method for name, method in inspect.getmembers(DoorSteps) if hasattr(method, "weight")}
+STEPS = {name: method for name, method in inspect.getmembers(TransactionSteps) if hasattr(method, "weight")}
 WEIGHED = [name for name, method in STEPS.items() for _ in range(method.weight)]
 
 
-class Broker(DoorSteps, RuleBasedStateMachine):
-    # one rule for all steps: of many, hypothesis leaves most out of each example, and little happens in it
+class Broker(TransactionSteps, RuleBasedStateMachine):
+    # one rule for all steps: with many rules, hypothesis leaves most out of each example, and little happens
     @rule(step=st.sampled_from(WEIGHED).flatmap(lambda name: st.tuples(st.just(name), STEPS[name].arguments)))
     def do(self, step):
         name, arguments = step
@@ -83,7 +83,7 @@ class Broker(DoorSteps, RuleBasedStateMachine):
         getattr(self, name)(**arguments)
 
     @invariant()
-    def all_is_as_promised(self):
+    def broker_equals_model(self):
         self.compare_the_queue()
         self.compare_subscriptions()
 
@@ -113,28 +113,28 @@ class Broker(DoorSteps, RuleBasedStateMachine):
         }
 
     def teardown(self):
-        """Each message has one fate, and each subscription took the log from its beginning to its cursor, in order.
+        """Each message has one state, and each subscription received the log from its start to its cursor, in order.
 
-        What it refused is missing there: it came later, comes later, or is dead.
+        Messages that it refused are missing there: they were redelivered, wait for a redelivery, or are dead.
         """
         try:
             self.compare_the_log()
-            fates = [self.model.fate(number) for number in range(len(self.ids))]
-            assert self.owner.execute(FATES, [self.ids]).fetchall() == fates
+            states = [self.model.state(number) for number in range(len(self.ids))]
+            assert self.owner.execute(MESSAGE_STATES, [self.ids]).fetchall() == states
             for key, each in self.model.subscriptions.items():
                 passed = self.model.log[each.begins : each.cursor]
-                aside = {*self.again[key], *each.refused}
-                assert self.received[key] == [number for number in passed if number not in aside]
-                assert len(self.again[key]) + len(each.refused) == len(aside)
-                assert aside <= set(passed)
+                refused = {*self.again[key], *each.refused}
+                assert self.received[key] == [number for number in passed if number not in refused]
+                assert len(self.again[key]) + len(each.refused) == len(refused)
+                assert refused <= set(passed)
             self.met.update(message.died_of for message in self.model.queue.values())
         finally:
-            self.door.close()
-            self.owner.execute(EMPTY)
+            self.program.close()
+            self.owner.execute(DELETE_ALL)
 
 
 @pytest.mark.slow
-def test_the_broker_keeps_what_the_model_promises(orders, owner, session, pytestconfig):
+def test_the_broker_and_the_model_agree_after_every_step(orders, owner, session, pytestconfig):
     met = Counter()
     run_state_machine_as_test(
         lambda: Broker(orders, owner, met, session),
@@ -147,5 +147,5 @@ def test_the_broker_keeps_what_the_model_promises(orders, owner, session, pytest
             phases=set(Phase) - {Phase.explain},
         ),
     )
-    assert MET - set(met) == set(), met
+    assert MUST_OCCUR - set(met) == set(), met
     assert met["a step"] >= 10_000

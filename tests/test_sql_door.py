@@ -1,4 +1,4 @@
-"""The SQL door: the verbs in a program's own transaction, which they commit and roll back with."""
+"""The SQL door: a program calls the verbs in its own transaction, and they commit or roll back with it."""
 
 import json
 
@@ -16,8 +16,8 @@ CONSUME = "SELECT receipt, content, lease_expires_at FROM broker.consume('orders
 
 
 @pytest.fixture
-def shop(session):
-    """A program's session, in a transaction of its own."""
+def transaction(session):
+    """A session of a program, in a transaction that is open until the test ends it."""
     return session(autocommit=False)
 
 
@@ -29,78 +29,78 @@ def consume(connection):
     return [content for _, content, _ in connection.execute(CONSUME)]
 
 
-def test_a_message_appears_with_the_commit(orders, shop):
+def test_a_message_is_visible_after_the_commit(orders, transaction):
     topics.put("orders", topics.Put())
-    message_id = publish(shop, '"a"')
+    message_id = publish(transaction, '"a"')
     assert orders.consume() == []
-    shop.commit()
+    transaction.commit()
     assert [message.id for message in orders.consume()] == [message_id]
 
 
-def test_a_message_and_its_topic_go_with_the_rollback(shop, owner):
-    publish(shop, '"a"')
-    shop.rollback()
+def test_a_rollback_removes_the_message_and_its_new_topic(transaction, owner):
+    publish(transaction, '"a"')
+    transaction.rollback()
     assert owner.execute("SELECT FROM messages").fetchall() == []
     assert owner.execute("SELECT FROM topics WHERE name = 'orders'").fetchall() == []
 
 
-def test_a_settle_commits_with_the_work(orders, shop):
+def test_a_settle_commits_or_rolls_back_with_its_transaction(orders, transaction):
     orders.publish("a")
     [leased] = orders.consume()
     settle = f"SELECT acked, gone, stale FROM broker.settle('orders', {RECEIPTS})"
-    assert shop.execute(settle, ["ack", leased.receipt]).fetchall() == [(1, [], [])]
-    shop.rollback()
+    assert transaction.execute(settle, ["ack", leased.receipt]).fetchall() == [(1, [], [])]
+    transaction.rollback()
     assert len(orders.rows()) == 1
 
-    shop.execute(settle, ["ack", leased.receipt])
-    shop.commit()
+    transaction.execute(settle, ["ack", leased.receipt])
+    transaction.commit()
 
     assert orders.rows() == {}
 
 
-def test_a_lease_that_was_rolled_back_never_was(orders, shop):
+def test_a_lease_that_was_rolled_back_does_not_count(orders, transaction):
     orders.publish("a")
-    assert consume(shop) == ["a"]
-    shop.rollback()
+    assert consume(transaction) == ["a"]
+    transaction.rollback()
     [leased] = orders.consume()
     assert leased.receives == 1
 
 
-def test_a_broadcast_that_was_rolled_back_uses_no_number(orders, shop):
+def test_a_broadcast_that_was_rolled_back_uses_no_seq(orders, transaction):
     orders.subscribe("http://127.0.0.1:8000/")
     orders.publish("a")
-    shop.execute("SELECT FROM broker.broadcast('orders')")
-    shop.rollback()
+    transaction.execute("SELECT FROM broker.broadcast('orders')")
+    transaction.rollback()
     assert orders.broadcast().first_seq == 1
 
 
-def test_the_sender_is_the_session_unless_it_is_named(orders, session):
+def test_the_sender_defaults_to_the_login(orders, session):
     program = session()
     publish(program, "1")
     program.execute("SELECT broker.publish('orders', '2', 'the shop')")
     assert [message.sender for message in orders.consume()] == [program.info.user, "the shop"]
 
 
-def test_arguments_may_be_named(orders, session):
+def test_arguments_can_be_passed_by_name(orders, session):
     session().execute("""SELECT broker.publish('orders', '{"id": 1}', p_key => 'k', p_attributes => '{"a":  "b"}')""")
     [leased] = orders.consume()
     assert (bytes(leased.content), leased.key, bytes(leased.attributes)) == (b'{"id": 1}', "k", b'{"a":  "b"}')
 
 
 @pytest.mark.parametrize("content", ['{ "z" : 1,\t"a":2 , "z": 3 }', "1e131071", "null", '"\\u00e9 \\/"', '"é 😀"'])
-def test_content_comes_back_octet_by_octet(orders, session, content):
+def test_content_is_returned_byte_for_byte(orders, session, content):
     publish(session(), content)
     [leased] = orders.consume()
     assert bytes(leased.content).decode() == content
 
 
-def test_messages_of_one_statement_are_in_its_order(orders, session):
+def test_messages_of_one_statement_keep_their_order(orders, session):
     session().execute("SELECT broker.publish('orders', to_json(n)) FROM generate_series(1, 500) n")
     assert orders.contents(orders.consume(1000)) == list(range(1, 501))
 
 
 @pytest.mark.parametrize(
-    ("statement", "code"),
+    ("statement", "sqlstate"),
     [
         ("SELECT broker.publish('orders', NULL)", "BR400"),
         ("SELECT broker.publish('no name', '1')", "BR400"),
@@ -114,15 +114,15 @@ def test_messages_of_one_statement_are_in_its_order(orders, session):
         ("SELECT broker.broadcast('unknown')", "BR404"),
     ],
 )
-def test_a_verb_that_refuses_says_so_with_a_code_of_its_own(session, statement, code):
+def test_a_verb_refuses_with_an_sqlstate_of_its_own(session, statement, sqlstate):
     with pytest.raises(psycopg.DatabaseError) as refused:
         session().execute(statement)
-    assert refused.value.sqlstate == code
+    assert refused.value.sqlstate == sqlstate
 
 
-@pytest.mark.parametrize("letter", ["x", "é", "\\n"], ids=["letters", "two octets each", "escapes"])
-def test_a_message_of_the_most_octets_is_stored_as_sent(orders, session, letter):
-    content = '"' + letter * ((messages.MAX_BYTES - 4) // len(letter.encode())) + '"'
+@pytest.mark.parametrize("character", ["x", "é", "\\n"], ids=["letters", "two bytes each", "escapes"])
+def test_a_message_of_the_maximum_size_is_stored_as_sent(orders, session, character):
+    content = '"' + character * ((messages.MAX_BYTES - 4) // len(character.encode())) + '"'
     session().execute("SELECT broker.publish('orders', %s, p_attributes => '{}')", [content])
     assert len(content.encode()) + len("{}") == messages.MAX_BYTES
     [leased] = orders.consume()
@@ -136,7 +136,7 @@ def test_a_message_of_the_most_octets_is_stored_as_sent(orders, session, letter)
     "large",
     [{"content": "é" * (messages.MAX_BYTES // 2)}, {"content": 1, "attributes": {"a": "x" * messages.MAX_BYTES}}],
 )
-def test_a_message_that_is_too_large_is_pointed_at_and_nothing_is_stored(session, owner, others, nth, large):
+def test_the_fault_names_the_message_that_is_too_large_and_nothing_is_stored(session, owner, others, nth, large):
     batch = json.dumps([*others, large], ensure_ascii=False)
     with pytest.raises(psycopg.DatabaseError) as refused:
         session().execute("SELECT broker.publish_batch('orders', %s)", [batch])
@@ -147,40 +147,40 @@ def test_a_message_that_is_too_large_is_pointed_at_and_nothing_is_stored(session
     assert owner.execute("SELECT FROM topics WHERE name = 'orders'").fetchall() == []
 
 
-def test_a_message_published_late_in_a_long_transaction_is_ready_since_then(orders, shop):
-    [began] = shop.execute("SELECT now()").fetchone()
-    message_id = publish(shop, '"a"')
-    shop.commit()
+def test_a_message_is_ready_since_its_statement_not_since_its_transaction_began(orders, transaction):
+    [began] = transaction.execute("SELECT now()").fetchone()
+    message_id = publish(transaction, '"a"')
+    transaction.commit()
     assert orders.rows()[message_id]["ready_at"] > began
 
 
-def test_an_old_transaction_is_given_what_was_published_since(orders, shop):
-    [began] = shop.execute("SELECT now()").fetchone()
+def test_an_old_transaction_can_consume_messages_published_since(orders, transaction):
+    [began] = transaction.execute("SELECT now()").fetchone()
     orders.publish("a")
 
-    [(_, content, expires_at)] = shop.execute(CONSUME).fetchall()
+    [(_, content, expires_at)] = transaction.execute(CONSUME).fetchall()
 
     assert content == "a"
     assert (expires_at - began).total_seconds() > 30
 
 
-def test_an_old_transaction_settles_from_its_statement_on(orders, shop):
+def test_a_released_message_is_ready_since_the_statement_of_the_settle(orders, transaction):
     orders.publish("a")
     [leased] = orders.consume()
-    [began] = shop.execute("SELECT now()").fetchone()
-    shop.execute(f"SELECT FROM broker.settle('orders', {RECEIPTS})", ["release", leased.receipt])
-    shop.commit()
+    [began] = transaction.execute("SELECT now()").fetchone()
+    transaction.execute(f"SELECT FROM broker.settle('orders', {RECEIPTS})", ["release", leased.receipt])
+    transaction.commit()
     assert orders.rows()[leased.id]["ready_at"] > began
 
 
-def test_an_old_transaction_broadcasts_what_was_published_since(orders, shop):
+def test_an_old_transaction_can_broadcast_messages_published_since(orders, transaction):
     orders.subscribe("http://127.0.0.1:8000/")
-    shop.execute("SELECT now()")
+    transaction.execute("SELECT now()")
     orders.publish("a")
-    assert shop.execute("SELECT messages FROM broker.broadcast('orders')").fetchone() == (1,)
+    assert transaction.execute("SELECT messages FROM broker.broadcast('orders')").fetchone() == (1,)
 
 
-def test_tables_of_the_caller_are_not_taken_for_the_brokers(orders, session):
+def test_a_verb_ignores_tables_of_the_caller_with_the_same_names(orders, session):
     orders.publish("a")
     program = session()
     program.execute("CREATE TEMPORARY TABLE queue (message_id uuid)")

@@ -1,4 +1,4 @@
-"""Tokens: who is known, for how long that is remembered, and what a token may hand on."""
+"""Tokens: which are valid, how long the cache remembers them, and what a token may grant."""
 
 import uuid
 
@@ -15,8 +15,8 @@ def mint(name="shop", scopes=("publish",), topics=("*",), minter=ALL):
     return tokens.mint(tokens.Mint(name=name, scopes=list(scopes), topics=list(topics)), minter)
 
 
-def let_a_minute_pass():
-    """Let what is remembered be just too old."""
+def expire_cache():
+    """Make every entry of the cache just too old."""
     tokens._cache.update({key: (until - tokens.CACHE_SECONDS, known) for key, (until, known) in tokens._cache.items()})
 
 
@@ -25,7 +25,7 @@ def test_the_admin_token_may_do_everything():
     assert (admin.name, admin.scopes, admin.topics) == ("admin", list(tokens.SCOPES), ["*"])
 
 
-def test_a_minted_token_has_what_was_asked_for():
+def test_a_minted_token_has_the_requested_scopes_and_topics():
     minted = mint(scopes=["publish", "consume"], topics=["orders", "invoices.*"])
     assert minted.token.startswith("brk_")
     assert len(minted.token) == len("brk_") + 43
@@ -47,19 +47,19 @@ def test_an_unknown_token_is_refused(token):
         tokens.authorize(token)
 
 
-def test_what_is_known_is_not_asked_again_for_a_minute(owner):
+def test_a_valid_token_is_cached_for_a_minute(owner):
     minted = mint()
     tokens.authorize(minted.token)
     owner.execute("DELETE FROM tokens WHERE id = %s", [minted.id])
     assert tokens.authorize(minted.token).name == "shop"
 
-    let_a_minute_pass()
+    expire_cache()
 
     with pytest.raises(Unauthorized):
         tokens.authorize(minted.token)
 
 
-def test_a_refusal_is_remembered_too(owner):
+def test_a_refusal_is_cached_for_a_minute(owner):
     with pytest.raises(Unauthorized):
         tokens.authorize("later")
     owner.execute(
@@ -70,22 +70,22 @@ def test_a_refusal_is_remembered_too(owner):
     with pytest.raises(Unauthorized):
         tokens.authorize("later")
 
-    let_a_minute_pass()
+    expire_cache()
 
     assert tokens.authorize("later").name == "later"
 
 
-def test_nothing_is_remembered_while_the_database_is_away(database_url, monkeypatch):
-    there = database.functions._url
+def test_nothing_is_cached_while_the_database_is_unavailable(database_url, monkeypatch):
+    url = database.functions._url
     database.functions.close()
     monkeypatch.setattr(database.functions, "_url", lambda: "postgresql://127.0.0.1:1/nowhere")
     with pytest.raises(DatabaseUnavailable):
         tokens.authorize(ADMIN_TOKEN)
-    monkeypatch.setattr(database.functions, "_url", there)
+    monkeypatch.setattr(database.functions, "_url", url)
     assert tokens.authorize(ADMIN_TOKEN).name == "admin"
 
 
-def test_the_tokens_remembered_are_bounded():
+def test_the_size_of_the_cache_is_limited():
     for n in range(tokens.CACHE_SIZE + 10):
         with pytest.raises(Unauthorized):
             tokens.authorize(f"guess {n}")
@@ -107,11 +107,11 @@ def test_the_tokens_remembered_are_bounded():
         ("orders", "orders*", False),
     ],
 )
-def test_a_pattern_covers_a_name_or_the_beginning_of_names(pattern, topic, covered):
+def test_a_pattern_covers_a_name_or_a_prefix_of_names(pattern, topic, covered):
     assert tokens.covers(pattern, topic) is covered
 
 
-def test_a_token_is_held_to_its_scopes_and_topics():
+def test_a_token_is_limited_to_its_scopes_and_topics():
     token = tokens.Token(uuid.uuid4(), "shop", ["publish"], ["orders", "invoices.*"])
     token.demand("publish", "orders")
     token.demand("publish", "invoices.eu")
@@ -122,7 +122,7 @@ def test_a_token_is_held_to_its_scopes_and_topics():
         token.demand("publish", "orders.eu")
 
 
-def test_a_token_mints_no_more_than_it_has():
+def test_a_token_cannot_grant_more_than_it_holds():
     minter = tokens.Token(uuid.uuid4(), "lead", ["tokens", "publish"], ["orders.*"])
     assert mint(topics=["orders.eu", "orders.us.*", "orders.*"], minter=minter)
     with pytest.raises(InvalidInput) as refused:
@@ -131,21 +131,21 @@ def test_a_token_mints_no_more_than_it_has():
     assert {token.name for token in tokens.list_tokens(None, 9)} == {"admin", "shop"}
 
 
-def test_a_name_is_given_once():
+def test_a_token_name_can_be_used_once():
     first = mint()
     with pytest.raises(Conflict):
         mint(scopes=["consume"])
     assert tokens.read(first.id).scopes == ["publish"]
 
 
-def test_tokens_are_listed_in_the_order_of_their_making(owner):
+def test_tokens_are_listed_in_the_order_of_their_creation(owner):
     owner.execute("DELETE FROM tokens")
-    made = [mint(name=f"token-{n}").id for n in range(4)]
-    assert [token.id for token in tokens.list_tokens(None, 9)] == made
-    assert [token.id for token in tokens.list_tokens(made[0], 2)] == made[1:3]
+    ids = [mint(name=f"token-{n}").id for n in range(4)]
+    assert [token.id for token in tokens.list_tokens(None, 9)] == ids
+    assert [token.id for token in tokens.list_tokens(ids[0], 2)] == ids[1:3]
 
 
-def test_a_token_revokes_none_that_may_do_more():
+def test_a_token_cannot_revoke_one_that_allows_more():
     publisher, star = mint(), mint(name="star", topics=["*"])
     lead = tokens.Token(uuid.uuid4(), "lead", ["tokens", "publish"], ["orders"])
     with pytest.raises(Forbidden, match="allows more than the revoking token does"):
@@ -156,7 +156,7 @@ def test_a_token_revokes_none_that_may_do_more():
     assert {token.name for token in tokens.list_tokens(None, 9)} == {"admin", "shop", "star"}
 
 
-def test_a_revoked_token_is_refused_here_at_once():
+def test_the_process_that_revoked_a_token_refuses_it_at_once():
     minted = mint()
     admin = tokens.Token(uuid.uuid4(), "admin", list(tokens.SCOPES), ["*"])
     tokens.authorize(minted.token)

@@ -1,4 +1,4 @@
-"""Topics: their settings, what they count, and how they go."""
+"""Topics: their settings, their counts, and their deletion."""
 
 import pytest
 
@@ -12,7 +12,7 @@ from broker.topics import Queued
 pytestmark = pytest.mark.verbs
 
 URL = "http://127.0.0.1:8000/"
-LEFT = ("queue", "log", "log_spans", "subscriptions", "attempts")
+TABLES = ("queue", "log", "log_spans", "subscriptions", "attempts")
 
 
 def settings(topic):
@@ -20,29 +20,29 @@ def settings(topic):
     return found.broadcast, found.lease_seconds, found.max_receives
 
 
-def left(owner):
-    """How many rows each table holds, the topics that live apart."""
-    return {table: owner.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in LEFT}
+def count_rows(owner):
+    """How many rows each table has."""
+    return {table: owner.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in TABLES}
 
 
-def test_default_exists_from_the_beginning():
+def test_the_topic_default_exists_from_the_beginning():
     assert settings("default") == ("manual", 30, 10)
 
 
-def test_put_creates_a_topic_or_gives_it_these_settings():
+def test_put_creates_a_topic_or_replaces_its_settings():
     assert topics.put("orders", topics.Put(lease_seconds=60, max_receives=None))
     assert settings("orders") == ("manual", 60, None)
     assert not topics.put("orders", topics.Put(max_receives=3))
     assert settings("orders") == ("manual", 30, 3)
 
 
-def test_put_keeps_what_waits(orders):
+def test_put_keeps_the_waiting_messages(orders):
     orders.publish("a")
     topics.put("orders", topics.Put())
     assert topics.read("orders").queue.waiting == 1
 
 
-def test_patch_changes_what_is_given_and_no_more():
+def test_patch_changes_only_the_given_settings():
     topics.put("orders", topics.Put(lease_seconds=60, max_receives=3))
     before = topics.read("orders")
     topics.change("orders", topics.Patch(lease_seconds=90))
@@ -68,7 +68,7 @@ def test_an_unknown_topic_is_not_found(operation):
         operation("orders")
 
 
-def test_a_topic_counts_what_waits_leased_and_delayed_too(orders):
+def test_leased_and_delayed_messages_count_as_waiting(orders):
     orders.publish(*range(5))
     _, delayed, dead, done, _ = orders.consume()
     orders.settle(
@@ -77,7 +77,7 @@ def test_a_topic_counts_what_waits_leased_and_delayed_too(orders):
     assert topics.read("orders").queue == Queued(3, exact=True, estimate=3)
 
 
-def test_a_topic_says_since_when_its_oldest_message_is_ready(orders):
+def test_a_topic_shows_since_when_its_oldest_message_is_ready(orders):
     orders.publish("a")
     orders.publish("b")
     assert topics.read("orders").oldest_ready_at == browsing.trace("orders", next(iter(orders.rows()))).ready_at
@@ -110,7 +110,7 @@ def test_a_topic_counts_its_subscriptions_and_how_far_they_are_behind(orders):
     assert (topic.last_seq, topic.subscriptions, topic.behind) == (3, 2, 3)
 
 
-def test_topics_are_listed_by_name_as_far_as_the_patterns_reach():
+def test_topics_that_the_patterns_cover_are_listed_by_name():
     for name in ("orders.eu", "orders.us", "invoices", "Orders"):
         topics.put(name, topics.Put())
 
@@ -125,7 +125,7 @@ def test_topics_are_listed_by_name_as_far_as_the_patterns_reach():
     assert names(["orders.e_", "orders%*"]) == []
 
 
-def test_a_topic_in_which_messages_wait_is_not_deleted(orders):
+def test_a_topic_with_waiting_messages_is_not_deleted(orders):
     orders.publish("a")
     orders.consume()
     with pytest.raises(Conflict, match=r'messages wait in the topic "orders"; force=true'):
@@ -139,7 +139,7 @@ def test_a_topic_with_subscriptions_is_not_deleted(orders):
         topics.delete("orders", force=False)
 
 
-def test_an_unused_topic_is_deleted_though_dead_messages_are_in_it(orders):
+def test_dead_letters_do_not_prevent_the_deletion_of_a_topic(orders):
     orders.publish("a")
     [leased] = orders.consume()
     orders.settle(reject=[leased.receipt])
@@ -167,7 +167,7 @@ def test_a_forced_deletion_frees_the_name_at_once(orders):
         orders.subscription(subscribed)
 
 
-def test_receipts_of_a_deleted_topic_fit_nothing_of_its_name(orders):
+def test_a_receipt_of_a_deleted_topic_is_not_valid(orders):
     orders.publish("a")
     [leased] = orders.consume()
     topics.delete("orders", force=True)
@@ -175,7 +175,7 @@ def test_receipts_of_a_deleted_topic_fit_nothing_of_its_name(orders):
         leases.ack("orders", leased.receipt)
 
 
-def test_what_a_deleted_topic_left_is_cleared_in_bounded_steps(orders, invoices, owner):
+def test_the_rows_of_a_deleted_topic_are_cleared_in_bounded_steps(orders, invoices, owner):
     for topic in (orders, invoices):
         subscribed = topic.subscribe(URL)
         topic.publish(*range(5))
@@ -187,7 +187,7 @@ def test_what_a_deleted_topic_left_is_cleared_in_bounded_steps(orders, invoices,
             [subscribed.id],
         )
     one_topic = {"queue": 5, "log": 5, "log_spans": 1, "subscriptions": 1, "attempts": 5}
-    assert left(owner) == {table: 2 * rows for table, rows in one_topic.items()}
+    assert count_rows(owner) == {table: 2 * rows for table, rows in one_topic.items()}
     topics.delete("orders", force=True)
 
     steps = []
@@ -196,15 +196,15 @@ def test_what_a_deleted_topic_left_is_cleared_in_bounded_steps(orders, invoices,
 
     assert sum(steps) == sum(one_topic.values())
     assert max(steps) == 2
-    assert left(owner) == one_topic
+    assert count_rows(owner) == one_topic
     assert owner.execute("SELECT FROM topics WHERE deleted_at IS NOT NULL").fetchall() == []
     assert topics.read("invoices").queue.waiting == 5
 
 
-def test_maintain_clears_what_deleted_topics_left(orders, invoices, owner):
+def test_maintain_clears_the_rows_of_deleted_topics(orders, invoices, owner):
     for topic in (orders, invoices):
         topic.publish(*range(5))
         topics.delete(topic.name, force=True)
     assert sum(maintenance.maintain().cleared.values()) == 10
     assert sum(maintenance.maintain().cleared.values()) == 0
-    assert left(owner)["queue"] == 0
+    assert count_rows(owner)["queue"] == 0

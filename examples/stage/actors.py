@@ -1,4 +1,4 @@
-"""The broker, the producers and the consumers, each a process of its own as it would be in a terminal."""
+"""The broker, the producers and the consumers of the demo, each in its own process, as if started in a terminal."""
 
 import os
 import signal
@@ -12,60 +12,61 @@ from pathlib import Path
 from queue import SimpleQueue
 
 EXAMPLES = Path(__file__).parents[1]
-# The demo's broker stands here and is gone afterwards, whatever the user's own is.
-NOT_OURS = {"DATABASE_URL", "OWNER_DATABASE_URL", "BROKER_ADMIN_TOKEN", "BROKER_HOST"}
+# Variables of the user's own broker: the demo's broker must not use its database.
+NOT_INHERITED = {"DATABASE_URL", "OWNER_DATABASE_URL", "BROKER_ADMIN_TOKEN", "BROKER_HOST"}
 
 
 @dataclass(frozen=True)
 class Line:
-    """What an actor said: `leased 01a2… "shop 1"`."""
+    """A line that an actor printed: `leased 01a2… "shop 1"`."""
 
     actor: str
     verb: str
-    about: str = ""
+    subject: str = ""
     content: str = ""
 
 
 class Actor:
-    """A program of examples/; its lines go to `said`, and when it ends, the line `ended`."""
+    """A running program of examples/. Its lines go to the queue `lines`, and a line `ended` when it ends."""
 
-    def __init__(self, program: str, name: str, flags: str, said: SimpleQueue[Line], **environment: str) -> None:
+    def __init__(self, program: str, name: str, flags: str, lines: SimpleQueue[Line], **environment: str) -> None:
         self.name = name
-        self._said = said
+        self._lines = lines
         command = [sys.executable, str(EXAMPLES / program), "--name", name, *flags.split()]
         self._process = _start(command, **environment)
         self._reader = threading.Thread(target=self._read)
         self._reader.start()
 
     def kill(self) -> None:
-        """Kill it as `kill -9` does; all that it said before is in `said` after this."""
+        """Kill it as `kill -9` does. After this, all lines that it printed are in the queue."""
         self._process.kill()
         self._reader.join()
 
     def stop(self) -> None:
+        """Stop it with SIGTERM. After this, all lines that it printed are in the queue."""
         self._process.terminate()
         self._reader.join()
 
     def _read(self) -> None:
         with self._process as process:
             for line in process.stdout or ():
-                self._said.put(Line(self.name, *line.rstrip("\n").split(" ", 2)))
-        self._said.put(Line(self.name, "ended"))
+                self._lines.put(Line(self.name, *line.rstrip("\n").split(" ", 2)))
+        self._lines.put(Line(self.name, "ended"))
 
 
 @contextmanager
-def broker(data: Path) -> Iterator[tuple[str, str]]:
-    """`make run` on a free port, with its data in `data`: its url and its token. SystemExit when it does not run."""
+def start_broker(data: Path) -> Iterator[tuple[str, str]]:
+    """Start `make run` on a free port, with its data in `data`; yield its URL and token. SystemExit when it fails."""
     process = _start([sys.executable, "-m", "local"], BROKER_PORT="0", BROKER_DATA=str(data))
     with process:
-        said = []
+        lines = []
         try:
             for line in process.stdout or ():
-                said.append(line)
+                lines.append(line)
                 if line.startswith("ready on"):
                     yield line.split()[-1], (data / "admin.token").read_text().strip()
                     return
-            sys.exit("the broker did not start:\n" + "".join(said))
+            sys.exit("the broker did not start:\n" + "".join(lines))
         finally:
             process.terminate()
 
@@ -74,16 +75,16 @@ def _start(command: list[str], **environment: str) -> subprocess.Popen[str]:
     return subprocess.Popen(  # noqa: S603  the demo's own programs
         command,
         cwd=EXAMPLES.parent,
-        env={name: value for name, value in os.environ.items() if name not in NOT_OURS} | environment,
+        env={name: value for name, value in os.environ.items() if name not in NOT_INHERITED} | environment,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        start_new_session=True,  # the terminal's Ctrl-C and hang-up reach the demo alone, which stops them in order
+        start_new_session=True,  # Ctrl-C reaches the demo only, which stops the programs in order
     )
 
 
 def end_on_signals() -> None:
-    """Let a hang-up and SIGTERM end the demo as Ctrl-C does, so that it stops what it started."""
+    """Let a hang-up or SIGTERM end the demo as Ctrl-C does, so that it stops the programs that it started."""
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)

@@ -1,18 +1,18 @@
-"""A curve of text."""
+"""Draw a curve with block characters."""
 
 BLOCKS = " ▁▂▃▄▅▆▇█"
-LEAST_TOP = 12  # lower curves do not fill the plot
+MIN_TOP = 12  # the plot is at least this high, so that low curves look low
 
 
 def plot(samples: list[tuple[float, int]], columns: int, rows: int, seconds: float) -> list[str]:
-    """Draw values over their times as `rows` lines; the width is `seconds`, or more when the samples go on."""
+    """Draw samples (time, value) as lines of text. The x-axis ends at `seconds`, or at a later last sample."""
     tops = _tops(samples, columns, seconds)
-    scale = rows * 8 / max(LEAST_TOP, *tops)
+    scale = rows * 8 / max(MIN_TOP, *tops)
     return ["".join(BLOCKS[_filled(top * scale, row)] for top in tops) for row in reversed(range(rows))]
 
 
 def marks(times: list[float], columns: int, seconds: float) -> str:
-    """Number the times in a line below the plot."""
+    """Return a line below the plot, with the number of each time at its place."""
     line = [" "] * columns
     for number, at in enumerate(times, 1):
         line[_column(at, columns, seconds)] = str(number)
@@ -20,7 +20,7 @@ def marks(times: list[float], columns: int, seconds: float) -> str:
 
 
 def _tops(samples: list[tuple[float, int]], columns: int, seconds: float) -> list[int]:
-    """The highest value in each column, up to the last sample's. A column without a sample has its neighbour's."""
+    """Return the highest value in each column, up to the last sample. A column without one takes the next value."""
     tops: list[int] = []
     for at, value in samples:
         column = _column(at, columns, max(seconds, samples[-1][0]))
@@ -36,5 +36,5 @@ def _column(at: float, columns: int, seconds: float) -> int:
 
 
 def _filled(height: float, row: int) -> int:
-    """How many eighths of a row a column of `height` eighths fills; what is there at all shows."""
+    """Return how many eighths of this row a column of `height` eighths fills. A low column shows at least one."""
     return max(0, min(8, round(height - row * 8), 8)) or int(row == 0 and height > 0)

@@ -1,4 +1,4 @@
-"""What the demo shows: all of it at once on a terminal, a line now and then elsewhere."""
+"""What the demo shows: a full screen on a terminal, otherwise a line every two seconds."""
 
 from dataclasses import dataclass, field
 from typing import Self
@@ -13,29 +13,32 @@ from stage.plot import marks, plot
 from stage.tally import Tally
 
 STORY_LINES = 8
-OTHER_LINES = STORY_LINES + 12  # than the plot's, with one for the cursor
+OTHER_LINES = STORY_LINES + 12  # all lines but those of the plot, and one for the cursor
 LINE_EVERY_SECONDS = 2.0
 
 
 @dataclass
 class View:
-    """What there is to see."""
+    """The values that the screen shows."""
 
-    seconds: float  # that it is to take
+    seconds: float  # how long the demo takes
     producers: tuple[str, ...]
     consumers: tuple[str, ...]
     tally: Tally = field(default_factory=Tally)
     now: float = 0.0
-    waiting: list[tuple[float, int]] = field(default_factory=lambda: [(0.0, 0)])  # when, and how many
+    waiting: list[tuple[float, int]] = field(default_factory=lambda: [(0.0, 0)])  # (time, messages that wait)
     story: list[tuple[float, str]] = field(default_factory=list)
     killed: set[str] = field(default_factory=set)
     complete: bool = False
 
     def counts(self, name: str, *verbs: str) -> list[str]:
+        """Return how many messages a program has handled, for each verb."""
         return [str(self.tally.count(verb, name)) for verb in verbs]
 
 
 class Screen:
+    """Draws a view: a frame on a terminal, otherwise a line every LINE_EVERY_SECONDS."""
+
     def __init__(self, view: View) -> None:
         self._view = view
         self._console = Console(highlight=False)
@@ -50,24 +53,25 @@ class Screen:
     def __exit__(self, *_: object) -> None:
         self._live.stop()
 
-    def tell(self, line: str) -> None:
-        """Add a line, in rich's markup, to the story."""
+    def narrate(self, line: str) -> None:
+        """Add a line, in rich's markup, to the story; print it if there is no terminal."""
         self._view.story.append((self._view.now, line))
         if not self._console.is_terminal:
             self._print(line)
 
     def show(self) -> None:
+        """Draw the view now, or print a line if it is time for one."""
         view = self._view
         if self._console.is_terminal:
             self._live.update(_frame(view, *self._console.size), refresh=True)
         elif view.now >= self._next_line:
             self._next_line = view.now + LINE_EVERY_SECONDS
             published = (f"{name} published {view.tally.count('published', name)}" for name in view.producers)
-            taken = (
+            handled = (
                 "{} consumed {}, received {}".format(name, *view.counts(name, "consumed", "received"))
                 for name in view.consumers
             )
-            self._print("   ".join([f"waiting {view.waiting[-1][1]}", *published, *taken]))
+            self._print("   ".join([f"waiting {view.waiting[-1][1]}", *published, *handled]))
 
     def _print(self, line: str) -> None:
         self._console.print(f"{self._view.now:5.1f} s  {line}", soft_wrap=True)
@@ -113,9 +117,9 @@ def _waiting(view: View, columns: int, rows: int) -> RenderableType:
 def _story(view: View) -> RenderableType:
     table = Table.grid(padding=(0, 1))
     for number, (at, line) in list(enumerate(view.story, 1))[-STORY_LINES:]:
-        told = Text.from_markup(line)
-        told.no_wrap, told.overflow = True, "ellipsis"
-        table.add_row(Text(str(number), style="bold"), Text(f"{at:4.1f} s", style="dim"), told)
+        text = Text.from_markup(line)
+        text.no_wrap, text.overflow = True, "ellipsis"
+        table.add_row(Text(str(number), style="bold"), Text(f"{at:4.1f} s", style="dim"), text)
     for _ in range(STORY_LINES - len(view.story)):
         table.add_row("")
     return Panel(table, border_style="dim", title="what happens")

@@ -1,4 +1,4 @@
-"""A worker process as its starter sees it: one execution environment of a function."""
+"""The runner's side of a worker process, which is one execution environment of a function."""
 
 import asyncio
 import json
@@ -16,19 +16,19 @@ from typing import BinaryIO, cast
 from local.functions.worker import ANSWER, REQUEST
 from local.template.template import Function
 
-ACCESS_KEY = f"LOCAL{secrets.token_hex(16).upper()}"  # of this run: it opens the queues here, and nothing at AWS
+ACCESS_KEY = f"LOCAL{secrets.token_hex(16).upper()}"  # opens the queues of this run, and nothing at AWS
 
 
 class FunctionError(Exception):
-    """An invocation failed: the handler raised, its process ended, or its time was up."""
+    """An invocation failed: the handler raised, its process ended, or it timed out."""
 
-    def __init__(self, function: Function, failure: Mapping[str, str]) -> None:
-        super().__init__(f"{function.name}: {failure['errorType']}: {failure['errorMessage']}")
-        self.trace = failure.get("trace", "")
+    def __init__(self, function: Function, error: Mapping[str, str]) -> None:
+        super().__init__(f"{function.name}: {error['errorType']}: {error['errorMessage']}")
+        self.trace = error.get("trace", "")
 
 
 class Process(asyncio.Protocol):
-    """One process, which runs one invocation at a time."""
+    """A worker process. It runs one invocation at a time."""
 
     def __init__(self, function: Function, log: BinaryIO) -> None:
         self.function = function
@@ -50,8 +50,9 @@ class Process(asyncio.Protocol):
         self._answer: asyncio.Future[bytes] | None = None
 
     async def invoke(self, event: bytes) -> bytes:
+        """Run the function on an event, both in JSON. Raises FunctionError."""
         loop = asyncio.get_running_loop()
-        self._answer = loop.create_future()  # before the connection, which may be lost as soon as it is made
+        self._answer = loop.create_future()  # before connecting: the connection may be lost at once
         if self._transport is None:
             await loop.create_connection(lambda: self, sock=self._socket)
         seconds = self.function.timeout_seconds
@@ -66,7 +67,7 @@ class Process(asyncio.Protocol):
             timer.cancel()
 
     def end(self) -> None:
-        """Kill the process and wait for it, which takes no time: it is idle, or nobody waits for its answer."""
+        """Kill the process, and wait the moment until it has ended."""
         self._process.kill()
         self._process.wait()
         if self._transport is not None:
@@ -75,9 +76,9 @@ class Process(asyncio.Protocol):
 
     @property
     def ended(self) -> bool:
-        """Whether no invocation will be answered any more: a process that is ending hangs up first."""
-        hung_up = self._transport is not None and self._transport.is_closing()
-        return hung_up or self._process.poll() is not None
+        """Whether the process cannot answer any more. A process that is ending closes its connection first."""
+        closed = self._transport is not None and self._transport.is_closing()
+        return closed or self._process.poll() is not None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
@@ -86,14 +87,14 @@ class Process(asyncio.Protocol):
         self._received += data
         if len(self._received) < ANSWER.size:
             return
-        length, good = ANSWER.unpack_from(self._received)
+        length, succeeded = ANSWER.unpack_from(self._received)
         if len(self._received) < ANSWER.size + length:
             return
         body = bytes(self._received[ANSWER.size :])
         self._received.clear()
         if self._answer is None or self._answer.done():
             return
-        if good:
+        if succeeded:
             self._answer.set_result(body)
         else:
             self._answer.set_exception(FunctionError(self.function, json.loads(body)))
@@ -103,16 +104,16 @@ class Process(asyncio.Protocol):
 
     def _fail(self, kind: str, message: str) -> None:
         if self._answer is not None and not self._answer.done():
-            failure = {"errorType": kind, "errorMessage": message}
-            self._answer.set_exception(FunctionError(self.function, failure))
+            error = {"errorType": kind, "errorMessage": message}
+            self._answer.set_exception(FunctionError(self.function, error))
 
 
 def environment(function: Function) -> dict[str, str]:
-    """Return what Lambda sets, and of the runner's own environment only what an interpreter needs."""
+    """Return a worker's environment: what Lambda sets, and from the runner's own only what an interpreter needs."""
     inherited = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "VIRTUAL_ENV") if name in os.environ}
     return {
         **inherited,
-        # never the user's own: a mistake here must not reach AWS
+        # never the user's own credentials: a mistake here must not reach AWS
         "AWS_ACCESS_KEY_ID": ACCESS_KEY,
         "AWS_SECRET_ACCESS_KEY": "local",
         "AWS_CONFIG_FILE": os.devnull,

@@ -1,4 +1,4 @@
-"""Scheduled functions: invoke them at their rates, with the event that EventBridge sends."""
+"""Invoke the scheduled functions at their rates, with the event that EventBridge sends."""
 
 import asyncio
 import json
@@ -22,7 +22,7 @@ async def run_on_schedule(schedule: Schedule, invoke: Invoke) -> None:
 
 
 def scheduled_event(schedule: Schedule) -> bytes:
-    """Return what EventBridge sends."""
+    """Return the event that EventBridge sends, in JSON."""
     event = {
         "version": "0",
         "id": str(uuid.uuid4()),

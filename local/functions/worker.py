@@ -1,6 +1,7 @@
-"""The program of a worker process: one function's execution environment, as Lambda's Python runtime is one.
+"""The program of a worker process: it runs one function, as an execution environment of Lambda does.
 
-Standard input is a socket on which requests come and answers go, one at a time. The process ends with it.
+Its standard input is a socket. It reads a request from it, runs the handler and writes the answer, again and again, and
+ends when the runner closes the socket.
 """
 
 import decimal
@@ -19,15 +20,15 @@ from typing import Any
 
 from local.launch import end_with_parent
 
-REQUEST = struct.Struct("!I36sQ")  # octets of the event that follows, request id, deadline in ms since 1970
-ANSWER = struct.Struct("!I?")  # octets of the JSON that follows, whether it is the handler's answer or its error
+REQUEST = struct.Struct("!I36sQ")  # bytes of the event that follows, request id, deadline in ms since 1970
+ANSWER = struct.Struct("!I?")  # bytes of the JSON that follows; True: the handler's answer, False: its error
 MAX_ANSWER_BYTES = 6_291_556
 
 Handler = Callable[[Any, "Context"], Any]
 
 
 class Context:
-    """What a handler is told besides its event, with the names of Lambda's context object."""
+    """The second argument of a handler, with the names of Lambda's context object."""
 
     function_version = "$LATEST"
     identity = None
@@ -48,7 +49,7 @@ class Context:
 
 
 class Log(io.FileIO):
-    """Where the handler's lines go. One that cannot be written is lost, and fails nothing: the disk may be full."""
+    """The log that handlers print to. When the disk is full, lines are lost, but no invocation fails."""
 
     def write(self, line: Any) -> int:
         try:
@@ -61,17 +62,17 @@ class ResponseSizeTooLarge(Exception):
     """Response payload size exceeded maximum allowed payload size (6291556 bytes)."""
 
 
-def answer(handler: Handler, event: bytes, context: Context) -> bytes:
-    """Call the handler. The answer is in the very octets of Lambda's runtime, so that limits cut at the same place."""
+def call_handler(handler: Handler, event: bytes, context: Context) -> bytes:
+    """Call the handler, and encode its answer byte for byte as Lambda's runtime does: so the same size is too large."""
     result = handler(json.loads(event), context)
-    encoded = json.dumps(result, ensure_ascii=False, default=_number).encode()
+    encoded = json.dumps(result, ensure_ascii=False, default=_encode_decimal).encode()
     if len(encoded) > MAX_ANSWER_BYTES:
         raise ResponseSizeTooLarge(ResponseSizeTooLarge.__doc__)
     return encoded
 
 
-def failure(error: BaseException) -> dict[str, str]:
-    """Put the error in Lambda's words, with a trace that begins in the handler."""
+def describe_error(error: BaseException) -> dict[str, str]:
+    """Return the error with the names of Lambda, and with a trace that begins in the handler."""
     ours = error.__traceback__
     while ours is not None and ours.tb_frame.f_code.co_filename == __file__:
         ours = ours.tb_next
@@ -80,23 +81,24 @@ def failure(error: BaseException) -> dict[str, str]:
 
 
 def load() -> Handler:
+    """Import the handler that the environment names."""
     module, _, name = os.environ["_HANDLER"].rpartition(".")
     handler: Handler = getattr(importlib.import_module(module), name)
     return handler
 
 
-def _lines(descriptor: int) -> io.TextIOWrapper:
+def _open_log(descriptor: int) -> io.TextIOWrapper:
     log = io.BufferedWriter(Log(descriptor, "w", closefd=False))
     return io.TextIOWrapper(log, encoding="utf-8", errors="backslashreplace", line_buffering=True)
 
 
-def _number(value: object) -> float:
+def _encode_decimal(value: object) -> float:
     if isinstance(value, decimal.Decimal):
         return float(value)
     raise TypeError(f"Object of type {type(value).__name__} is not JSON serializable")
 
 
-def _broken(error: Exception) -> Handler:
+def _always_raise(error: Exception) -> Handler:
     def handler(_event: Any, _context: Context) -> None:
         raise error
 
@@ -104,26 +106,27 @@ def _broken(error: Exception) -> Handler:
 
 
 def main(parent: int, layers: list[str]) -> None:
+    """Serve invocations until the socket is closed, or the process `parent` ends."""
     channel = socket.socket(fileno=os.dup(0))
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-    sys.stdout, sys.stderr = _lines(1), _lines(2)
+    sys.stdout, sys.stderr = _open_log(1), _open_log(2)
     end_with_parent(signal.SIGKILL, parent)
     os.chdir(os.environ["LAMBDA_TASK_ROOT"])
-    sys.path[:1] = [os.environ["LAMBDA_TASK_ROOT"], *layers]  # the first was the runner's own
+    sys.path[:1] = [os.environ["LAMBDA_TASK_ROOT"], *layers]  # instead of the runner's own folder
     try:
         handler = load()
-    except Exception as error:  # noqa: BLE001 (told to whoever invokes)
-        handler = _broken(error)
+    except Exception as error:  # noqa: BLE001  each invocation reports it
+        handler = _always_raise(error)
     stream = channel.makefile("rb")
     while head := stream.read(REQUEST.size):
         length, request_id, deadline_ms = REQUEST.unpack(head)
         event = stream.read(length)
         try:
-            good, body = True, answer(handler, event, Context(request_id.decode(), deadline_ms))
-        except Exception as error:  # noqa: BLE001 (told to whoever invokes)
-            good, body = False, json.dumps(failure(error)).encode()
+            succeeded, body = True, call_handler(handler, event, Context(request_id.decode(), deadline_ms))
+        except Exception as error:  # noqa: BLE001  each invocation reports it
+            succeeded, body = False, json.dumps(describe_error(error)).encode()
         sys.stdout.flush()
-        channel.sendall(ANSWER.pack(len(body), good) + body)
+        channel.sendall(ANSWER.pack(len(body), succeeded) + body)
 
 
 if __name__ == "__main__":

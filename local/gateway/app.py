@@ -1,4 +1,4 @@
-"""An HTTP API of Amazon API Gateway as an ASGI application: routes, limits and refusals are its own."""
+"""An ASGI application that works like an HTTP API of Amazon API Gateway, with the same routing, limits and errors."""
 
 import contextlib
 import socket
@@ -13,7 +13,7 @@ import uvicorn
 from local.functions.pool import Invoke, NoWorker
 from local.functions.process import FunctionError
 from local.gateway import payloads
-from local.gateway.payloads import Answer
+from local.gateway.payloads import Response
 from local.template.template import Route
 
 MAX_BODY_BYTES = 10 * 1024 * 1024
@@ -23,18 +23,18 @@ WITHOUT_LENGTH = (204, 304)
 Message = MutableMapping[str, Any]
 
 
-def _refusal(status: int, message: str) -> Answer:
-    return Answer(status, [(b"content-type", b"application/json")], b'{"message":"%b"}' % message.encode())
+def _error(status: int, message: str) -> Response:
+    return Response(status, [(b"content-type", b"application/json")], b'{"message":"%b"}' % message.encode())
 
 
-NOT_FOUND = _refusal(404, "Not Found")
-TOO_LARGE = _refusal(413, "Request Entity Too Large")
-FAILED = _refusal(500, "Internal Server Error")  # what the function raised, and its time-out below 30 s too
-UNAVAILABLE = _refusal(503, "Service Unavailable")
+NOT_FOUND = _error(404, "Not Found")
+TOO_LARGE = _error(413, "Request Entity Too Large")
+FAILED = _error(500, "Internal Server Error")  # the function raised, or timed out within the 30 s of API Gateway
+UNAVAILABLE = _error(503, "Service Unavailable")
 
 
 class Routes:
-    """Finds the route of a method and a path; one with fewer parameters wins."""
+    """Finds the route for a method and a path. If several match, the one with the fewest parameters wins."""
 
     def __init__(self, routes: Iterable[Route]) -> None:
         self._candidates: dict[tuple[str, int], list[tuple[Route, list[str]]]] = defaultdict(list)
@@ -43,14 +43,14 @@ class Routes:
             self._candidates[route.method, len(segments)].append((route, segments))
 
     def find(self, method: str, raw_path: str) -> tuple[Route, dict[str, str]] | None:
-        """Return the route and its decoded path parameters."""
+        """Return the route and its decoded path parameters, or None."""
         path = raw_path.split("/")
         for route, segments in self._candidates.get((method, len(path)), ()):
             parameters = {}
-            for wanted, found in zip(segments, path, strict=True):
-                if wanted.startswith("{") and found:
-                    parameters[wanted[1:-1]] = unquote(found)
-                elif wanted != found:
+            for expected, actual in zip(segments, path, strict=True):
+                if expected.startswith("{") and actual:
+                    parameters[expected[1:-1]] = unquote(actual)
+                elif expected != actual:
                     break
             else:
                 return route, parameters
@@ -58,7 +58,7 @@ class Routes:
 
 
 class Gateway:
-    """The ASGI application. `access_log` has one line printed for each request."""
+    """The ASGI application. `access_log`: print a line for each request."""
 
     def __init__(self, routes: Iterable[Route], invoke: Invoke, *, access_log: bool = False) -> None:
         self._routes = Routes(routes)
@@ -73,16 +73,16 @@ class Gateway:
     ) -> None:
         request_id = payloads.request_id()
         body = await _read(receive)
-        answer = TOO_LARGE if body is None else await self._answer(scope, body, request_id)
-        headers = [*answer.headers, (b"apigw-requestid", request_id.encode())]
-        if answer.status not in WITHOUT_LENGTH:
-            headers.append((b"content-length", b"%d" % len(answer.body)))
-        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-        await send({"type": "http.response.body", "body": answer.body})
+        response = TOO_LARGE if body is None else await self._respond(scope, body, request_id)
+        headers = [*response.headers, (b"apigw-requestid", request_id.encode())]
+        if response.status not in WITHOUT_LENGTH:
+            headers.append((b"content-length", b"%d" % len(response.body)))
+        await send({"type": "http.response.start", "status": response.status, "headers": headers})
+        await send({"type": "http.response.body", "body": response.body})
         if self._access_log:
-            print(scope["method"], scope["raw_path"].decode("latin-1"), answer.status, len(answer.body), flush=True)
+            print(scope["method"], scope["raw_path"].decode("latin-1"), response.status, len(response.body), flush=True)
 
-    async def _answer(self, scope: Message, body: bytes, request_id: str) -> Answer:
+    async def _respond(self, scope: Message, body: bytes, request_id: str) -> Response:
         found = self._routes.find(scope["method"], scope["raw_path"].decode("latin-1"))
         if found is None:
             return NOT_FOUND
@@ -94,7 +94,9 @@ class Gateway:
             return TOO_LARGE
         try:
             # a route named consume may be a long poll
-            return payloads.answer(await self._invoke(route.function, event, may_wait=route.path.endswith("/consume")))
+            return payloads.response(
+                await self._invoke(route.function, event, may_wait=route.path.endswith("/consume"))
+            )
         except FunctionError:
             return FAILED
         except payloads.BadAnswer as error:
@@ -105,9 +107,9 @@ class Gateway:
 
 
 async def _read(receive: Callable[[], Awaitable[Message]]) -> bytes | None:
-    """Read the request's body. None if it is too large, or if the client went away, who then hears no answer.
+    """Read the request's body. None: it is too large, or the client has disconnected.
 
-    What is too large is read to its end even so, or the client would go on sending and not listen.
+    A body that is too large is read to its end too: a client that still sends does not read the response.
     """
     size, parts, more = 0, [], True
     while more:
@@ -122,14 +124,14 @@ async def _read(receive: Callable[[], Awaitable[Message]]) -> bytes | None:
     return b"".join(parts) if size <= MAX_BODY_BYTES else None
 
 
-def _nothing() -> None:
+def _do_nothing() -> None:
     pass
 
 
 class Server(uvicorn.Server):
-    """Uvicorn, which says when it listens and leaves the signals to us."""
+    """Uvicorn that calls `ready` once it listens, and that leaves the signals to the runner."""
 
-    def __init__(self, application: Any, ready: Callable[[], None] = _nothing) -> None:
+    def __init__(self, application: Any, ready: Callable[[], None] = _do_nothing) -> None:
         super().__init__(
             uvicorn.Config(
                 application,

@@ -1,4 +1,4 @@
-"""An HTTP API's payload format 2.0: requests as the events that functions receive, and their answers as HTTP.
+"""Payload format 2.0 of an HTTP API: a request becomes the event for a function, and its answer an HTTP response.
 
 https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
 """
@@ -19,14 +19,14 @@ _encode = json.JSONEncoder(ensure_ascii=False).encode
 
 
 @dataclass(frozen=True)
-class Answer:
+class Response:
     status: int
     headers: list[tuple[bytes, bytes]]
     body: bytes
 
 
 class BadAnswer(Exception):
-    """The function's answer is not one that API Gateway can turn into HTTP."""
+    """API Gateway cannot make an HTTP response of the function's answer."""
 
 
 def event(
@@ -34,7 +34,7 @@ def event(
 ) -> bytes:
     """Return the event of an ASGI request, in JSON."""
     headers, cookies = _headers(scope["headers"])
-    path = unquote(scope["raw_path"].decode("latin-1"))  # "raw" means without stage: AWS decodes it
+    path = unquote(scope["raw_path"].decode("latin-1"))  # AWS decodes it; "raw" means that it has no stage
     query = scope["query_string"].decode("latin-1")
     host = headers.get("host", "")
     address, _ = scope["client"] or ("127.0.0.1", 0)
@@ -80,36 +80,37 @@ def event(
 
 
 def request_id() -> str:
+    """Make an id in the form of API Gateway."""
     return secrets.token_urlsafe(11) + "="
 
 
-def answer(result: bytes) -> Answer:
-    """HTTP for a function's result in JSON: an object with `statusCode`, or else anything, which is a 200."""
-    value = json.loads(result)
+def response(answer: bytes) -> Response:
+    """Make the HTTP response of a function's answer. An answer without `statusCode` is the body of a 200."""
+    value = json.loads(answer)
     if not isinstance(value, dict) or "statusCode" not in value:
-        body = value.encode() if isinstance(value, str) else result
-        return Answer(200, [(b"content-type", b"application/json")], body)
+        body = value.encode() if isinstance(value, str) else answer
+        return Response(200, [(b"content-type", b"application/json")], body)
     try:
-        return _explicit(value)
+        return _response(value)
     except (AttributeError, TypeError, ValueError, UnicodeEncodeError) as error:
         raise BadAnswer(str(error)) from error
 
 
-def _explicit(value: Mapping[str, Any]) -> Answer:
+def _response(value: Mapping[str, Any]) -> Response:
     text = value.get("body") or ""
     body = base64.b64decode(text, validate=True) if value.get("isBase64Encoded") else text.encode()
     headers = [
-        (name.lower().encode("latin-1"), _text(content).encode("latin-1"))
+        (name.lower().encode("latin-1"), _header_text(content).encode("latin-1"))
         for name, content in (value.get("headers") or {}).items()
         if name.lower() not in ("content-length", "transfer-encoding", "connection")
     ]
     if body and not any(name == b"content-type" for name, _ in headers):
         headers.append((b"content-type", b"text/plain;charset=UTF-8"))
     headers += [(b"set-cookie", cookie.encode("latin-1")) for cookie in value.get("cookies") or []]
-    return Answer(int(value["statusCode"]), headers, body)
+    return Response(int(value["statusCode"]), headers, body)
 
 
-def _text(value: object) -> str:
+def _header_text(value: object) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 
@@ -133,7 +134,7 @@ def _query_parameters(query: str) -> dict[str, str]:
 
 
 def _body(body: bytes, content_type: str) -> tuple[str, bool]:
-    """Return the body as the event carries it, and whether that is base64: all but textual types in UTF-8 are."""
+    """Return the body for the event, and whether it is in base64: all but textual types in UTF-8 are."""
     if content_type.lower().startswith(TEXT):
         try:
             return body.decode(), False

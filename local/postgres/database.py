@@ -1,4 +1,4 @@
-"""The database that the broker runs on: the user's own, or the embedded PostgreSQL."""
+"""The database of the broker: one that the user already has, or the embedded PostgreSQL."""
 
 import contextlib
 import secrets
@@ -8,29 +8,30 @@ from dataclasses import dataclass
 import psycopg
 
 from local.postgres import embedded
-from local.secret_file import kept
+from local.secret_file import read_or_make
 from local.settings import Settings
-from local.terminal import CannotRun, pasted, say
+from local.terminal import CannotRun, say, shell_path
 
 
 @dataclass(frozen=True)
 class Database:
-    url: str  # the functions' login
-    owner_url: str
-    psql: str | None = None  # a line that opens it; who brings a database knows how
-    server: embedded.Server | None = None  # ours to keep running
+    url: str  # for the functions' login
+    owner_url: str  # for the owner of the schema
+    psql: str | None = None  # a shell line that opens it; None for the user's own database
+    server: embedded.Server | None = None  # the embedded PostgreSQL, which the runner has to restart when it dies
 
 
 @contextlib.contextmanager
 def database(settings: Settings) -> Iterator[Database]:
+    """Provide the database until the end of the block. Raises CannotRun and PostgresError."""
     if settings.database_url is not None:
-        yield _brought(settings.database_url, settings.owner_database_url or settings.database_url)
+        yield _check(settings.database_url, settings.owner_database_url or settings.database_url)
         return
     if settings.owner_database_url is not None:
         raise CannotRun("OWNER_DATABASE_URL is set, but not DATABASE_URL")
-    password = kept(settings.data / "functions.password", lambda: secrets.token_urlsafe(32))
+    password = read_or_make(settings.data / "functions.password", lambda: secrets.token_urlsafe(32))
     with embedded.start(settings.data, say=say) as server:
-        secret, psql = pasted(settings.data / "postgres.password"), pasted(server.programs / "psql")
+        secret, psql = shell_path(settings.data / "postgres.password"), shell_path(server.programs / "psql")
         yield Database(
             url=f"postgresql://broker_functions:{password}@127.0.0.1:{server.port}/broker",
             owner_url=server.url,
@@ -39,7 +40,8 @@ def database(settings: Settings) -> Iterator[Database]:
         )
 
 
-def _brought(url: str, owner_url: str) -> Database:
+def _check(url: str, owner_url: str) -> Database:
+    """Connect once, so that a wrong URL is reported before anything else starts."""
     try:
         with psycopg.connect(owner_url, connect_timeout=60) as connection:
             server = connection.info

@@ -1,6 +1,6 @@
-"""The embedded PostgreSQL: made at the first start, owned by one process, and sound again after a kill -9.
+"""The embedded PostgreSQL. The first start creates it, one process owns it, and after a `kill -9` it starts again.
 
-All of it stands in one folder: the cluster, its password, the port it had last, and its log.
+One folder holds all of it: the database cluster, its password, its last port, and its log.
 """
 
 import contextlib
@@ -20,9 +20,9 @@ from typing import Self, TextIO
 import psycopg
 
 from local.postgres.programs import Programs, environment, find
-from local.secret_file import kept
+from local.secret_file import read_or_make
 
-PATIENCE_SECONDS = 30.0
+TIMEOUT_SECONDS = 30.0  # to start, and for each way to stop
 
 
 class PostgresError(Exception):
@@ -31,17 +31,17 @@ class PostgresError(Exception):
 
 @dataclass
 class Server:
-    """A running PostgreSQL, which ends with `stop()` or with the process that started it."""
+    """A running PostgreSQL. It ends with `stop()`, or (on Linux) with the process that started it."""
 
-    url: str  # superuser postgres, database broker
+    url: str  # for the superuser postgres, to the database broker
     port: int
     programs: Path  # the folder that also holds psql
     process: subprocess.Popen[bytes]
-    lock: TextIO
+    lock: TextIO  # held as long as this process owns the folder
     run: Callable[[], subprocess.Popen[bytes]]
 
     def restart(self) -> None:
-        """Run it again after it died by itself: it recovers all that was committed. Raises PostgresError."""
+        """Start it again after it died. It recovers everything that was committed. Raises PostgresError."""
         self.process = self.run()
 
     def stop(self) -> None:
@@ -49,7 +49,7 @@ class Server:
         for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGKILL):
             self.process.send_signal(number)
             try:
-                self.process.wait(PATIENCE_SECONDS)
+                self.process.wait(TIMEOUT_SECONDS)
                 break
             except subprocess.TimeoutExpired:
                 continue
@@ -65,11 +65,11 @@ class Server:
 def start(
     folder: Path, *, settings: Mapping[str, str] | None = None, say: Callable[[str], None] = lambda _: None
 ) -> Server:
-    """Start the server whose data stands in `folder`, making it if there is none. Call it from the main thread.
+    """Start the server with its data in `folder`, which the first start creates. Call it from the main thread.
 
-    `settings` are PostgreSQL's own (`{"fsync": "off"}`); `say` is told of each step that takes a while.
-    A server that a killed process left on the folder is stopped first. Raises PostgresError, also when another
-    process runs one there.
+    `settings` are PostgreSQL's own (`{"fsync": "off"}`); `say` receives a line for each step that takes a while.
+    A server that a killed process left over on the folder is stopped first. Raises PostgresError, also when another
+    process runs the server of this folder.
     """
     folder = folder.absolute()
     folder.mkdir(parents=True, exist_ok=True)
@@ -79,20 +79,20 @@ def start(
         if programs is None:
             raise PostgresError("no PostgreSQL: install local/requirements.txt, or set PG_BIN or DATABASE_URL")
         if programs.disguise == "nobody":
-            folder.chmod(folder.stat().st_mode | 0o011)  # to be passed through; what is secret in it is 0600
-        password = kept(folder / "postgres.password", lambda: secrets.token_urlsafe(32))
+            folder.chmod(folder.stat().st_mode | 0o011)  # for the user nobody to pass through; its secrets are 0600
+        password = read_or_make(folder / "postgres.password", lambda: secrets.token_urlsafe(32))
         if (folder / "data").exists():
-            _own(folder / "data", programs.owner)
+            _change_owner(folder / "data", programs.owner)
         else:
             say("creating the database cluster")
             _create_cluster(folder, programs)
-        port = _free_port(folder / "postgres.port")
+        port = _pick_port(folder / "postgres.port")
 
         def run() -> subprocess.Popen[bytes]:
-            _end_stale(folder, password)
+            _stop_orphan(folder, password)
             process = _spawn(folder, programs, {"port": str(port), **(settings or {})})
             try:
-                _await(folder, process, _url(password, port, "postgres"))
+                _wait_until_ready(folder, process, _url(password, port, "postgres"))
             except BaseException:
                 process.kill()
                 raise
@@ -123,7 +123,7 @@ def _create_cluster(folder: Path, programs: Programs) -> None:
     draft.mkdir(mode=0o700)
     for file in (draft, password):
         os.chown(file, programs.owner, -1)
-    made = programs.run(
+    initdb = programs.run(
         "initdb",
         f"--pgdata={draft}",
         "--username=postgres",
@@ -132,40 +132,42 @@ def _create_cluster(folder: Path, programs: Programs) -> None:
         "--encoding=UTF8",
         "--locale=C",
     )
-    if made.returncode != 0:
-        raise PostgresError(f"the database cluster could not be created: {made.stderr.strip()}")
+    if initdb.returncode != 0:
+        raise PostgresError(f"the database cluster could not be created: {initdb.stderr.strip()}")
     draft.rename(folder / "data")
 
 
-def _own(data: Path, owner: int) -> None:
+def _change_owner(data: Path, owner: int) -> None:
     if data.stat().st_uid != owner:
         for file in (data, *data.rglob("*")):
             os.chown(file, owner, -1, follow_symlinks=False)
 
 
-def _end_stale(folder: Path, password: str) -> None:
-    """Stop a server that outlived its runner, and clear away the pid file of one that was killed.
+def _stop_orphan(folder: Path, password: str) -> None:
+    """Stop a server that outlived its runner, or remove the pid file of a server that was killed.
 
-    A connection is trusted, not the pid: it may be a zombie's, or another program's by now. We hold the lock, so a
-    server found here serves nobody. PostgreSQL itself refuses to start while an orphan still uses the shared memory.
+    The pid proves nothing: a zombie may have it, or by now another program. Only a connection with our password does.
+    This process holds the lock, so no runner uses the server. PostgreSQL itself refuses to start while processes of
+    the old server use the shared memory.
     """
     pid_file = folder / "data" / "postmaster.pid"
-    ending_until = time.monotonic() + 2
+    give_up = time.monotonic() + 2
     while pid_file.exists():
-        pid, port = _pid_and_port(pid_file)
+        pid, port = _read_pid_file(pid_file)
         try:
             with psycopg.connect(_url(password, port, "postgres"), connect_timeout=2):
                 os.kill(pid, signal.SIGINT)
-        except ProcessLookupError:  # it was ending already
+        except ProcessLookupError:  # it has just ended
             pass
         except psycopg.OperationalError as error:
             starting_or_stopping = "the database system is" in str(error)
-            if not starting_or_stopping and (not _alive(pid) or time.monotonic() > ending_until):
+            if not starting_or_stopping and (not _alive(pid) or time.monotonic() > give_up):
                 pid_file.unlink(missing_ok=True)
         time.sleep(0.02)
 
 
-def _pid_and_port(pid_file: Path) -> tuple[int, int]:
+def _read_pid_file(pid_file: Path) -> tuple[int, int]:
+    """Return the pid and the port, or zeros if the file has just been removed or is not complete."""
     lines: list[str] = []
     with contextlib.suppress(FileNotFoundError):
         lines = pid_file.read_text().splitlines()
@@ -182,13 +184,13 @@ def _alive(pid: int) -> bool:
         return True
 
 
-def _free_port(file: Path) -> int:
-    """Return the port of last time if it is still free, so that a noted psql line keeps working."""
-    wished = int(file.read_text()) if file.exists() else 0
+def _pick_port(file: Path) -> int:
+    """Return the last port if it is still free, else any: so a psql line that the user has noted keeps working."""
+    last = int(file.read_text()) if file.exists() else 0
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind(("127.0.0.1", wished))
+            probe.bind(("127.0.0.1", last))
         except OSError:
             probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -203,7 +205,7 @@ def _spawn(folder: Path, programs: Programs, settings: Mapping[str, str]) -> sub
         "max_connections": "200",
         "timezone": "UTC",
         "log_timezone": "UTC",
-        "log_min_error_statement": "panic",  # a statement may hold a password or a message
+        "log_min_error_statement": "panic",  # a statement may contain a password or a message
     }
     options = [f"--{name}={value}" for name, value in {**fixed, **settings}.items()]
     command = programs.command("postgres", "-D", str(folder / "data"), *options)
@@ -213,9 +215,9 @@ def _spawn(folder: Path, programs: Programs, settings: Mapping[str, str]) -> sub
         )
 
 
-def _await(folder: Path, process: subprocess.Popen[bytes], url: str) -> None:
-    """Return once the server answers and its database broker exists."""
-    give_up = time.monotonic() + PATIENCE_SECONDS
+def _wait_until_ready(folder: Path, process: subprocess.Popen[bytes], url: str) -> None:
+    """Wait until the server accepts connections, and create its database broker if there is none."""
+    give_up = time.monotonic() + TIMEOUT_SECONDS
     while True:
         ended = process.poll() is not None
         try:

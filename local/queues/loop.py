@@ -1,4 +1,18 @@
-"""The template's queues at work: an endpoint to send to, and the functions that are given what was sent."""
+"""The two SQS queues of template.yaml, on this machine: functions send to them, and they invoke functions.
+
+    publish ──▶ endpoint ──▶ DispatchQueue ──▶ event source ──▶ dispatch
+                                ▲                                  │
+                                └── deliver ◀── DeliveryQueue ◀────┘
+
+A function sends a message with boto3 to an HTTP endpoint (endpoint.py), as it does to SQS. The message waits in this
+process's memory (queue.py). An event source takes a batch of waiting messages, and invokes the function that the
+template names for this queue. Messages that the function does not complete are shown again after the queue's
+visibility time-out.
+
+So the code of the functions, and the way of a webhook through both queues, are the same as on AWS. One thing differs:
+SQS stores its messages, and this memory is lost when the runner ends. The database still knows what is due, so each
+start sends Dispatch a sweep.
+"""
 
 import asyncio
 import socket
@@ -9,39 +23,45 @@ from local.functions.pool import Invoke
 from local.functions.process import ACCESS_KEY
 from local.gateway.app import Server
 from local.queues import endpoint
-from local.queues.queue import ACCOUNT, Queue, Source
+from local.queues.queue import ACCOUNT, EventSource, Queue
 from local.template.template import Template
 
 
-def queues_listener() -> socket.socket:
-    """Listen on a free port of loopback."""
+def listen() -> socket.socket:
+    """Listen on a free port of loopback, for the endpoint."""
     return socket.create_server(("127.0.0.1", 0))
 
 
-def queues_at(listener: socket.socket) -> str:
-    """Return what the URLs of the queues begin with."""
+def base_url(listener: socket.socket) -> str:
+    """Return the URL of the queues behind this port: a queue's own URL is this and its name."""
     return f"http://127.0.0.1:{listener.getsockname()[1]}/{ACCOUNT}/"
 
 
-class Loop:
-    """Make it in the event loop. Messages can be sent at once, and are given to functions by `chores`."""
+class QueueLoop:
+    """The queues, their endpoint and their event sources. Make it in the event loop.
+
+    Functions can send messages at once. The messages wait until the coroutines of `tasks` run.
+    """
 
     def __init__(self, broker: Template, listener: socket.socket, invoke: Invoke) -> None:
-        self._queues = {name: Queue(shape) for name, shape in broker.queues.items()}
-        self._sources = [Source(shape, self._queues[shape.queue.name], invoke) for shape in broker.sources]
+        self._queues = {name: Queue(definition) for name, definition in broker.queues.items()}
+        self._sources = [
+            EventSource(definition, self._queues[definition.queue.name], invoke) for definition in broker.sources
+        ]
         server = Server(endpoint.Endpoint(self._queues, ACCESS_KEY))
         self._endpoint = asyncio.create_task(server.serve(sockets=[listener]))
-        for shape in broker.sources:
-            if shape.function.name == "Dispatch":
-                # what was owed when the last run ended goes on: what its queues held went with it
-                self._queues[shape.queue.name].send('{"wake_up": {"sweep": true}}')
+        for definition in broker.sources:
+            if definition.function.name == "Dispatch":
+                # the last run's queues are lost, but the database still knows what is due
+                self._queues[definition.queue.name].send('{"wake_up": {"sweep": true}}')
 
-    def chores(self) -> list[Coroutine[Any, Any, None]]:
-        """What is to run for ever."""
-        return [self._until_the_endpoint_ends(), *(source.run() for source in self._sources)]
+    def tasks(self) -> list[Coroutine[Any, Any, None]]:
+        """Return the coroutines to run until the runner ends: the endpoint, and each event source."""
+        return [self._await_endpoint(), *(source.run() for source in self._sources)]
 
     def close(self) -> None:
+        """Close the endpoint. Messages that still wait are lost."""
         self._endpoint.cancel()
 
-    async def _until_the_endpoint_ends(self) -> None:
+    async def _await_endpoint(self) -> None:
         await self._endpoint

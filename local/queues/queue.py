@@ -1,4 +1,4 @@
-"""SQS's queues in this process's memory, and the event sources that give their messages to functions."""
+"""SQS queues in the memory of this process, and event sources, which invoke functions with their messages."""
 
 import asyncio
 import hashlib
@@ -22,9 +22,9 @@ class Message:
     body: str
     message_id: str = field(default_factory=lambda: str(uuid.uuid4()))
     sent_at: float = field(default_factory=time.time)
-    first_taken_at: float = 0.0
+    first_received_at: float = 0.0
     receives: int = 0
-    timer: asyncio.TimerHandle | None = None  # shows it again
+    timer: asyncio.TimerHandle | None = None  # it shows the message again
 
     @property
     def md5(self) -> str:
@@ -32,42 +32,46 @@ class Message:
 
 
 class Queue:
-    """Messages that wait; those under way or delayed are not among them until their time. For one event loop."""
+    """One queue. A delayed message is hidden until its delay ends, a received one until its visibility time-out ends.
 
-    def __init__(self, shape: template.Queue) -> None:
-        self.name = shape.name
-        self._shape = shape
+    It belongs to one event loop.
+    """
+
+    def __init__(self, definition: template.Queue) -> None:
+        self.name = definition.name
+        self._definition = definition
         self._visible: deque[Message] = deque()
-        self._shown = asyncio.Event()
+        self._has_visible = asyncio.Event()
 
     def send(self, body: str, delay_seconds: float = 0) -> Message:
+        """Add a message, which is shown after the delay."""
         message = Message(body)
         self._show_after(message, delay_seconds)
         return message
 
-    async def take(self, most: int) -> list[Message]:
-        """Wait until there is something, and hide it for the queue's visibility time-out."""
+    async def receive(self, most: int) -> list[Message]:
+        """Wait for messages; return up to `most`, and hide them for the queue's visibility time-out."""
         while True:
-            await self._shown.wait()
-            self._forget_old()
-            taken = [self._visible.popleft() for _ in range(min(most, len(self._visible)))]
+            await self._has_visible.wait()
+            self._drop_expired()
+            received = [self._visible.popleft() for _ in range(min(most, len(self._visible)))]
             if not self._visible:
-                self._shown.clear()
-            if taken:
+                self._has_visible.clear()
+            if received:
                 break
-        for message in taken:
+        for message in received:
             message.receives += 1
-            message.first_taken_at = message.first_taken_at or time.time()
-            self._show_after(message, self._shape.visibility_seconds)
-        return taken
+            message.first_received_at = message.first_received_at or time.time()
+            self._show_after(message, self._definition.visibility_seconds)
+        return received
 
     def delete(self, message: Message) -> None:
-        """Forget a message that was taken."""
+        """Delete a message that was received."""
         if message.timer is not None:
             message.timer.cancel()
 
-    def give_back(self, message: Message) -> None:
-        """Show a message that was taken at once."""
+    def release(self, message: Message) -> None:
+        """Show a message that was received again, at once."""
         self.delete(message)
         self._show(message)
 
@@ -79,51 +83,57 @@ class Queue:
 
     def _show(self, message: Message) -> None:
         self._visible.append(message)
-        self._shown.set()
+        self._has_visible.set()
 
-    def _forget_old(self) -> None:
-        oldest = time.time() - self._shape.retention_seconds
+    def _drop_expired(self) -> None:
+        oldest = time.time() - self._definition.retention_seconds
         while self._visible and self._visible[0].sent_at < oldest:
             self._visible.popleft()
 
 
-class Source:
-    """Gives a queue's messages to a function, as Lambda's event source mappings do."""
+class EventSource:
+    """Invokes a function with the messages of a queue, as an event source mapping of Lambda does."""
 
-    def __init__(self, shape: template.Source, queue: Queue, invoke: Invoke) -> None:
-        self._shape = shape
+    def __init__(self, definition: template.EventSource, queue: Queue, invoke: Invoke) -> None:
+        self._definition = definition
         self._queue = queue
         self._invoke = invoke
-        self._slots = asyncio.Semaphore(shape.concurrency)
+        self._slots = asyncio.Semaphore(definition.concurrency)
 
     async def run(self) -> None:
-        """Take and give, for ever."""
+        """Receive messages and invoke the function with them, for ever."""
         async with asyncio.TaskGroup() as invocations:
             while True:
                 await self._slots.acquire()
-                messages = await self._queue.take(self._shape.batch_size)
-                invocations.create_task(self._give(messages)).add_done_callback(lambda _: self._slots.release())
+                messages = await self._queue.receive(self._definition.batch_size)
+                invocations.create_task(self._invoke_with(messages)).add_done_callback(lambda _: self._slots.release())
 
-    async def _give(self, messages: list[Message]) -> None:
-        """Invoke the function. What it did not do stays hidden until the queue's visibility time-out is over."""
+    async def _invoke_with(self, messages: list[Message]) -> None:
+        """Invoke the function and delete the messages that it completed.
+
+        The others stay hidden until the visibility time-out ends. Without a free worker they are shown at once.
+        """
         event = json.dumps({"Records": [record(message, self._queue.name) for message in messages]}).encode()
         try:
-            failed = self._failed(await self._invoke(self._shape.function, event))
+            failed = self._failed_ids(await self._invoke(self._definition.function, event))
         except FunctionError as error:
-            print(f"{self._shape.name}: {error}", file=sys.stderr, flush=True)
+            print(f"{self._definition.name}: {error}", file=sys.stderr, flush=True)
             return
         except NoWorker:
             for message in messages:
-                self._queue.give_back(message)
+                self._queue.release(message)
             return
         if failed <= {message.message_id for message in messages}:
             for message in messages:
                 if message.message_id not in failed:
                     self._queue.delete(message)
 
-    def _failed(self, answer: bytes) -> set[str | None]:
-        """The messages that the function did not do; None among them stands for all, as what makes no sense does."""
-        if not self._shape.reports_failures:
+    def _failed_ids(self, answer: bytes) -> set[str | None]:
+        """Return the ids of the messages that failed. An id that no message has means that all have failed.
+
+        None is such an id, and the result for an answer that cannot be read.
+        """
+        if not self._definition.reports_failures:
             return set()
         try:
             return {failure["itemIdentifier"] for failure in (json.loads(answer) or {}).get("batchItemFailures") or []}
@@ -132,7 +142,7 @@ class Source:
 
 
 def record(message: Message, queue: str) -> dict[str, Any]:
-    """Return a message as functions are given it."""
+    """Return a message in the form in which Lambda gives it to a function."""
     return {
         "messageId": message.message_id,
         "receiptHandle": f"{message.message_id}.{message.receives}",
@@ -141,7 +151,7 @@ def record(message: Message, queue: str) -> dict[str, Any]:
             "ApproximateReceiveCount": str(message.receives),
             "SentTimestamp": str(int(message.sent_at * 1000)),
             "SenderId": ACCOUNT,
-            "ApproximateFirstReceiveTimestamp": str(int(message.first_taken_at * 1000)),
+            "ApproximateFirstReceiveTimestamp": str(int(message.first_received_at * 1000)),
         },
         "messageAttributes": {},
         "md5OfBody": message.md5,

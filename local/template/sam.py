@@ -1,6 +1,6 @@
-"""AWS's SAM translator as a program: a SAM template on standard input, the CloudFormation it stands for in JSON after.
+"""AWS's SAM translator as a program: it reads a SAM template and writes it as CloudFormation in JSON.
 
-A process of its own, since the translator imports boto3, which reads the user's AWS configuration and is slow.
+It is a process of its own, because the translator imports boto3, which is slow and reads the user's AWS configuration.
 """
 
 import json
@@ -14,21 +14,21 @@ from yaml import YAMLError
 
 
 class NoPolicies:
-    """Stands for the list of AWS's managed policies, which only IAM could tell."""
+    """Replaces the list of AWS's managed policies, which only IAM knows."""
 
     def load(self) -> dict[str, str]:
         return {}
 
 
 def translate(template: dict[str, Any]) -> dict[str, Any]:
-    """Translate with the folders of code under the bucket `local`, and every parameter standing for itself."""
+    """Translate. Folders of code become objects in the bucket `local`; each parameter stays a `Ref` to itself."""
     for resource in template["Resources"].values():
         properties = resource.get("Properties", {})
         for name in ("CodeUri", "ContentUri"):
             if name in properties:
                 properties[name] = f"s3://local/{properties[name]}"
-    themselves = {name: {"Ref": name} for name in template.get("Parameters", {})}
-    translated: dict[str, Any] = transform(template, themselves, NoPolicies())
+    references = {name: {"Ref": name} for name in template.get("Parameters", {})}
+    translated: dict[str, Any] = transform(template, references, NoPolicies())
     return translated
 
 

@@ -1,4 +1,4 @@
-"""What template.yaml deploys, read through AWS's own SAM translator, so that the local runner cannot drift from it."""
+"""What template.yaml deploys. AWS's own SAM translator reads it, so the local runner always runs what AWS would run."""
 
 import hashlib
 import json
@@ -15,7 +15,7 @@ from typing import Any
 
 
 class TemplateError(Exception):
-    """The template, or a value given for one of its parameters, cannot be run here; the message says why."""
+    """The template, or the value of one of its parameters, does not work here; the message says why."""
 
 
 @dataclass(frozen=True)
@@ -51,15 +51,15 @@ class Queue:
 
 
 @dataclass(frozen=True)
-class Source:
-    """A queue whose messages a function is given, some at a time."""
+class EventSource:
+    """A queue whose messages invoke a function, in batches."""
 
     name: str
     queue: Queue
     function: Function
     batch_size: int
-    concurrency: int  # invocations at once
-    reports_failures: bool  # message by message; else all of a batch have failed, or none
+    concurrency: int  # the most invocations at the same time
+    reports_failures: bool  # True: the function says which messages failed; False: all of a batch fail, or none
 
 
 @dataclass(frozen=True)
@@ -68,31 +68,32 @@ class Template:
     routes: tuple[Route, ...]
     schedules: tuple[Schedule, ...]
     queues: Mapping[str, Queue]
-    sources: tuple[Source, ...]
+    sources: tuple[EventSource, ...]
 
 
 def translate(file: Path, cache: Path | None = None) -> dict[str, Any]:
-    """Return the CloudFormation template that the SAM template `file` stands for, its parameters still open.
+    """Translate the SAM template `file` to CloudFormation. Its parameters have no values yet. Raises TemplateError.
 
-    This takes about a second, so the result is kept in the file `cache` until the template changes.
-    Raises TemplateError.
+    This takes about a second, so the file `cache` keeps the result until the template changes.
     """
     source = file.read_bytes()
     key = hashlib.sha256(source + version("aws-sam-translator").encode()).hexdigest()
     if cache is not None and cache.exists():
-        kept_key, translated = json.loads(cache.read_bytes())
-        if kept_key == key:
+        cached_key, translated = json.loads(cache.read_bytes())
+        if cached_key == key:
             return dict(translated)
-    translated = _translate(source)
+    translated = _run_translator(source)
     if cache is not None:
         cache.write_text(json.dumps([key, translated]))
     return translated
 
 
-def read(translated: Mapping[str, Any], root: Path, parameters: Mapping[str, str], *, queues_at: str = "") -> Template:
-    """Return what a translated template deploys from `root`, with these parameters and the others' defaults.
+def read(
+    translated: Mapping[str, Any], root: Path, parameters: Mapping[str, str], *, queue_base_url: str = ""
+) -> Template:
+    """Return what a translated template deploys from `root`. A parameter that is not given has its default.
 
-    A queue's URL is its name behind `queues_at`: by default the bare name, as under `sam local`. Raises TemplateError.
+    A queue's URL is `queue_base_url` and its name; by default only the name, as in `sam local`. Raises TemplateError.
     """
     resources = translated["Resources"]
     queues = {
@@ -100,7 +101,9 @@ def read(translated: Mapping[str, Any], root: Path, parameters: Mapping[str, str
         for name, resource in resources.items()
         if resource["Type"] == "AWS::SQS::Queue"
     }
-    values = _values(translated.get("Parameters", {}), parameters) | {name: queues_at + name for name in queues}
+    values = _parameter_values(translated.get("Parameters", {}), parameters) | {
+        name: queue_base_url + name for name in queues
+    }
     layers = {
         name: root / resource["Properties"]["Content"]["S3Key"]
         for name, resource in resources.items()
@@ -120,7 +123,7 @@ def read(translated: Mapping[str, Any], root: Path, parameters: Mapping[str, str
     )
 
 
-def _translate(source: bytes) -> dict[str, Any]:
+def _run_translator(source: bytes) -> dict[str, Any]:
     translator = subprocess.run(
         [sys.executable, "-m", "local.template.sam"],
         cwd=Path(__file__).parents[2],
@@ -135,7 +138,7 @@ def _translate(source: bytes) -> dict[str, Any]:
     return translated
 
 
-def _values(declared: Mapping[str, Mapping[str, Any]], given: Mapping[str, str]) -> dict[str, str]:
+def _parameter_values(declared: Mapping[str, Mapping[str, Any]], given: Mapping[str, str]) -> dict[str, str]:
     if unknown := given.keys() - declared.keys():
         raise TemplateError(f"the template has no parameter {', '.join(sorted(unknown))}")
     values = {}
@@ -162,11 +165,11 @@ def _function(
         layers=tuple(layers[layer["Ref"]] for layer in properties.get("Layers", [])),
         timeout_seconds=properties.get("Timeout", 3),
         memory_mb=properties.get("MemorySize", 128),
-        environment={variable: _resolved(value, variable, values) for variable, value in variables.items()},
+        environment={variable: _resolve(value, variable, values) for variable, value in variables.items()},
     )
 
 
-def _resolved(value: object, variable: str, values: Mapping[str, str]) -> str:
+def _resolve(value: object, variable: str, values: Mapping[str, str]) -> str:
     if not isinstance(value, dict):
         return str(value)
     if value.get("Ref") not in values:
@@ -190,7 +193,7 @@ def _schedules(resources: Mapping[str, Any], functions: Mapping[str, Function]) 
             expression = rule["Properties"]["ScheduleExpression"]
             rate = re.fullmatch(r"rate\((\d+) (minute|hour|day)s?\)", expression)
             if rate is None:
-                raise TemplateError(f"the schedule {name} is {expression}, and only rate(...) runs here")
+                raise TemplateError(f"the schedule {name} is {expression}, but only rate(...) works here")
             for target in rule["Properties"]["Targets"]:
                 function = functions[target["Arn"]["Fn::GetAtt"][0]]
                 yield Schedule(name, timedelta(**{f"{rate[2]}s": int(rate[1])}), function)
@@ -203,11 +206,11 @@ def _queue(name: str, properties: Mapping[str, Any]) -> Queue:
 
 def _sources(
     resources: Mapping[str, Any], functions: Mapping[str, Function], queues: Mapping[str, Queue]
-) -> Iterator[Source]:
+) -> Iterator[EventSource]:
     for name, mapping in resources.items():
         if mapping["Type"] == "AWS::Lambda::EventSourceMapping":
             properties = mapping["Properties"]
-            yield Source(
+            yield EventSource(
                 name,
                 queues[properties["EventSourceArn"]["Fn::GetAtt"][0]],
                 functions[properties["FunctionName"]["Ref"]],

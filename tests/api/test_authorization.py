@@ -1,6 +1,6 @@
-"""Who may do what: each route of the contract by each scope, on own and foreign topics.
+"""Authorization: every route of the contract with every scope, on the token's topics and on others.
 
-The requests are the contract's examples, and would do what they say: what is refused has to change nothing.
+The requests are the contract's examples, which the right token can send. A refused request must change nothing.
 """
 
 from collections.abc import Callable
@@ -20,142 +20,146 @@ from tests.support.snapshots import everything
 OPERATIONS = list(contract.operations().values())
 GUARDED = [operation for operation in OPERATIONS if "x-scope" in operation.spec]
 PUBLIC = [operation for operation in OPERATIONS if operation not in GUARDED]
-OF_A_TOPIC = [operation for operation in GUARDED if "{topic}" in operation.path]
+TOPIC_OPERATIONS = [operation for operation in GUARDED if "{topic}" in operation.path]
 
-OWN, FOREIGN = "orders", "invoices"
-COVERED = ("orders", "till.*")
-NO_TOKEN = {
+TOPIC, OTHER_TOPIC = "orders", "invoices"
+PATTERNS = ("orders", "till.*")
+INVALID_AUTHORIZATIONS = {
     "none": None,
     "empty": "",
-    "a word": "Bearer",
-    "a word and a space": "Bearer ",
-    "a word and two": "Bearer  ",
+    "the scheme alone": "Bearer",
+    "the scheme and a space": "Bearer ",
+    "the scheme and two spaces": "Bearer  ",
     "a token alone": ADMIN_TOKEN,
     "another scheme": f"Basic {ADMIN_TOKEN}",
     "no space": f"Bearer{ADMIN_TOKEN}",
     "a colon": f"Bearer: {ADMIN_TOKEN}",
     "two tokens": f"Bearer {ADMIN_TOKEN} {ADMIN_TOKEN}",
     "two headers": f"Bearer {ADMIN_TOKEN},Bearer {ADMIN_TOKEN}",
-    "capitals": f"Bearer {ADMIN_TOKEN.upper()}",
+    "a token in capitals": f"Bearer {ADMIN_TOKEN.upper()}",
     "the beginning of a token": f"Bearer {ADMIN_TOKEN[:-1]}",
-    "unknown": "Bearer brk_" + "b" * 43,
-    "no ASCII": "Bearer é\x00",
+    "an unknown token": "Bearer brk_" + "b" * 43,
+    "not ASCII": "Bearer é\x00",
 }
 
 Request = tuple[str, str, Any]
-Requests = Callable[..., Request]
+MakeRequest = Callable[..., Request]
 
 
-def named(operation: contract.Operation) -> str:
+def operation_id(operation: contract.Operation) -> str:
     return operation.id
 
 
-def token(client: Client, *scopes: str, topics: tuple[str, ...] = ("*",)) -> Client:
+def client_with(client: Client, *scopes: str, topics: tuple[str, ...] = ("*",)) -> Client:
+    """A client with a new token."""
     name = f"t{len(client.get('/tokens?limit=1000').json['items'])}"
     return Client(client.post("/tokens", {"name": name, "scopes": scopes, "topics": topics}).json["token"])
 
 
-def faulty(operation: contract.Operation, topic: str = OWN) -> Request:
+def faulty_request(operation: contract.Operation, topic: str = TOPIC) -> Request:
     """A request whose body, id and query are all faulty."""
     path = operation.path.format(topic=topic, id="no-id", receipt="no-receipt")
     return operation.method, f"{path}?nonsense=1", b"\xff{"
 
 
 @pytest.fixture
-def requests(client: Client, endpoint: Endpoint) -> Requests:
-    """Make a request of an operation that finds in `topic` what it is about: `requests(operation, topic)`."""
-    mentioned = {topic: _fill(client, topic, endpoint.url) for topic in (OWN, FOREIGN)}
+def make_request(client: Client, endpoint: Endpoint) -> MakeRequest:
+    """Make an operation's request, for which all that it names exists: `make_request(operation, topic)`."""
+    known = {topic: _fill(client, topic, endpoint.url) for topic in (TOPIC, OTHER_TOPIC)}
 
-    def request(operation: contract.Operation, topic: str = OWN) -> Request:
+    def request(operation: contract.Operation, topic: str = TOPIC) -> Request:
         query = {"force": "true"} if operation.id == "deleteTopic" else {}
-        return Story(client, mentioned[topic]).request(operation, query=query)
+        return Story(client, known[topic]).request(operation, query=query)
 
     return request
 
 
 def _fill(client: Client, topic: str, webhook: str) -> dict[str, str]:
-    """Have a message that waits, a lease, a dead letter, a subscription and a token: what the examples are about."""
+    """Create what the examples name, and return what replaces their texts in this topic.
+
+    These are a waiting message, a lease, a dead letter, a subscription and a token.
+    """
     ids = client.post(f"/topics/{topic}/messages", {"messages": [{"content": n} for n in range(3)]}).json["ids"]
     _, second = client.post(f"/topics/{topic}/consume", {"max": 2}).json["messages"]
     client.post(f"/topics/{topic}/settle", {"reject": [{"receipt": second["receipt"], "reason": "no such order"}]})
     subscribed = client.post(
         f"/topics/{topic}/subscriptions", {"url": f"{webhook}/hooks/{topic}", "batch_size": 50}
     ).json
-    minted = client.post("/tokens", {"name": f"of-{topic}", "scopes": ["tokens"], "topics": [OWN]}).json
+    minted = client.post("/tokens", {"name": f"of-{topic}", "scopes": ["tokens"], "topics": [TOPIC]}).json
     return {
         "01a20ce4-07b0-7303-aece-1db29531985d": ids[2],
         "01a20ce4-0bb6-74d3-b289-18b8a6a3a450": ids[0],
         "01a20ce4-0d38-723c-9ece-1e436cad4a26": subscribed["id"],
         "01a20ce4-13c2-73f6-9c93-cb1995e60af5": minted["id"],
         "https://shop.example.com": webhook,
-        OWN: topic,
-        "publish": "tokens",  # the scope that is minted: a token cannot grant more than it holds
+        TOPIC: topic,
+        "publish": "tokens",  # the scope to grant: a token cannot grant more than it holds
     }
 
 
-@pytest.mark.parametrize("operation", GUARDED, ids=named)
-def test_a_route_opens_to_its_scope_on_its_topics_and_to_nothing_else(
-    client: Client, owner: psycopg.Connection[Any], requests: Requests, operation: contract.Operation
+@pytest.mark.parametrize("operation", GUARDED, ids=operation_id)
+def test_a_route_needs_a_token_with_its_scope_and_topic(
+    client: Client, owner: psycopg.Connection[Any], make_request: MakeRequest, operation: contract.Operation
 ) -> None:
-    own = (operation.spec["x-scope"], OWN)
-    topics = (OWN, FOREIGN) if operation in OF_A_TOPIC else (OWN,)
-    bearers = {scope: token(client, scope, topics=COVERED) for scope in tokens.SCOPES}
+    right = (operation.spec["x-scope"], TOPIC)
+    topics = (TOPIC, OTHER_TOPIC) if operation in TOPIC_OPERATIONS else (TOPIC,)
+    clients = {scope: client_with(client, scope, topics=PATTERNS) for scope in tokens.SCOPES}
     before = everything(owner)
 
-    answers = {
-        (scope, topic): bearers[scope].request(*requests(operation, topic)).status
+    statuses = {
+        (scope, topic): clients[scope].request(*make_request(operation, topic)).status
         for scope, topic in product(tokens.SCOPES, topics)
-        if (scope, topic) != own
+        if (scope, topic) != right
     }
 
-    assert answers == dict.fromkeys(answers, 403)
+    assert statuses == dict.fromkeys(statuses, 403)
     assert everything(owner) == before
-    assert bearers[own[0]].request(*requests(operation)).status < 300
+    assert clients[right[0]].request(*make_request(operation)).status < 300
 
 
-@pytest.mark.parametrize("operation", GUARDED, ids=named)
-def test_all_other_scopes_together_do_not_open_a_route(client: Client, operation: contract.Operation) -> None:
+@pytest.mark.parametrize("operation", GUARDED, ids=operation_id)
+def test_a_token_with_all_other_scopes_is_refused(client: Client, operation: contract.Operation) -> None:
     scope = operation.spec["x-scope"]
-    others = token(client, *(other for other in tokens.SCOPES if other != scope))
-    response = others.request(*faulty(operation))
+    others = client_with(client, *(other for other in tokens.SCOPES if other != scope))
+    response = others.request(*faulty_request(operation))
     assert (response.status, response.json["detail"]) == (403, f"the token does not have the scope {scope}")
 
 
-@pytest.mark.parametrize("operation", OF_A_TOPIC, ids=named)
-def test_a_token_opens_the_topics_that_its_patterns_cover(client: Client, operation: contract.Operation) -> None:
-    some = token(client, operation.spec["x-scope"], topics=COVERED)
+@pytest.mark.parametrize("operation", TOPIC_OPERATIONS, ids=operation_id)
+def test_a_token_is_valid_for_the_topics_that_its_patterns_cover(client: Client, operation: contract.Operation) -> None:
+    limited = client_with(client, operation.spec["x-scope"], topics=PATTERNS)
     for topic in ("orders", "till.", "till.3"):
-        assert some.request(*faulty(operation, topic)).status in {400, 404}
+        assert limited.request(*faulty_request(operation, topic)).status in {400, 404}
     for topic in ("order", "orders2", "Orders", "till", "default", "orders%0A", "x%20y"):
-        assert some.request(*faulty(operation, topic)).status == 403
+        assert limited.request(*faulty_request(operation, topic)).status == 403
 
 
-@pytest.mark.parametrize("operation", GUARDED, ids=named)
-def test_without_a_valid_token_nothing_is_read_and_nothing_changes(
-    owner: psycopg.Connection[Any], requests: Requests, operation: contract.Operation
+@pytest.mark.parametrize("operation", GUARDED, ids=operation_id)
+def test_a_request_without_a_valid_token_is_refused_and_changes_nothing(
+    owner: psycopg.Connection[Any], make_request: MakeRequest, operation: contract.Operation
 ) -> None:
     before = everything(owner)
-    for name, authorization in NO_TOKEN.items():
+    for name, authorization in INVALID_AUTHORIZATIONS.items():
         headers = {} if authorization is None else {"authorization": authorization}
-        for request in (faulty(operation), requests(operation)):
-            assert refused(Client(None).request(*request, headers=headers)), name
+        for request in (faulty_request(operation), make_request(operation)):
+            assert is_unauthorized(Client(None).request(*request, headers=headers)), name
     assert everything(owner) == before
 
 
-@pytest.mark.parametrize("operation", GUARDED, ids=named)
-def test_a_revoked_token_opens_nothing(
-    client: Client, owner: psycopg.Connection[Any], requests: Requests, operation: contract.Operation
+@pytest.mark.parametrize("operation", GUARDED, ids=operation_id)
+def test_a_revoked_token_is_refused_on_every_route(
+    client: Client, owner: psycopg.Connection[Any], make_request: MakeRequest, operation: contract.Operation
 ) -> None:
     minted = client.post("/tokens", {"name": "lost", "scopes": tokens.SCOPES}).json
-    some = Client(minted["token"])
-    assert some.get("/topics").status == 200
+    revoked = Client(minted["token"])
+    assert revoked.get("/topics").status == 200
     client.delete(f"/tokens/{minted['id']}")
     before = everything(owner)
-    assert refused(some.request(*requests(operation)))
+    assert is_unauthorized(revoked.request(*make_request(operation)))
     assert everything(owner) == before
 
 
-def refused(response: Response) -> bool:
+def is_unauthorized(response: Response) -> bool:
     return (response.status, response.headers.get("WWW-Authenticate"), response.json["type"]) == (
         401,
         "Bearer",
@@ -163,21 +167,21 @@ def refused(response: Response) -> bool:
     )
 
 
-@pytest.mark.parametrize("operation", PUBLIC, ids=named)
+@pytest.mark.parametrize("operation", PUBLIC, ids=operation_id)
 @pytest.mark.parametrize("authorization", [None, "Bearer nonsense"])
-def test_a_public_route_asks_for_no_token(operation: contract.Operation, authorization: str | None) -> None:
+def test_a_public_route_needs_no_token(operation: contract.Operation, authorization: str | None) -> None:
     headers = {} if authorization is None else {"authorization": authorization}
     assert Client(None).request(operation.method, operation.path, headers=headers).status == 200
 
 
-@pytest.mark.parametrize("kind", ["Bearer", "bearer", "BEARER"])
-def test_the_word_bearer_may_be_written_in_any_case(client: Client, kind: str) -> None:
-    assert Client(None).get("/topics", headers={"authorization": f"{kind} {client.token}"}).status == 200
+@pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER"])
+def test_the_scheme_bearer_may_be_written_in_any_case(client: Client, scheme: str) -> None:
+    assert Client(None).get("/topics", headers={"authorization": f"{scheme} {client.token}"}).status == 200
 
 
-def test_health_asks_the_database_only_with_a_token_that_may(client: Client) -> None:
+def test_the_health_check_of_the_database_needs_the_scope_manage(client: Client) -> None:
     assert Client(None).get("/health?database=false").status == 200
     for scope in tokens.SCOPES:
-        asked = token(client, scope, topics=COVERED).get("/health?database=true")
-        assert asked.status == (200 if scope == "manage" else 403)
-    assert refused(Client(None).get("/health?database=true"))
+        response = client_with(client, scope, topics=PATTERNS).get("/health?database=true")
+        assert response.status == (200 if scope == "manage" else 403)
+    assert is_unauthorized(Client(None).get("/health?database=true"))

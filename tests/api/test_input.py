@@ -1,4 +1,4 @@
-"""Bad input is refused with a pointer to each fault, and changes nothing."""
+"""Invalid input is refused with a pointer to each fault, and changes nothing."""
 
 import json
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ UNKNOWN = "01a20ce4-07b0-7303-aece-1db29531985d"
 
 @pytest.fixture(autouse=True)
 def nothing_changes(owner: psycopg.Connection[Any]) -> Iterator[None]:
-    """Hold that every table is after the test as it was before."""
+    """Check that no table changes during the test."""
     before = everything(owner)
     yield
     assert everything(owner) == before
@@ -28,7 +28,7 @@ def pointers(response: Response, status: int = 400) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("body", "where"),
+    ("body", "expected"),
     [
         ({"content": 1, "sender": 5}, ["/sender"]),
         ({"content": 1, "sender": ""}, ["/sender"]),
@@ -54,8 +54,8 @@ def pointers(response: Response, status: int = 400) -> list[str]:
     ],
     ids=lambda value: json.dumps(value)[:40],
 )
-def test_a_message_of_wrong_shape_is_refused(client: Client, body: Any, where: list[str]) -> None:
-    assert pointers(client.post(MESSAGES, json.dumps(body))) == where
+def test_an_invalid_message_is_refused(client: Client, body: Any, expected: list[str]) -> None:
+    assert pointers(client.post(MESSAGES, json.dumps(body))) == expected
 
 
 @pytest.mark.parametrize(
@@ -92,11 +92,11 @@ def test_a_message_of_wrong_shape_is_refused(client: Client, body: Any, where: l
     ],
     ids=lambda body: repr(body[:40]),
 )
-def test_a_body_that_no_json_column_can_hold_is_refused(client: Client, body: bytes) -> None:
+def test_a_body_that_postgresql_cannot_store_as_json_is_refused(client: Client, body: bytes) -> None:
     assert pointers(client.post(MESSAGES, body)) == [""]
 
 
-def test_a_fault_is_found_beside_a_number_that_python_cannot_hold(client: Client) -> None:
+def test_a_fault_is_found_next_to_a_number_that_is_too_large_for_python(client: Client) -> None:
     assert pointers(client.post(MESSAGES, '{"content": 1e131071, "sender": 5}')) == ["/sender"]
     assert pointers(client.post(MESSAGES, '{"content": %s, "colour": 5}' % ("9" * 5000))) == ["/colour"]
     assert pointers(client.post(MESSAGES, '{"messages": [{"content": 1e999}, {"sender": 1e999}]}')) == [
@@ -105,29 +105,29 @@ def test_a_fault_is_found_beside_a_number_that_python_cannot_hold(client: Client
     ]
 
 
-def test_all_faults_are_named_with_their_place(client: Client) -> None:
+def test_every_fault_is_named_with_its_pointer(client: Client) -> None:
     messages = [{"content": 1}, {"content": 1, "sender": 2, "colour": 3}, {"key": 4}]
-    where = pointers(client.post(MESSAGES, {"messages": messages}))
-    assert where == ["/messages/1/colour", "/messages/1/sender", "/messages/2/content", "/messages/2/key"]
+    found = pointers(client.post(MESSAGES, {"messages": messages}))
+    assert found == ["/messages/1/colour", "/messages/1/sender", "/messages/2/content", "/messages/2/key"]
 
 
 def test_at_most_a_hundred_faults_are_named(client: Client) -> None:
-    where = pointers(client.post(MESSAGES, {"messages": [{} for _ in range(1000)]}))
-    assert where == [f"/messages/{n}/content" for n in range(100)]
+    found = pointers(client.post(MESSAGES, {"messages": [{} for _ in range(1000)]}))
+    assert found == [f"/messages/{n}/content" for n in range(100)]
     assert len(pointers(client.post("/topics/default/settle", {"ack": [f"{UNKNOWN}.1"] * 1000}))) == 100
 
 
 @pytest.mark.parametrize(
-    ("size", "where"),
+    ("body", "expected"),
     [
         ({"content": "x" * (256 * 1024 - 1)}, [""]),
         ({"messages": [{"content": 1}, {"content": "x" * (256 * 1024 - 1)}]}, ["/messages/1"]),
         ({"content": "x" * (255 * 1024), "attributes": {"a": "x" * 1024}}, [""]),
     ],
-    ids=["one", "in a batch", "with its attributes"],
+    ids=["one message", "in a batch", "with attributes"],
 )
-def test_a_message_over_256_kib_is_too_large(client: Client, size: Any, where: list[str]) -> None:
-    assert pointers(client.post(MESSAGES, size), 413) == where
+def test_a_message_over_256_kib_is_too_large(client: Client, body: Any, expected: list[str]) -> None:
+    assert pointers(client.post(MESSAGES, body), 413) == expected
 
 
 @pytest.mark.parametrize("target", [MESSAGES, "/topics/default/settle", "/topics/orders/subscriptions", "/tokens"])
@@ -138,7 +138,7 @@ def test_a_request_over_4_mib_is_too_large(client: Client, target: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("method", "target", "body", "where"),
+    ("method", "target", "body", "expected"),
     [
         ("POST", "/topics/default/consume", {"max": 0}, ["/max"]),
         ("POST", "/topics/default/consume", {"max": 1001}, ["/max"]),
@@ -189,7 +189,7 @@ def test_a_request_over_4_mib_is_too_large(client: Client, target: str) -> None:
     ],
     ids=lambda value: json.dumps(value)[:50],
 )
-def test_a_request_of_wrong_shape_is_refused(
-    client: Client, method: str, target: str, body: Any, where: list[str]
+def test_an_invalid_request_is_refused(
+    client: Client, method: str, target: str, body: Any, expected: list[str]
 ) -> None:
-    assert pointers(client.request(method, target, body)) == where
+    assert pointers(client.request(method, target, body)) == expected

@@ -1,4 +1,4 @@
-"""Faulty paths and queries are refused by name, and what is not there is not found."""
+"""A faulty path or query parameter is named in the problem, and a missing resource is not found."""
 
 import pytest
 
@@ -62,13 +62,13 @@ def test_a_faulty_parameter_is_named(client: Client, target: str, parameter: str
         ("DELETE", "/tokens/admin", "id"),
     ],
 )
-def test_a_faulty_parameter_of_a_change_is_named(client: Client, method: str, target: str, parameter: str) -> None:
+def test_a_faulty_parameter_of_a_write_is_named(client: Client, method: str, target: str, parameter: str) -> None:
     response = client.request(method, target, '{"content": 1}' if method == "POST" else None)
     assert response.status == 400, response.text
     assert [fault["parameter"] for fault in response.json["errors"]] == [parameter]
 
 
-def test_an_offset_that_the_database_does_not_know_is_refused(client: Client) -> None:
+def test_a_time_with_an_unknown_utc_offset_is_refused(client: Client) -> None:
     assert client.get("/topics/default/messages?since=2026-11-24T09:30:00%2B22:53").status == 400
 
 
@@ -95,7 +95,7 @@ def test_an_offset_that_the_database_does_not_know_is_refused(client: Client) ->
         ("DELETE", f"/tokens/{UNKNOWN}"),
     ],
 )
-def test_what_is_not_there_is_not_found(client: Client, method: str, target: str) -> None:
+def test_a_missing_resource_is_not_found(client: Client, method: str, target: str) -> None:
     response = client.request(method, target)
     assert response.status == 404
     assert response.json["type"] == "urn:pgbroker:problem:not-found"

@@ -1,4 +1,4 @@
-"""Subscriptions over HTTP: what is refused, what is a conflict, and what is shown."""
+"""Subscriptions over HTTP: which requests are refused, which are a conflict, and what the responses show."""
 
 from typing import Any
 
@@ -13,6 +13,7 @@ URL = "http://127.0.0.1:8009/hook"
 
 @pytest.fixture
 def public_only(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Allow webhooks at public addresses only."""
     monkeypatch.setenv("ALLOW_PRIVATE_WEBHOOKS", "false")
     settings.current.cache_clear()
     yield
@@ -44,7 +45,7 @@ def public_only(monkeypatch: pytest.MonkeyPatch) -> Any:
         "http://example.com/" + "x" * 2048,
     ],
 )
-def test_a_url_that_is_no_webhook_is_refused(client: Client, url: str) -> None:
+def test_an_invalid_webhook_url_is_refused(client: Client, url: str) -> None:
     for response in (client.post(SUBSCRIPTIONS, {"url": url}), client.post(SUBSCRIPTIONS, {"url": url, "name": "a"})):
         assert response.status == 400
         assert [fault["pointer"] for fault in response.json["errors"]] == ["/url"]
@@ -73,7 +74,7 @@ def test_a_private_address_is_refused(client: Client, host: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("headers", "where"),
+    ("headers", "pointers"),
     [
         ({"Host": "a"}, ["/headers/Host"]),
         ({"content-length": "1", "TE": "trailers"}, ["/headers/content-length", "/headers/TE"]),
@@ -94,36 +95,38 @@ def test_a_private_address_is_refused(client: Client, host: str) -> None:
     ],
     ids=lambda value: str(value)[:40],
 )
-def test_a_header_that_may_not_be_sent_is_refused(client: Client, headers: dict[str, Any], where: list[str]) -> None:
+def test_a_header_that_the_broker_must_not_send_is_refused(
+    client: Client, headers: dict[str, Any], pointers: list[str]
+) -> None:
     response = client.post(SUBSCRIPTIONS, {"url": URL, "headers": headers})
     assert response.status == 400
-    assert [fault["pointer"] for fault in response.json["errors"]] == where
+    assert [fault["pointer"] for fault in response.json["errors"]] == pointers
     assert client.get(SUBSCRIPTIONS).status == 404
 
 
-def test_all_that_is_wrong_is_told_at_once(client: Client) -> None:
+def test_all_faults_are_reported_at_once(client: Client) -> None:
     response = client.post(SUBSCRIPTIONS, {"url": "ftp://a", "headers": {"host": "a"}})
     assert [fault["pointer"] for fault in response.json["errors"]] == ["/headers/host", "/url"]
 
 
-def test_the_same_request_again_finds_what_stands(client: Client) -> None:
-    wish = {"url": URL, "batch_size": 5, "headers": {"a": "b"}}
-    made = client.post(SUBSCRIPTIONS, wish)
-    assert made.status == 201
-    for again in (wish, {"url": URL}, {"url": URL, "headers": {"a": "b"}}, {"url": URL, "name": URL}):
-        found = client.post(SUBSCRIPTIONS, again)
-        assert (found.status, found.json) == (200, {"id": made.json["id"], "broadcast": "manual"})
+def test_a_repeated_subscribe_finds_the_subscription(client: Client) -> None:
+    request = {"url": URL, "batch_size": 5, "headers": {"a": "b"}}
+    created = client.post(SUBSCRIPTIONS, request)
+    assert created.status == 201
+    for repeated in (request, {"url": URL}, {"url": URL, "headers": {"a": "b"}}, {"url": URL, "name": URL}):
+        found = client.post(SUBSCRIPTIONS, repeated)
+        assert (found.status, found.json) == (200, {"id": created.json["id"], "broadcast": "manual"})
 
 
 @pytest.mark.parametrize("other", [{"batch_size": 6}, {"headers": {}}, {"headers": {"a": "c"}}])
-def test_other_settings_are_a_conflict_that_names_what_stands(client: Client, other: Any) -> None:
-    made = client.post(SUBSCRIPTIONS, {"url": URL, "batch_size": 5, "headers": {"a": "b"}}).json
+def test_other_settings_are_a_conflict_that_names_the_subscription(client: Client, other: Any) -> None:
+    created = client.post(SUBSCRIPTIONS, {"url": URL, "batch_size": 5, "headers": {"a": "b"}}).json
     response = client.post(SUBSCRIPTIONS, {"url": URL, **other})
     assert response.status == 409
-    assert made["id"] in response.json["detail"]
+    assert created["id"] in response.json["detail"]
 
 
-def test_another_name_is_another_subscription(client: Client) -> None:
+def test_the_same_url_with_another_name_is_another_subscription(client: Client) -> None:
     first = client.post(SUBSCRIPTIONS, {"url": URL}).json["id"]
     second = client.post(SUBSCRIPTIONS, {"url": URL, "name": "second"}).json["id"]
     assert first != second
@@ -132,10 +135,10 @@ def test_another_name_is_another_subscription(client: Client) -> None:
     assert client.get(SUBSCRIPTIONS).json["items"] == []
 
 
-def test_a_change_is_checked_as_the_beginning_is(client: Client) -> None:
-    made = client.post(SUBSCRIPTIONS, {"url": URL}).json["id"]
-    before = client.get(f"{SUBSCRIPTIONS}/{made}").json
-    for wish in (
+def test_an_invalid_change_is_refused_and_changes_nothing(client: Client) -> None:
+    subscription_id = client.post(SUBSCRIPTIONS, {"url": URL}).json["id"]
+    before = client.get(f"{SUBSCRIPTIONS}/{subscription_id}").json
+    for change in (
         {"url": "ftp://a"},
         {"headers": {"host": "a"}},
         {"disabled": True},
@@ -143,24 +146,24 @@ def test_a_change_is_checked_as_the_beginning_is(client: Client) -> None:
         {"paused": None},
         {"name": ""},
     ):
-        assert client.patch(f"{SUBSCRIPTIONS}/{made}", wish).status == 400
-    assert client.get(f"{SUBSCRIPTIONS}/{made}").json == before
+        assert client.patch(f"{SUBSCRIPTIONS}/{subscription_id}", change).status == 400
+    assert client.get(f"{SUBSCRIPTIONS}/{subscription_id}").json == before
 
 
-def test_pausing_and_going_on_is_shown(client: Client) -> None:
-    made = client.post(SUBSCRIPTIONS, {"url": URL}).json["id"]
-    assert client.patch(f"{SUBSCRIPTIONS}/{made}", {"paused": True}).json["paused_at"] is not None
-    assert client.patch(f"{SUBSCRIPTIONS}/{made}", {"paused": False}).json["paused_at"] is None
+def test_a_subscription_shows_whether_it_is_paused(client: Client) -> None:
+    subscription_id = client.post(SUBSCRIPTIONS, {"url": URL}).json["id"]
+    assert client.patch(f"{SUBSCRIPTIONS}/{subscription_id}", {"paused": True}).json["paused_at"] is not None
+    assert client.patch(f"{SUBSCRIPTIONS}/{subscription_id}", {"paused": False}).json["paused_at"] is None
 
 
 def test_a_subscription_is_found_under_its_own_topic_only(client: Client) -> None:
-    made = client.post(SUBSCRIPTIONS, {"url": URL}).json["id"]
+    subscription_id = client.post(SUBSCRIPTIONS, {"url": URL}).json["id"]
     for method in ("GET", "PATCH", "DELETE"):
-        assert client.request(method, f"/topics/default/subscriptions/{made}").status == 404
-    assert client.get(f"/topics/default/subscriptions/{made}/attempts").status == 404
+        assert client.request(method, f"/topics/default/subscriptions/{subscription_id}").status == 404
+    assert client.get(f"/topics/default/subscriptions/{subscription_id}/attempts").status == 404
 
 
-def test_a_topic_in_use_is_deleted_by_force_only(client: Client) -> None:
+def test_a_topic_with_subscriptions_is_deleted_by_force_only(client: Client) -> None:
     client.post(SUBSCRIPTIONS, {"url": URL})
     assert client.delete("/topics/orders").status == 409
     assert client.delete("/topics/orders?force=true").status == 204

@@ -1,24 +1,25 @@
-"""Tokens over HTTP: what is minted, shown and revoked. What a token opens is in test_authorisation.py."""
+"""Tokens over HTTP: minted, shown and revoked. test_authorization.py tests what a token allows."""
 
 from tests.support.client import Client
 
 
-def token(client: Client, *scopes: str, topics: tuple[str, ...] = ("*",)) -> Client:
+def client_with(client: Client, *scopes: str, topics: tuple[str, ...] = ("*",)) -> Client:
+    """A client with a new token."""
     return Client(client.post("/tokens", {"name": "some", "scopes": scopes, "topics": topics}).json["token"])
 
 
-def test_topics_are_listed_as_far_as_the_token_covers_them(client: Client) -> None:
+def test_the_list_of_topics_has_only_those_that_the_token_covers(client: Client) -> None:
     for topic in ("orders", "till.1", "till.2", "invoices"):
         client.put(f"/topics/{topic}")
-    some = token(client, "browse", topics=("orders", "till.*"))
-    assert [topic["name"] for topic in some.get("/topics").json["items"]] == ["orders", "till.1", "till.2"]
+    limited = client_with(client, "browse", topics=("orders", "till.*"))
+    assert [topic["name"] for topic in limited.get("/topics").json["items"]] == ["orders", "till.1", "till.2"]
 
 
-def test_a_token_mints_no_more_than_it_has(client: Client) -> None:
-    some = token(client, "tokens", "publish", topics=("orders", "till.*"))
-    wish = {"name": "more", "scopes": ["publish", "browse"], "topics": ["till.3", "till.3*", "til*", "*", "orders*"]}
+def test_a_token_cannot_grant_more_than_it_holds(client: Client) -> None:
+    limited = client_with(client, "tokens", "publish", topics=("orders", "till.*"))
+    request = {"name": "more", "scopes": ["publish", "browse"], "topics": ["till.3", "till.3*", "til*", "*", "orders*"]}
 
-    refused = some.post("/tokens", wish)
+    refused = limited.post("/tokens", request)
 
     assert refused.status == 400
     assert [fault["pointer"] for fault in refused.json["errors"]] == [
@@ -27,19 +28,19 @@ def test_a_token_mints_no_more_than_it_has(client: Client) -> None:
         "/topics/3",
         "/topics/4",
     ]
-    assert some.post("/tokens", {"name": "more", "scopes": ["publish"]}).status == 400  # the default is all topics
-    minted = some.post("/tokens", {"name": "less", "scopes": ["publish"], "topics": ["till.3*"]})
+    assert limited.post("/tokens", {"name": "more", "scopes": ["publish"]}).status == 400  # the default is all topics
+    minted = limited.post("/tokens", {"name": "less", "scopes": ["publish"], "topics": ["till.3*"]})
     assert minted.status == 201
     assert Client(minted.json["token"]).post("/topics/till.33/messages", {"content": 1}).status == 201
 
 
-def test_a_tokens_name_is_taken_once(client: Client) -> None:
-    wish = {"name": "till-3", "scopes": ["publish"]}
-    assert client.post("/tokens", wish).status == 201
-    assert client.post("/tokens", wish).status == 409
+def test_a_token_name_can_be_used_once(client: Client) -> None:
+    request = {"name": "till-3", "scopes": ["publish"]}
+    assert client.post("/tokens", request).status == 201
+    assert client.post("/tokens", request).status == 409
 
 
-def test_a_token_is_shown_once(client: Client) -> None:
+def test_a_token_is_shown_only_when_it_is_minted(client: Client) -> None:
     minted = client.post("/tokens", {"name": "till-3", "scopes": ["publish"]}).json
     assert minted["token"] not in client.get("/tokens").text
     assert minted["token"] not in client.get(f"/tokens/{minted['id']}").text
@@ -47,8 +48,8 @@ def test_a_token_is_shown_once(client: Client) -> None:
 
 def test_a_revoked_token_is_refused(client: Client) -> None:
     minted = client.post("/tokens", {"name": "till-3", "scopes": ["browse"]}).json
-    some = Client(minted["token"])
-    assert some.get("/topics").status == 200
+    holder = Client(minted["token"])
+    assert holder.get("/topics").status == 200
     assert client.delete(f"/tokens/{minted['id']}").status == 204
-    assert some.get("/topics").status == 401
+    assert holder.get("/topics").status == 401
     assert client.get(f"/tokens/{minted['id']}").status == 404

@@ -1,4 +1,4 @@
-"""When the broker is in trouble: what the caller is told, what the log says, and what neither ever shows."""
+"""Failures: what the response says, what the log says, and which secrets neither ever shows."""
 
 import json
 import socket
@@ -10,26 +10,25 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
-from broker import database, settings, telemetry
-from broker import tokens as rights
+from broker import database, settings, telemetry, tokens
 from tests.support import contract
 from tests.support.client import ADMIN_TOKEN, Client
 
 MESSAGES = "/topics/orders/messages"
-Moves = Callable[[str], None]
+MoveDatabase = Callable[[str], None]
 
 
 @pytest.fixture
-def log_lines(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Callable[[], str]:
-    """Give all that the functions have written: the log's lines, then those of the requests."""
+def log_text(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Callable[[], str]:
+    """Return all that the functions have written: the log's lines, then those of the requests."""
     log = StringIO()
     monkeypatch.setattr(telemetry._logger.registered_handler, "stream", log)
     return lambda: log.getvalue() + "".join(capsys.readouterr())
 
 
 @pytest.fixture
-def database_moves(monkeypatch: pytest.MonkeyPatch) -> Iterator[Moves]:
-    """Let the functions' database be elsewhere from now on."""
+def move_database(monkeypatch: pytest.MonkeyPatch) -> Iterator[MoveDatabase]:
+    """Make the functions use another database from now on: `move_database(url)`."""
 
     def move(url: str) -> None:
         monkeypatch.setenv("DATABASE_URL", url)
@@ -41,21 +40,22 @@ def database_moves(monkeypatch: pytest.MonkeyPatch) -> Iterator[Moves]:
     database.functions.close()
 
 
-def at(port: socket.socket) -> str:
+def url_of(port: socket.socket) -> str:
     host, number = port.getsockname()
     return make_conninfo(host=host, port=number, user="broker", password="S3cret", dbname="broker")
 
 
 @pytest.fixture
-def nobody_listens() -> str:
+def unreachable_url() -> str:
+    """The url of a port on which no server listens."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
-        return at(free)
+        return url_of(free)
 
 
 @pytest.fixture
-def nobody_answers() -> Iterator[str]:
-    """A server that takes connections and says nothing."""
+def silent_url() -> Iterator[str]:
+    """The url of a server that accepts connections and never responds."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         yield make_conninfo(
             host="127.0.0.1", port=listener.getsockname()[1], user="broker", password="S3cret", dbname="d"
@@ -70,54 +70,56 @@ def end_sessions(owner: psycopg.Connection[Any]) -> None:
 
 
 @pytest.mark.parametrize("target", ["/topics", "/topics/orders", "/health?database=true"])
-def test_a_database_that_is_away_is_said_to_be_so(
-    client: Client, database_moves: Moves, nobody_listens: str, target: str, log_lines: Callable[[], str]
+def test_an_unreachable_database_gives_503_and_a_log_line(
+    client: Client, move_database: MoveDatabase, unreachable_url: str, target: str, log_text: Callable[[], str]
 ) -> None:
-    rights.forget()
-    database_moves(nobody_listens)
+    tokens.forget()
+    move_database(unreachable_url)
     response = client.get(target)
     assert response.status == 503
     assert int(response.headers["Retry-After"]) > 0
     assert response.json["type"] == "urn:pgbroker:problem:database-unavailable"
-    lines = log_lines()
-    failure, _ = map(json.loads, lines.splitlines())
+    text = log_text()
+    failure, _ = map(json.loads, text.splitlines())
     assert (failure["error"], failure["request_id"]) == ("OperationalError", response.json["request_id"])
-    assert "S3cret" not in response.text + lines
+    assert "S3cret" not in response.text + text
 
 
-def test_a_database_that_does_not_answer_is_away_before_the_time_is_up(
-    client: Client, database_moves: Moves, nobody_answers: str
+def test_a_silent_database_gives_503_before_the_function_times_out(
+    client: Client, move_database: MoveDatabase, silent_url: str
 ) -> None:
-    database_moves(nobody_answers)
+    move_database(silent_url)
     assert client.get("/topics", seconds=4).status == 503
 
 
-def test_while_the_database_is_away_no_token_is_called_wrong(
-    client: Client, database_moves: Moves, nobody_listens: str, database_url: str
+def test_no_token_is_refused_while_the_database_is_unavailable(
+    client: Client, move_database: MoveDatabase, unreachable_url: str, database_url: str
 ) -> None:
-    there = settings.current().database_url
-    rights.forget()
-    database_moves(nobody_listens)
+    url = settings.current().database_url
+    tokens.forget()
+    move_database(unreachable_url)
     assert client.get("/topics").status == 503
-    database_moves(there)
+    move_database(url)
     assert client.get("/topics").status == 200
 
 
-def test_health_is_well_without_a_database(database_moves: Moves, nobody_listens: str) -> None:
-    database_moves(nobody_listens)
+def test_health_is_ok_without_a_database(move_database: MoveDatabase, unreachable_url: str) -> None:
+    move_database(unreachable_url)
     assert Client(None).get("/health").json == {"status": "ok"}
     assert Client(None).get("/").status == 200
     assert Client(None).get("/openapi.json").status == 200
 
 
-def test_a_request_finds_a_database_that_ended_the_session(client: Client, owner: psycopg.Connection[Any]) -> None:
+def test_a_request_succeeds_after_the_database_ended_the_session(
+    client: Client, owner: psycopg.Connection[Any]
+) -> None:
     assert client.post(MESSAGES, {"content": 1}).status == 201
     end_sessions(owner)
     assert client.post(MESSAGES, {"content": 2}).status == 201
     assert client.get("/topics/orders").json["queue"]["waiting"] == 2
 
 
-def test_a_lock_that_is_not_given_is_trouble_of_the_moment(client: Client, owner: psycopg.Connection[Any]) -> None:
+def test_a_lock_timeout_gives_503(client: Client, owner: psycopg.Connection[Any]) -> None:
     client.put("/topics/orders")
     owner.execute("ALTER FUNCTION delete_topic SET lock_timeout = '50ms'")
     with owner.transaction():
@@ -128,15 +130,15 @@ def test_a_lock_that_is_not_given_is_trouble_of_the_moment(client: Client, owner
 
 
 @pytest.fixture
-def broken(owner: psycopg.Connection[Any]) -> Iterator[None]:
-    """No message can be stored: the database says why, and quotes the row."""
+def broken_queue(owner: psycopg.Connection[Any]) -> Iterator[None]:
+    """No message can be stored, and PostgreSQL's error quotes the row."""
     owner.execute("ALTER TABLE queue ADD CONSTRAINT nothing_waits CHECK (bytes < 0) NOT VALID")
     yield
     owner.execute("ALTER TABLE queue DROP CONSTRAINT nothing_waits")
 
 
-@pytest.mark.usefixtures("broken")
-def test_an_unexpected_error_shows_nothing_of_its_inside(client: Client, log_lines: Callable[[], str]) -> None:
+@pytest.mark.usefixtures("broken_queue")
+def test_the_response_to_an_unexpected_error_shows_no_details(client: Client, log_text: Callable[[], str]) -> None:
     response = client.post(MESSAGES, {"content": "T0pSecret", "sender": "M1ss Moneypenny"})
     assert response.status == 500
     assert response.json == {
@@ -146,20 +148,20 @@ def test_an_unexpected_error_shows_nothing_of_its_inside(client: Client, log_lin
         "detail": "Internal error; the log has the cause under this request id",
         "request_id": response.json["request_id"],
     }
-    lines = log_lines()
-    failure, request = map(json.loads, lines.splitlines())
+    text = log_text()
+    failure, request = map(json.loads, text.splitlines())
     assert (failure["error"], failure["sqlstate"], failure["level"]) == ("CheckViolation", "23514", "ERROR")
     assert failure["request_id"] == request["request_id"] == response.json["request_id"]
     assert any("database.py" in frame for frame in failure["frames"])
     assert request["Errors"] == 1
     for secret in ("T0pSecret", "Moneypenny", "nothing_waits", ADMIN_TOKEN):
-        assert secret not in lines + response.text
+        assert secret not in text + response.text
 
 
-def test_each_request_is_one_line(client: Client, log_lines: Callable[[], str]) -> None:
+def test_each_request_is_one_log_line(client: Client, log_text: Callable[[], str]) -> None:
     client.post(MESSAGES, {"messages": [{"content": 1}, {"content": 2}]})
     client.get("/topics/nowhere")
-    published, missed = map(json.loads, log_lines().splitlines())
+    published, missed = map(json.loads, log_text().splitlines())
     assert (published["route"], published["status"], published["topic"]) == (
         "POST /topics/{topic}/messages",
         201,
@@ -170,8 +172,8 @@ def test_each_request_is_one_line(client: Client, log_lines: Callable[[], str]) 
     assert (missed["status"], "Messages" in missed, "Errors" in missed) == (404, False, False)
 
 
-def test_no_log_line_holds_what_is_secret(client: Client, log_lines: Callable[[], str]) -> None:
-    secret = {
+def test_no_log_line_shows_a_secret(client: Client, log_text: Callable[[], str]) -> None:
+    body = {
         "content": "C0ntent",
         "sender": "S3nder",
         "key": "K3y",
@@ -183,31 +185,33 @@ def test_no_log_line_holds_what_is_secret(client: Client, log_lines: Callable[[]
         "scopes": ["publish"],
     }
     minted = client.post("/tokens", {"name": "till-3", "scopes": ["publish"]}).json["token"]
-    made = client.post(
+    subscribed = client.post(
         "/topics/orders/subscriptions", {"url": "http://127.0.0.1:8009/H00k?t0ken", "headers": {"x": "H3ader"}}
     ).json
-    client.post(MESSAGES, {name: secret[name] for name in ("content", "sender", "key", "attributes")})
+    client.post(MESSAGES, {name: body[name] for name in ("content", "sender", "key", "attributes")})
     for operation in contract.operations().values():
-        path = operation.path.format(topic="orders", id=made["id"], receipt=f"{made['id']}.1")
-        for sent in (client, Client(minted), Client("brk_" + "W" * 43)):
-            sent.request(operation.method, path, secret)
-            sent.request(operation.method, f"{path}?url=http://u5er:pa55word@example.com&after=S3nder", b"\xffC0ntent")
+        path = operation.path.format(topic="orders", id=subscribed["id"], receipt=f"{subscribed['id']}.1")
+        for caller in (client, Client(minted), Client("brk_" + "W" * 43)):
+            caller.request(operation.method, path, body)
+            caller.request(
+                operation.method, f"{path}?url=http://u5er:pa55word@example.com&after=S3nder", b"\xffC0ntent"
+            )
     client.post("/topics/orders/broadcast")
 
-    lines = log_lines()
+    text = log_text()
 
-    assert len(lines.splitlines()) > 6 * len(contract.operations())
-    words = ["C0ntent", "S3nder", "K3y", "N4me", "V4lue", "u5er", "pa55word", "H00k", "t0ken", "H3ader", "R3ason"]
-    for word in [*words, minted, made["secret"], ADMIN_TOKEN, "W" * 43]:
-        assert word not in lines
+    assert len(text.splitlines()) > 6 * len(contract.operations())
+    secrets = ["C0ntent", "S3nder", "K3y", "N4me", "V4lue", "u5er", "pa55word", "H00k", "t0ken", "H3ader", "R3ason"]
+    for secret in [*secrets, minted, subscribed["secret"], ADMIN_TOKEN, "W" * 43]:
+        assert secret not in text
 
 
-def test_the_broker_says_its_name_and_where_to_go_on() -> None:
+def test_the_root_shows_the_name_and_working_links() -> None:
     root = Client(None).get("/").json
     assert root["name"] == "pgbroker"
     for target in root["links"].values():
         assert Client().get(target).status == 200
 
 
-def test_the_contract_is_served_as_it_was_written() -> None:
+def test_the_served_contract_equals_openapi_yaml() -> None:
     assert Client(None).get("/openapi.json").json == contract.document()

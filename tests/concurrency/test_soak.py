@@ -1,4 +1,4 @@
-"""All at once: whatever the order of things, each message has exactly one fate."""
+"""Publishers, consumers and broadcasts at the same time: each message is acked once or broadcast once, never both."""
 
 import json
 import random
@@ -25,19 +25,19 @@ def publish(connection):
 
 
 def consume(connection, seed, published, waiting):
-    """Take until nothing is left, and give what was acked. Every third lease has ended before it is settled."""
-    chance = random.Random(seed)
+    """Consume until the queue is empty; return the ids that were acked. Every third lease ends before its settle."""
+    random_numbers = random.Random(seed)
     acked = []
     while not published.is_set() or waiting():
-        auto_ack = chance.random() < 0.1
-        leased = connection.execute(CONSUME, [chance.choice([0, 30, 30]), auto_ack]).fetchall()
+        auto_ack = random_numbers.random() < 0.1
+        leased = connection.execute(CONSUME, [random_numbers.choice([0, 30, 30]), auto_ack]).fetchall()
         if auto_ack:
             acked += [message_id for message_id, _ in leased]
             continue
-        give_back = chance.random() < 0.3
-        wish = {"release" if give_back else "ack": [receipt for _, receipt in leased]}
-        gone, stale = connection.execute(SETTLE, [json.dumps(wish)]).fetchone()
-        if not give_back:
+        release = random_numbers.random() < 0.3
+        receipts = {"release" if release else "ack": [receipt for _, receipt in leased]}
+        gone, stale = connection.execute(SETTLE, [json.dumps(receipts)]).fetchone()
+        if not release:
             acked += [message_id for message_id, receipt in leased if receipt not in {*gone, *stale}]
     return acked
 
@@ -54,24 +54,24 @@ def test_each_message_is_acked_once_or_broadcast_once(orders, owner, session):
     topics.put("orders", topics.Put(max_receives=None))
     orders.subscribe("http://127.0.0.1:8000/")
     published = Event()
-    looking = [session() for _ in range(CONSUMERS)]
+    connections = [session() for _ in range(CONSUMERS)]
 
     def waiting_for(connection):
         return lambda: connection.execute("SELECT waiting FROM broker.read_topic('orders')").fetchone()[0]
 
     with ThreadPoolExecutor(max_workers=32) as pool:
-        consuming = [
+        consumers = [
             pool.submit(consume, connection, seed, published, waiting_for(connection))
-            for seed, connection in enumerate(looking)
+            for seed, connection in enumerate(connections)
         ]
-        broadcasting = [pool.submit(broadcast, session(), published) for _ in range(2)]
-        publishing = [pool.submit(publish, session()) for _ in range(PUBLISHERS)]
+        broadcasters = [pool.submit(broadcast, session(), published) for _ in range(2)]
+        publishers = [pool.submit(publish, session()) for _ in range(PUBLISHERS)]
         try:
-            ids = [message_id for publisher in publishing for message_id in publisher.result()]
+            ids = [message_id for publisher in publishers for message_id in publisher.result()]
         finally:
             published.set()
-        acked = [message_id for consumer in consuming for message_id in consumer.result()]
-        moved = sum(broadcaster.result() for broadcaster in broadcasting)
+        acked = [message_id for consumer in consumers for message_id in consumer.result()]
+        moved = sum(broadcaster.result() for broadcaster in broadcasters)
 
     log = owner.execute("SELECT seq, message_id FROM log ORDER BY seq").fetchall()
     assert len(ids) == PUBLISHERS * BATCHES * BATCH

@@ -1,4 +1,4 @@
-"""What is said twice is the same: contract, template, functions, types and errors."""
+"""The contract, the template, the functions, the types and the errors agree with each other."""
 
 import dataclasses
 import re
@@ -38,7 +38,7 @@ REQUESTS = {
     "Redrive": dead_letters.Redrive,
     "RotateSecret": secrets.Rotate,
 }
-ANSWERS = {
+RESPONSES = {
     "LeasedMessage": leases.LeasedMessage,
     "Settled": leases.Settled,
     "WaitingMessage": browsing.WaitingMessage,
@@ -71,15 +71,15 @@ QUERIES = {
 }
 
 
-def test_the_contract_is_openapi() -> None:
+def test_the_contract_is_valid_openapi() -> None:
     openapi_spec_validator.validate(contract.document())
 
 
-def test_the_served_contract_is_the_written_one() -> None:
+def test_the_served_contract_is_generated_from_openapi_yaml() -> None:
     assert SERVED.read_text() == generated(), "run python -m scripts.contract"
 
 
-def test_the_contract_names_no_machine() -> None:
+def test_the_only_server_in_the_contract_is_the_local_one() -> None:
     assert [server["url"] for server in contract.document()["servers"]] == ["http://127.0.0.1:3000"]
 
 
@@ -90,7 +90,7 @@ def test_template_contract_and_functions_have_the_same_routes() -> None:
 
 
 @pytest.mark.parametrize("operation", contract.operations().values(), ids=lambda each: each.id)
-def test_a_route_asks_for_the_scope_that_the_contract_says(operation: contract.Operation) -> None:
+def test_a_route_requires_the_scope_that_the_contract_names(operation: contract.Operation) -> None:
     _, scope = APPLICATIONS[routes()[operation.route]].routes[operation.route]
     assert operation.spec.get("x-scope") == scope
     assert (operation.spec.get("security") == []) == (scope is None)
@@ -103,39 +103,39 @@ def test_an_operation_documents_each_parameter_of_its_path(operation: contract.O
 
 
 @pytest.mark.parametrize("operation", contract.operations().values(), ids=lambda each: each.id)
-def test_what_a_token_guards_says_how_it_refuses(operation: contract.Operation) -> None:
+def test_an_operation_documents_its_errors(operation: contract.Operation) -> None:
     statuses = operation.spec["responses"].keys()
     guarded = {"400", "401", "403", "503"} if operation.spec.get("x-scope") else set()
     sized = {"413"} if "requestBody" in operation.spec else set()
     assert statuses >= {"500"} | guarded | sized
 
 
-def test_each_function_has_its_folder() -> None:
+def test_each_function_has_a_folder() -> None:
     assert {folder.parent.name for folder in (ROOT / "functions").glob("*/app.py")} == FUNCTIONS
 
 
 @pytest.mark.parametrize("name", REQUESTS)
-def test_a_request_is_documented_as_its_struct_is(name: str) -> None:
-    assert _plain(contract.document()["components"]["schemas"][name]) == _declared(REQUESTS[name])
+def test_the_schema_of_a_request_equals_its_struct(name: str) -> None:
+    assert _normalize(contract.document()["components"]["schemas"][name]) == _schema_of(REQUESTS[name])
 
 
-@pytest.mark.parametrize("name", ANSWERS)
-def test_an_answer_is_documented_as_its_dataclass_is(name: str) -> None:
-    documented = _plain(contract.document()["components"]["schemas"][name])
-    _narrows(documented, _declared(ANSWERS[name]), name)
+@pytest.mark.parametrize("name", RESPONSES)
+def test_the_schema_of_a_response_has_all_that_its_dataclass_declares(name: str) -> None:
+    documented = _normalize(contract.document()["components"]["schemas"][name])
+    _check_covers(documented, _schema_of(RESPONSES[name]), name)
 
 
 @pytest.mark.parametrize("operation", contract.operations().values(), ids=lambda each: each.id)
-def test_a_query_is_documented_as_its_struct_is(operation: contract.Operation) -> None:
+def test_the_parameters_of_a_query_equal_its_struct(operation: contract.Operation) -> None:
     documented = {each["name"]: each for each in operation.parameters if each["in"] == "query"}
     if operation.id not in QUERIES:
         assert not documented
         return
-    declared = _declared(QUERIES[operation.id])
+    declared = _schema_of(QUERIES[operation.id])
     assert {name for name, each in documented.items() if each.get("required")} == set(declared["required"])
     assert documented.keys() == declared["properties"].keys()
     for name, schema in declared["properties"].items():
-        assert _plain(documented[name]["schema"]) == _of_text(schema)
+        assert _normalize(documented[name]["schema"]) == _never_null(schema)
 
 
 def test_the_contract_names_every_scope() -> None:
@@ -151,63 +151,69 @@ def test_the_contract_names_every_problem() -> None:
 
 
 @pytest.mark.parametrize("problem", errors.BrokerError.__subclasses__(), ids=lambda each: each.__name__)
-def test_a_problem_has_its_example(problem: type[errors.BrokerError]) -> None:
+def test_every_problem_has_an_example(problem: type[errors.BrokerError]) -> None:
     response = contract.document()["components"]["responses"][problem.__name__]
     example = response["content"]["application/problem+json"]["example"]
     assert (example["type"], example["title"], example["status"]) == (problem.type(), problem.title(), problem.status)
     assert response.get("headers", {}).keys() == problem.headers.keys()
 
 
-def _declared(kind: Any) -> Any:
-    """The JSON Schema of one of the package's types, its references put in."""
+def _schema_of(kind: Any) -> Any:
+    """The JSON Schema of one of the package's types, with its references resolved."""
     schema = msgspec.json.schema(kind)
-    return _plain(schema, lambda reference: schema["$defs"][reference.rpartition("/")[2]])
+    return _normalize(schema, lambda reference: schema["$defs"][reference.rpartition("/")[2]])
 
 
-def _plain(node: Any, find: Callable[[str], Any] | None = None) -> Any:
-    """A schema without references, words for people, and order where it says nothing."""
+def _normalize(node: Any, resolve: Callable[[str], Any] | None = None) -> Any:
+    """A schema with its references resolved, without descriptions, and sorted where the order means nothing."""
     if isinstance(node, list):
-        return [_plain(each, find) for each in node]
+        return [_normalize(each, resolve) for each in node]
     if not isinstance(node, dict):
         return node
     if "$ref" in node:
         node = {
-            **(find(node["$ref"]) if find else contract.resolved(node)),
+            **(resolve(node["$ref"]) if resolve else contract.resolved(node)),
             **{k: v for k, v in node.items() if k != "$ref"},
         }
-    said = {name: _plain(value, find) for name, value in node.items() if name not in {"title", "description", "$defs"}}
-    if isinstance(said.get("type"), list):  # [string, "null"]
-        said = {"anyOf": [{**said, "type": said["type"][0]}, {"type": "null"}]}
-    if said.get("anyOf") == [{}, {"type": "null"}]:
+    schema = {
+        name: _normalize(value, resolve)
+        for name, value in node.items()
+        if name not in {"title", "description", "$defs"}
+    }
+    if isinstance(schema.get("type"), list):  # [string, "null"]
+        schema = {"anyOf": [{**schema, "type": schema["type"][0]}, {"type": "null"}]}
+    if schema.get("anyOf") == [{}, {"type": "null"}]:
         return {}
-    if isinstance(said.get("enum"), list):
-        said["enum"] = sorted(said["enum"])
-    if isinstance(said.get("required"), list):
-        said["required"] = sorted(said["required"])
-    elif said.get("type") == "object" and "properties" in said:
-        said["required"] = []
-    if isinstance(said.get("pattern"), str):
-        said["pattern"] = said["pattern"].replace(r"\Z", "$")  # Python's $ lets a line break by
-    return said
+    if isinstance(schema.get("enum"), list):
+        schema["enum"] = sorted(schema["enum"])
+    if isinstance(schema.get("required"), list):
+        schema["required"] = sorted(schema["required"])
+    elif schema.get("type") == "object" and "properties" in schema:
+        schema["required"] = []
+    if isinstance(schema.get("pattern"), str):
+        schema["pattern"] = schema["pattern"].replace(
+            r"\Z", "$"
+        )  # in Python, $ also matches before a line break at the end
+    return schema
 
 
-def _of_text(schema: Any) -> Any:
-    """A query's parameter is either there or not: it is never null."""
+def _never_null(schema: Any) -> Any:
+    """The schema of a query parameter, which can be missing but never null."""
     schema = {name: value for name, value in schema.items() if (name, value) != ("default", None)}
     return next((each for each in schema.get("anyOf", []) if each != {"type": "null"}), schema)
 
 
-def _narrows(documented: Any, declared: Any, where: str) -> None:
-    """Hold that the documented schema says all that the declared one does; it may say more."""
+def _check_covers(documented: Any, declared: Any, where: str) -> None:
+    """Check that the documented schema has all that the declared one has; it may have more."""
     for keyword, value in declared.items():
         if keyword == "properties":
             assert documented["properties"].keys() == value.keys(), where
             for name, schema in value.items():
-                _narrows(documented["properties"][name], schema, f"{where}.{name}")
+                _check_covers(documented["properties"][name], schema, f"{where}.{name}")
         elif keyword == "items":
-            _narrows(documented["items"], value, f"{where}[]")
+            _check_covers(documented["items"], value, f"{where}[]")
         elif keyword == "anyOf":
             for one, other in zip(documented["anyOf"], value, strict=True):
-                _narrows(one, other, where)
+                _check_covers(one, other, where)
         else:
             assert documented[keyword] == value, f"{where}: {keyword}"

@@ -1,4 +1,4 @@
-"""The contract's examples are true: told one after the other, each is answered as its answer's example says."""
+"""The contract's examples are true: sent one after the other, each request gets the response of its example."""
 
 import json
 
@@ -13,11 +13,11 @@ from tests.support.topic import Topic
 
 EXAMPLE_HOST = "https://shop.example.com"
 WEBHOOK = contract.document()["webhooks"]["broadcast"]["post"]
-PUSHED = WEBHOOK["requestBody"]["content"]["application/json"]
+WEBHOOK_BODY = WEBHOOK["requestBody"]["content"]["application/json"]
 PROBLEMS = contract.document()["components"]["responses"]
 
 
-def test_every_operation_answers_as_its_example_says(client: Client) -> None:
+def test_every_operation_responds_as_its_example_shows(client: Client) -> None:
     with Endpoint() as endpoint:
         story = Story(client, {EXAMPLE_HOST: endpoint.url})
         story.tell("root", 200, "root")
@@ -48,7 +48,7 @@ def test_every_operation_answers_as_its_example_says(client: Client) -> None:
         story.tell("rotateSecret", 200, "rotated")
         story.tell("broadcast", 202, "moved")
         [received] = endpoint.wait_for(1)
-        story.hold(json.loads(received.body), PUSHED["examples"]["pushed"]["value"], PUSHED["schema"])
+        story.hold(json.loads(received.body), WEBHOOK_BODY["examples"]["pushed"]["value"], WEBHOOK_BODY["schema"])
         story.tell("listAttempts", 200, "listed")
         story.tell("unsubscribe", 204)
         story.tell("subscribe", 201, "new")
@@ -63,26 +63,26 @@ def test_every_operation_answers_as_its_example_says(client: Client) -> None:
     assert story.shown == {each for operation in contract.operations().values() for each in operation.examples()}
 
 
-def test_a_webhook_is_what_the_contract_says(client: Client) -> None:
+def test_a_webhook_request_matches_the_contract(client: Client) -> None:
     with Endpoint() as endpoint:
         client.post("/topics/orders/subscriptions", {"url": endpoint.url})
         client.post("/topics/orders/messages", {"content": [1], "attributes": {"kind": "a"}})
         client.post("/topics/orders/broadcast")
         [received] = endpoint.wait_for(1)
-    contract.validate(json.loads(received.body), PUSHED["schema"])
+    contract.validate(json.loads(received.body), WEBHOOK_BODY["schema"])
     for parameter in WEBHOOK["parameters"]:
         contract.validate(received.headers[parameter["name"]], parameter["schema"])
 
 
 @pytest.mark.parametrize("name", PROBLEMS)
-def test_the_example_of_a_problem_is_one_that_comes(client: Client, orders: Topic, name: str) -> None:
+def test_the_example_of_a_problem_equals_a_real_response(client: Client, orders: Topic, name: str) -> None:
     [content] = PROBLEMS[name]["content"].values()
     example = content["example"]
     contract.validate(example, content["schema"])
 
-    answer = PROVOKED[name](client, orders)
+    response = PROVOKE[name](client, orders)
 
-    assert {**answer.json, "request_id": ""} == {**example, "request_id": ""}
+    assert {**response.json, "request_id": ""} == {**example, "request_id": ""}
 
 
 def _invalid_input(client: Client, _orders: Topic) -> Response:
@@ -120,9 +120,9 @@ def _too_large(client: Client, _orders: Topic) -> Response:
 
 
 def _idempotency_key_reused(client: Client, _orders: Topic) -> Response:
-    key = {"idempotency-key": "import-7"}
-    client.post("/topics/orders/messages", {"content": 1}, headers=key)
-    return client.post("/topics/orders/messages", {"content": 2}, headers=key)
+    headers = {"idempotency-key": "import-7"}
+    client.post("/topics/orders/messages", {"content": 1}, headers=headers)
+    return client.post("/topics/orders/messages", {"content": 2}, headers=headers)
 
 
 def _internal_error(client: Client, _orders: Topic) -> Response:
@@ -131,14 +131,14 @@ def _internal_error(client: Client, _orders: Topic) -> Response:
         return client.get("/")
 
 
-def _database_away(client: Client, _orders: Topic) -> Response:
+def _database_unavailable(client: Client, _orders: Topic) -> Response:
     database.functions.close()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(database.functions, "_url", lambda: "postgresql://127.0.0.1:1/nowhere")
         return client.get("/topics")
 
 
-PROVOKED = {
+PROVOKE = {
     "InvalidInput": _invalid_input,
     "Unauthorized": _unauthorized,
     "Forbidden": _forbidden,
@@ -148,5 +148,5 @@ PROVOKED = {
     "TooLarge": _too_large,
     "IdempotencyKeyReused": _idempotency_key_reused,
     "InternalError": _internal_error,
-    "DatabaseUnavailable": _database_away,
+    "DatabaseUnavailable": _database_unavailable,
 }

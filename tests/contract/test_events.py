@@ -1,4 +1,4 @@
-"""events/: one for each trigger of each function, as AWS sends it. `sam local invoke` takes them too."""
+"""events/ has one event for each trigger of each function, as AWS sends it; `sam local invoke` takes them too."""
 
 import json
 import re
@@ -17,7 +17,7 @@ from tests.support.endpoints import Endpoint
 
 EVENTS = {file.stem: file for file in (ROOT / "events").iterdir()}
 
-# In an order in which each finds what it speaks of: the event, the status of its answer, and the answer's example.
+# Each event, the status of its response, and the response's example; in an order in which all that they name exists.
 STORY = [
     ("manage-root", 200, "root"),
     ("manage-health", 200, "alive"),
@@ -52,15 +52,15 @@ STORY = [
     ("manage-read-token", 200, "read"),
     ("manage-revoke-token", 204, None),
 ]
-# What the examples speak of after an event, told by further operations.
+# Further operations after an event, which create what later examples name.
 ALSO = {
     "publish": [("publish", 201, "many")],
     "consume-ack": [("consume", 200, "one"), ("settle", 200, "rejected")],
     "manage-redrive": [("publish", 201, "one")],
 }
-# The other message that a queue carries, and what a function is told without a trigger.
-ALSO_TOLD = {"dispatch-outcomes", "dispatch"}
-SQS = ("dispatch-wake-up", "dispatch-outcomes", "deliver")
+# The other message that DispatchQueue carries, and Dispatch called without a trigger.
+WITHOUT_TRIGGER = {"dispatch-outcomes", "dispatch"}
+SQS_EVENTS = ("dispatch-wake-up", "dispatch-outcomes", "deliver")
 HTTP = sorted({name for name, _, _ in STORY})
 
 
@@ -68,7 +68,7 @@ def read(name: str) -> Any:
     return json.loads(EVENTS[name].read_text())
 
 
-def test_every_function_and_trigger_has_its_event() -> None:
+def test_every_function_and_trigger_has_an_event() -> None:
     expected = set()
     for resource in template()["Resources"].values():
         if resource["Type"] == "AWS::Serverless::Function":
@@ -77,23 +77,23 @@ def test_every_function_and_trigger_has_its_event() -> None:
                 re.sub(r"(?<!^)(?=[A-Z])", "-", name).lower() for name in resource["Properties"].get("Events", {})
             ]
             expected |= {folder if trigger == folder else f"{folder}-{trigger}" for trigger in triggers or [folder]}
-    assert expected | ALSO_TOLD == EVENTS.keys()
+    assert expected | WITHOUT_TRIGGER == EVENTS.keys()
 
 
-def test_each_event_is_answered(client: Client) -> None:
+def test_each_event_gets_the_response_of_its_example(client: Client) -> None:
     with Endpoint() as endpoint:
         story = Story(client, {"https://shop.example.com": endpoint.url})
         for name, status, example in STORY:
             event = json.loads(story.real(EVENTS[name].read_text()))
-            answer = app(name.partition("-")[0]).handler(event, Context())
-            response = Response(answer["statusCode"], answer["headers"], answer.get("body", ""))
+            returned = app(name.partition("-")[0]).handler(event, Context())
+            response = Response(returned["statusCode"], returned["headers"], returned.get("body", ""))
             story.answered(contract.by_route(event["routeKey"]), response, status, example)
-            for also in ALSO.get(name, []):
-                story.tell(*also)
+            for further in ALSO.get(name, []):
+                story.tell(*further)
 
 
 @pytest.mark.parametrize("name", HTTP)
-def test_an_event_is_a_request_of_its_route(name: str) -> None:
+def test_an_http_event_is_a_request_of_its_route(name: str) -> None:
     event = read(name)
     operation = contract.by_route(event["routeKey"])
     assert event["rawPath"] == operation.path.format_map(event.get("pathParameters", {}))
@@ -103,7 +103,7 @@ def test_an_event_is_a_request_of_its_route(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", HTTP)
-def test_an_event_has_the_shape_that_the_gateway_gives(name: str) -> None:
+def test_an_http_event_has_the_shape_that_the_local_gateway_builds(name: str) -> None:
     event = read(name)
     http = event["requestContext"]["http"]
     scope = {
@@ -116,7 +116,7 @@ def test_an_event_has_the_shape_that_the_gateway_gives(name: str) -> None:
         "server": ("127.0.0.1", 443),
         "scheme": "https",
     }
-    given = json.loads(
+    built = json.loads(
         payloads.event(
             scope,
             event.get("body", "").encode(),
@@ -125,10 +125,10 @@ def test_an_event_has_the_shape_that_the_gateway_gives(name: str) -> None:
             request_id=payloads.request_id(),
         )
     )
-    assert _same_on_every_gateway(given) == _same_on_every_gateway(event)
+    assert _comparable(built) == _comparable(event)
 
 
-def test_the_daily_event_lets_maintain_work() -> None:
+def test_maintain_accepts_the_daily_event() -> None:
     assert app("maintain").handler(read("maintain-daily"), Context()).keys() == {
         "made",
         "removed",
@@ -139,21 +139,21 @@ def test_the_daily_event_lets_maintain_work() -> None:
     }
 
 
-def test_dispatch_and_migrate_need_nothing_said() -> None:
+def test_dispatch_and_migrate_accept_an_empty_event() -> None:
     assert app("dispatch").handler(read("dispatch"), Context()) == {"next_due_at": None}
     assert app("migrate").handler(read("migrate"), Context())["applied"] == []
 
 
-@pytest.mark.parametrize("name", SQS)
-def test_an_event_of_a_queue_has_the_shape_that_event_sources_give(name: str) -> None:
-    for told in read(name)["Records"]:
-        given = queue.record(queue.Message(told["body"]), "Queue")
-        assert given.keys() == told.keys()
-        assert given["attributes"].keys() == told["attributes"].keys()
-        assert given["md5OfBody"] == told["md5OfBody"]
+@pytest.mark.parametrize("name", SQS_EVENTS)
+def test_an_sqs_event_has_the_shape_that_the_local_queue_builds(name: str) -> None:
+    for record in read(name)["Records"]:
+        built = queue.record(queue.Message(record["body"]), "Queue")
+        assert built.keys() == record.keys()
+        assert built["attributes"].keys() == record["attributes"].keys()
+        assert built["md5OfBody"] == record["md5OfBody"]
 
 
-def test_dispatch_takes_wake_ups_and_outcomes_of_whoever_has_unsubscribed() -> None:
+def test_dispatch_accepts_wake_ups_and_outcomes_of_a_removed_subscription() -> None:
     for name in ("dispatch-wake-up", "dispatch-outcomes"):
         assert app("dispatch").handler(read(name), Context()) == {"batchItemFailures": []}
 
@@ -170,6 +170,7 @@ def test_deliver_posts_a_job_unless_it_is_too_old() -> None:
         assert (request.path, json.loads(request.body)["topic"]) == ("/hook", "orders")
 
 
-def _same_on_every_gateway(event: Any) -> Any:
+def _comparable(event: Any) -> Any:
+    """The event without what differs between gateways and requests."""
     context = {**event["requestContext"], "accountId": "", "apiId": "", "requestId": "", "time": "", "timeEpoch": 0}
     return {**event, "requestContext": context, "headers": sorted(event["headers"])}

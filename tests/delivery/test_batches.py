@@ -1,4 +1,4 @@
-"""Deliveries: what a webhook is sent, in which order, and in which portions."""
+"""Batches: which messages a webhook is sent, in which order, and how many in one request."""
 
 import json
 from concurrent.futures import ThreadPoolExecutor
@@ -20,7 +20,7 @@ def contents(requests):
     return [[message["content"] for message in json.loads(request.body)["messages"]] for request in requests]
 
 
-def test_a_webhook_is_sent_what_was_published(orders, endpoint):
+def test_a_webhook_is_sent_the_messages_as_they_were_published(orders, endpoint):
     subscribed = orders.subscribe(endpoint.url + "/hook?shop=1")
     document = (
         '[{"content": { "n" : 1e2 }, "sender": "a\\"b", "key": "k", "attributes": {"x":  "y"}}, {"content": "é"}]'
@@ -44,7 +44,7 @@ def test_a_webhook_is_sent_what_was_published(orders, endpoint):
     assert request.headers["content-type"] == "application/json"
 
 
-def test_a_webhook_is_signed_as_standard_webhooks_asks(orders, endpoint):
+def test_a_webhook_is_signed_as_standard_webhooks_describes(orders, endpoint):
     subscribed = orders.subscribe(endpoint.url)
     orders.publish({"text": "é 😀"})
     orders.broadcast()
@@ -98,13 +98,13 @@ def test_a_batch_stays_below_400_kb(orders, endpoint):
 
 def test_one_message_is_sent_however_large_it_is(orders, endpoint):
     orders.subscribe(endpoint.url)
-    orders.publish("a", '"' * 130_000, "b")  # escaped, and again for its lease, over 400 KB
+    orders.publish("a", '"' * 130_000, "b")  # over 400 KB, because a size is counted as escaped twice
     orders.broadcast()
     in_process.send_due()
     assert [len(batch) for batch in contents(endpoint.requests)] == [1, 1, 1]
 
 
-def test_each_subscription_is_sent_the_whole_log_from_its_beginning_on(orders, endpoint):
+def test_a_subscription_is_sent_all_that_is_broadcast_after_its_creation(orders, endpoint):
     orders.subscribe(endpoint.url + "/early")
     orders.publish("a")
     orders.broadcast()
@@ -118,7 +118,7 @@ def test_each_subscription_is_sent_the_whole_log_from_its_beginning_on(orders, e
     assert sent == {"/early": ["a", "b"], "/late": ["b"]}
 
 
-def test_one_topic_may_be_pushed_alone(orders, invoices, endpoint):
+def test_one_topic_can_be_pushed_alone(orders, invoices, endpoint):
     for topic in (orders, invoices):
         topic.subscribe(endpoint.url)
         topic.publish(topic.name)
@@ -128,7 +128,7 @@ def test_one_topic_may_be_pushed_alone(orders, invoices, endpoint):
     assert in_process.send_due() == 1
 
 
-def test_more_subscriptions_than_are_sent_to_at_once_are_all_sent_to(orders, endpoint):
+def test_all_due_subscriptions_are_sent_to_though_they_exceed_the_concurrency(orders, endpoint):
     for n in range(in_process.CONCURRENCY + 5):
         orders.subscribe(f"{endpoint.url}/{n}")
     orders.publish("a")
@@ -137,7 +137,7 @@ def test_more_subscriptions_than_are_sent_to_at_once_are_all_sent_to(orders, end
     assert len({request.path for request in endpoint.requests}) == in_process.CONCURRENCY + 5
 
 
-def test_a_hanging_webhook_does_not_hold_up_another(orders, endpoint):
+def test_a_hanging_endpoint_does_not_delay_another(orders, endpoint):
     with ThreadPoolExecutor() as pool, Endpoint() as slow:
         slow.hang()
         orders.subscribe(slow.url)
@@ -153,7 +153,7 @@ def test_a_hanging_webhook_does_not_hold_up_another(orders, endpoint):
     assert running.result() == 6
 
 
-def test_a_paused_subscription_is_not_sent_to_until_it_is_resumed(orders, endpoint):
+def test_a_paused_subscription_is_sent_nothing_until_it_is_resumed(orders, endpoint):
     subscribed = orders.subscribe(endpoint.url, batch_size=2)
     orders.change(subscribed, paused=True)
     orders.publish("a", "b")
@@ -168,7 +168,7 @@ def test_a_paused_subscription_is_not_sent_to_until_it_is_resumed(orders, endpoi
     assert contents(endpoint.requests) == [["a", "b"], ["c"]]
 
 
-def test_attempts_are_listed_the_newest_first(orders, endpoint):
+def test_attempts_are_listed_newest_first(orders, endpoint):
     subscribed = orders.subscribe(endpoint.url)
     endpoint.answer(503, times=1)
     orders.publish("a", "b")

@@ -1,4 +1,4 @@
-"""Outages: a batch that does not arrive waits and is tried again as it was, until its tries are used up."""
+"""Outages: a batch that is not delivered waits, and the same batch is retried until its attempts are exhausted."""
 
 import json
 import socket
@@ -14,8 +14,8 @@ from tests.support import endpoints
 pytestmark = pytest.mark.verbs
 
 
-def fail_until(owner, attempt):
-    """Let the batch under way have failed so often that the next try is its `attempt`th."""
+def set_next_attempt(owner, attempt):
+    """Let the batch have failed so often that its next attempt has the number `attempt`."""
     owner.execute("UPDATE subscriptions SET failures = %s, due_at = now()", [attempt - 1])
 
 
@@ -36,7 +36,7 @@ def contents(request):
         endpoints.says(b"no HTTP\r\n\r\n"),
     ],
 )
-def test_a_batch_that_does_not_arrive_waits(orders, endpoint, subscribed, behaviour):
+def test_a_batch_that_is_not_delivered_waits(orders, endpoint, subscribed, behaviour):
     endpoint.does(behaviour)
 
     assert in_process.send_due() == 1
@@ -50,10 +50,10 @@ def test_a_batch_that_does_not_arrive_waits(orders, endpoint, subscribed, behavi
     assert attempt.status or attempt.reason
 
 
-def test_a_webhook_that_nobody_listens_to_waits(orders):
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        subscribed = orders.subscribe(f"http://127.0.0.1:{taken.getsockname()[1]}/")
+def test_a_batch_waits_when_the_connection_is_refused(orders):
+    with socket.socket() as not_listening:
+        not_listening.bind(("127.0.0.1", 0))
+        subscribed = orders.subscribe(f"http://127.0.0.1:{not_listening.getsockname()[1]}/")
         orders.publish("a")
         orders.broadcast()
         in_process.send_due()
@@ -63,9 +63,9 @@ def test_a_webhook_that_nobody_listens_to_waits(orders):
 
 
 @pytest.mark.parametrize("attempt", range(1, 10))
-def test_each_try_waits_as_long_as_the_schedule_says(orders, owner, endpoint, subscribed, attempt):
+def test_each_retry_waits_as_long_as_the_schedule_says(orders, owner, endpoint, subscribed, attempt):
     endpoint.answer(503)
-    fail_until(owner, attempt)
+    set_next_attempt(owner, attempt)
     wait = retries.SCHEDULE[attempt - 1]
     [before] = owner.execute("SELECT clock_timestamp()").fetchone()
 
@@ -73,14 +73,14 @@ def test_each_try_waits_as_long_as_the_schedule_says(orders, owner, endpoint, su
 
     [after] = owner.execute("SELECT clock_timestamp()").fetchone()
     due_at = orders.subscription(subscribed).due_at
-    moment = timedelta(milliseconds=1)
-    assert before + 0.9 * wait - moment <= due_at <= after + 1.1 * wait + moment
+    margin = timedelta(milliseconds=1)
+    assert before + 0.9 * wait - margin <= due_at <= after + 1.1 * wait + margin
     assert orders.subscription(subscribed).failures == attempt
 
 
-def test_the_last_failure_disables_and_keeps_the_cursor(orders, owner, endpoint, subscribed):
+def test_the_last_failed_attempt_disables_the_subscription_and_keeps_its_cursor(orders, owner, endpoint, subscribed):
     endpoint.answer(503)
-    fail_until(owner, len(retries.SCHEDULE) + 1)
+    set_next_attempt(owner, len(retries.SCHEDULE) + 1)
 
     in_process.send_due()
 
@@ -91,14 +91,14 @@ def test_the_last_failure_disables_and_keeps_the_cursor(orders, owner, endpoint,
     assert in_process.send_due() == 0
 
 
-def test_410_disables_at_once(orders, endpoint, subscribed):
+def test_410_disables_the_subscription_at_once(orders, endpoint, subscribed):
     endpoint.answer(410)
     in_process.send_due()
     after = orders.subscription(subscribed)
     assert (after.cursor, after.disabled_reason) == (0, "status 410")
 
 
-def test_one_that_was_disabled_catches_up_when_it_is_enabled(orders, endpoint, subscribed):
+def test_a_disabled_subscription_catches_up_when_it_is_enabled(orders, endpoint, subscribed):
     endpoint.answer(410, times=1)
     in_process.send_due()
     orders.publish("b")
@@ -113,9 +113,9 @@ def test_one_that_was_disabled_catches_up_when_it_is_enabled(orders, endpoint, s
     assert [contents(request) for request in endpoint.requests] == [["a"], ["a"], ["b"]]
 
 
-def test_one_that_was_enabled_has_all_its_tries_again(orders, owner, endpoint, subscribed):
+def test_an_enabled_subscription_has_all_its_attempts_again(orders, owner, endpoint, subscribed):
     endpoint.answer(503)
-    fail_until(owner, len(retries.SCHEDULE) + 1)
+    set_next_attempt(owner, len(retries.SCHEDULE) + 1)
     in_process.send_due()
     orders.change(subscribed, disabled=False)
     in_process.send_due()
@@ -123,7 +123,7 @@ def test_one_that_was_enabled_has_all_its_tries_again(orders, owner, endpoint, s
     assert (after.failures, after.disabled_at) == (1, None)
 
 
-def test_a_retry_is_the_same_batch_though_more_was_broadcast_meanwhile(orders, endpoint, subscribed):
+def test_a_retry_is_the_same_batch_though_more_was_broadcast_since(orders, endpoint, subscribed):
     endpoint.answer(503, times=2)
     in_process.send_due()
     for content in ("b", "c"):
@@ -151,7 +151,7 @@ def test_a_retry_is_the_same_batch_though_the_batch_size_was_changed(orders, end
     assert [contents(request) for request in endpoint.requests] == [[0, 1, 2], [0, 1, 2], [3], [4]]
 
 
-def test_a_retry_goes_to_the_url_that_it_has_by_then(orders, endpoint, subscribed):
+def test_a_retry_goes_to_the_new_url(orders, endpoint, subscribed):
     endpoint.answer(503, times=1)
     in_process.send_due()
     orders.change(subscribed, url=endpoint.url + "/moved")
@@ -160,11 +160,11 @@ def test_a_retry_goes_to_the_url_that_it_has_by_then(orders, endpoint, subscribe
     assert [request.path for request in endpoint.requests] == ["/", "/moved"]
 
 
-def test_an_outage_of_one_leaves_the_others_alone(orders, endpoint):
-    endpoint.answer(503, path="/away")
-    away, well = orders.subscribe(endpoint.url + "/away"), orders.subscribe(endpoint.url + "/well")
+def test_an_outage_of_one_endpoint_does_not_affect_other_subscriptions(orders, endpoint):
+    endpoint.answer(503, path="/failing")
+    failing, healthy = orders.subscribe(endpoint.url + "/failing"), orders.subscribe(endpoint.url + "/healthy")
     orders.publish("a")
     orders.broadcast()
     in_process.send_due()
-    assert orders.subscription(away).behind == 1
-    assert orders.subscription(well).behind == 0
+    assert orders.subscription(failing).behind == 1
+    assert orders.subscription(healthy).behind == 0

@@ -1,4 +1,4 @@
-"""How fast an endpoint is sent to: as it asks with 429 and Retry-After, and as its subscription says."""
+"""Pace: an endpoint slows its requests with 429 and Retry-After, a subscription with `rate_per_second`."""
 
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -15,8 +15,8 @@ NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 YEAR = timedelta(days=365)
 
 
-def waits(orders, owner, subscribed):
-    """For how long the subscription waits from now, in seconds."""
+def seconds_until_due(orders, owner, subscribed):
+    """How many seconds from now the subscription is due."""
     return (orders.subscription(subscribed).due_at - owner.execute("SELECT now()").fetchone()[0]).total_seconds()
 
 
@@ -36,45 +36,45 @@ def test_retry_after_is_seconds_or_a_date(header, wait):
 
 
 @pytest.mark.parametrize("status", [429, 500, 503])
-def test_a_wait_that_is_asked_for_in_seconds_is_obeyed_in_full(orders, owner, endpoint, subscribed, status):
+def test_retry_after_in_seconds_is_obeyed_in_full(orders, owner, endpoint, subscribed, status):
     endpoint.answer(status, {"retry-after": "86400"})
     in_process.send_due()
-    assert 86_300 < waits(orders, owner, subscribed) <= 86_400
+    assert 86_300 < seconds_until_due(orders, owner, subscribed) <= 86_400
 
 
-def test_a_wait_that_is_asked_for_until_a_date_is_obeyed_in_full(orders, owner, endpoint, subscribed):
+def test_retry_after_with_a_date_is_obeyed_in_full(orders, owner, endpoint, subscribed):
     until = datetime.now(UTC).replace(microsecond=0) + timedelta(days=2)
     endpoint.answer(503, {"retry-after": format_datetime(until, usegmt=True)})
     in_process.send_due()
     assert abs(orders.subscription(subscribed).due_at - until) < timedelta(seconds=5)
 
 
-def test_a_shorter_wait_than_the_schedules_is_not_taken(orders, owner, endpoint, subscribed):
+def test_retry_after_does_not_shorten_the_wait_of_the_schedule(orders, owner, endpoint, subscribed):
     endpoint.answer(503, {"retry-after": "0"})
     owner.execute("UPDATE subscriptions SET failures = 3")
     in_process.send_due()
-    assert waits(orders, owner, subscribed) > 6_000
+    assert seconds_until_due(orders, owner, subscribed) > 6_000
 
 
-def test_429_costs_no_try(orders, endpoint, subscribed):
+def test_429_counts_as_no_attempt(orders, endpoint, subscribed):
     endpoint.answer(429, {"retry-after": "1"})
     for _ in range(len(retries.SCHEDULE) + 5):
         orders.end_waits()
         in_process.send_due()
     after = orders.subscription(subscribed)
     assert (after.failures, after.cursor, after.disabled_at) == (0, 0, None)
-    tried = attempts.list_attempts("orders", subscribed.id, None, 100)
-    assert {attempt.attempt for attempt in tried} == {1}
-    assert len({attempt.webhook_id for attempt in tried}) == 1
+    recorded = attempts.list_attempts("orders", subscribed.id, None, 100)
+    assert {attempt.attempt for attempt in recorded} == {1}
+    assert len({attempt.webhook_id for attempt in recorded}) == 1
 
 
-def test_429_without_a_wait_waits_half_a_minute(orders, owner, endpoint, subscribed):
+def test_429_without_retry_after_waits_half_a_minute(orders, owner, endpoint, subscribed):
     endpoint.answer(429)
     in_process.send_due()
-    assert 25 < waits(orders, owner, subscribed) <= 33
+    assert 25 < seconds_until_due(orders, owner, subscribed) <= 33
 
 
-def test_429_to_a_redelivery_slows_the_whole_subscription(orders, owner, endpoint, subscribed):
+def test_429_to_a_redelivery_delays_the_whole_subscription(orders, owner, endpoint, subscribed):
     endpoint.answer(400, times=1)
     in_process.send_due()
     orders.end_waits()
@@ -83,11 +83,11 @@ def test_429_to_a_redelivery_slows_the_whole_subscription(orders, owner, endpoin
     orders.publish("b")
     orders.broadcast()
     assert in_process.send_due() == 0
-    assert waits(orders, owner, subscribed) > 500
+    assert seconds_until_due(orders, owner, subscribed) > 500
     assert orders.subscription(subscribed).redeliveries == 1
 
 
-def test_a_schedule_of_ones_own_is_kept_to(orders, owner, endpoint):
+def test_the_retry_schedule_of_a_subscription_is_followed(orders, owner, endpoint):
     subscribed = orders.subscribe(endpoint.url, retry_schedule=[100, 2000])
     orders.publish("a")
     orders.broadcast()
@@ -95,13 +95,13 @@ def test_a_schedule_of_ones_own_is_kept_to(orders, owner, endpoint):
     for seconds in (100, 2000):
         orders.end_waits()
         in_process.send_due()
-        assert 0.89 * seconds < waits(orders, owner, subscribed) <= 1.1 * seconds
+        assert 0.89 * seconds < seconds_until_due(orders, owner, subscribed) <= 1.1 * seconds
     orders.end_waits()
     in_process.send_due()
     assert orders.subscription(subscribed).disabled_reason == "status 503"
 
 
-def test_the_next_request_comes_no_sooner_than_the_rate_allows(orders, owner, endpoint):
+def test_the_next_request_is_sent_no_sooner_than_the_rate_allows(orders, owner, endpoint):
     subscribed = orders.subscribe(endpoint.url, rate_per_second=1, batch_size=1)
     orders.publish("a", "b")
     orders.broadcast()

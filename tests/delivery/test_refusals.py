@@ -1,4 +1,4 @@
-"""Refusals: what an endpoint does not want steps aside, is tried again on its own, and dies at last."""
+"""Refusals: a message that an endpoint refuses becomes a redelivery, and in the end a dead letter."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -22,36 +22,39 @@ ABORT = {"webhook-delivery": "abort-message"}
 
 @pytest.fixture
 def subscribed(orders, endpoint):
-    """A subscription that is owed two messages."""
-    return subscribe(orders, endpoint)
+    """A subscription with two undelivered messages."""
+    return subscribe_and_broadcast(orders, endpoint)
 
 
-def subscribe(orders, endpoint, **wish):
-    subscribed = orders.subscribe(endpoint.url, **wish)
+def subscribe_and_broadcast(orders, endpoint, **settings):
+    subscribed = orders.subscribe(endpoint.url, **settings)
     orders.publish("a", "b")
     orders.broadcast()
     return subscribed
 
 
 def sent(endpoint):
-    """What each request carried."""
+    """The contents in each request."""
     return [[message["content"] for message in json.loads(request.body)["messages"]] for request in endpoint.requests]
 
 
 def push(orders, rounds=1):
-    """Push as often as this, letting all waits be over before each time."""
+    """Send what is due, so many times; before each, let all waits be over."""
     for _ in range(rounds):
         orders.end_waits()
         in_process.send_due()
 
 
-def dead(subscribed, **wish):
-    letters, _ = dead_letters.list_dead_letters("orders", dead_letters.List(subscription=subscribed.id, **wish))
-    return [(json.loads(bytes(letter.content)), letter.reason, letter.receives) for letter in letters]
+def dead_letters_of(subscribed, **filters):
+    """The content, the reason and the number of attempts of each dead letter."""
+    listed, _ = dead_letters.list_dead_letters("orders", dead_letters.List(subscription=subscribed.id, **filters))
+    return [
+        (json.loads(bytes(dead_letter.content)), dead_letter.reason, dead_letter.receives) for dead_letter in listed
+    ]
 
 
 @pytest.mark.parametrize("status", [400, 401, 404, 413, 422])
-def test_the_stream_goes_on_behind_a_refused_batch(orders, endpoint, subscribed, status):
+def test_the_next_batch_is_sent_after_a_refused_one(orders, endpoint, subscribed, status):
     endpoint.answer(status, times=1)
     in_process.send_due()
     orders.publish("c")
@@ -62,7 +65,7 @@ def test_the_stream_goes_on_behind_a_refused_batch(orders, endpoint, subscribed,
     assert sent(endpoint) == [["a", "b"], ["c"]]
 
 
-def test_what_was_refused_is_sent_again_one_by_one(orders, endpoint, subscribed):
+def test_refused_messages_are_sent_again_one_by_one(orders, endpoint, subscribed):
     endpoint.answer(400, times=1)
     in_process.send_due()
     push(orders)
@@ -71,13 +74,13 @@ def test_what_was_refused_is_sent_again_one_by_one(orders, endpoint, subscribed)
     assert planner.next_due() is None
 
 
-def test_a_redelivery_keeps_its_webhook_id_until_it_arrives(orders, endpoint, subscribed):
+def test_a_redelivery_keeps_its_webhook_id_until_it_is_delivered(orders, endpoint, subscribed):
     endpoint.answer(400, times=1)
     in_process.send_due()
     endpoint.answer(503, times=2)
     push(orders, 2)
-    batch, *again = endpoint.requests
-    ids = [request.headers["webhook-id"] for request in again]
+    batch, *redeliveries = endpoint.requests
+    ids = [request.headers["webhook-id"] for request in redeliveries]
     assert len(ids) == 4
     assert len(set(ids)) == 2
     assert batch.headers["webhook-id"] not in ids
@@ -90,19 +93,19 @@ def test_a_redelivery_keeps_its_webhook_id_until_it_arrives(orders, endpoint, su
     ]
 
 
-def test_what_is_refused_to_the_end_is_a_dead_letter_and_the_stream_lives(orders, endpoint, subscribed):
+def test_exhausted_redeliveries_become_dead_letters_and_do_not_disable_the_subscription(orders, endpoint, subscribed):
     endpoint.answer(400, body=b"no such shop")
     in_process.send_due()
     push(orders, len(retries.SCHEDULE))
     after = orders.subscription(subscribed)
     assert (after.cursor, after.redeliveries, after.dead_letters, after.disabled_at) == (2, 0, 2, None)
-    assert sorted(dead(subscribed)) == [("a", "status 400", 10), ("b", "status 400", 10)]
+    assert sorted(dead_letters_of(subscribed)) == [("a", "status 400", 10), ("b", "status 400", 10)]
     assert planner.next_due() is None
     newest, *_ = attempts.list_attempts("orders", subscribed.id, None, 1)
     assert newest.answer == "no such shop"
 
 
-def test_an_outage_of_a_redelivery_does_not_hold_up_the_stream(orders, endpoint, subscribed):
+def test_batches_do_not_wait_for_a_failing_redelivery(orders, endpoint, subscribed):
     endpoint.answer(400, times=1)
     in_process.send_due()
     endpoint.answer(503, times=2)
@@ -113,13 +116,13 @@ def test_an_outage_of_a_redelivery_does_not_hold_up_the_stream(orders, endpoint,
     assert orders.subscription(subscribed).cursor == 3
 
 
-@pytest.mark.parametrize(("how", "seconds"), [("Retry-After", 3600), ("closed", 5)])
-def test_the_stream_waits_when_a_redelivery_is_asked_to_or_gets_no_answer(
-    orders, endpoint, subscribed, owner, how, seconds
+@pytest.mark.parametrize(("cause", "seconds"), [("Retry-After", 3600), ("closed", 5)])
+def test_batches_wait_after_a_redelivery_with_retry_after_or_without_a_response(
+    orders, endpoint, subscribed, owner, cause, seconds
 ):
     endpoint.answer(400, times=1)
     in_process.send_due()
-    if how == "closed":
+    if cause == "closed":
         endpoint.does(closes(), times=1)
     else:
         endpoint.answer(503, {"retry-after": str(seconds)}, times=1)
@@ -131,8 +134,8 @@ def test_the_stream_waits_when_a_redelivery_is_asked_to_or_gets_no_answer(
     assert 0.8 * seconds < (due_at - datetime.now(UTC)).total_seconds() < 1.2 * seconds
 
 
-def test_a_redelivery_and_a_batch_take_turns(orders, endpoint):
-    subscribed = subscribe(orders, endpoint, batch_size=1)
+def test_redeliveries_and_batches_take_turns(orders, endpoint):
+    subscribed = subscribe_and_broadcast(orders, endpoint, batch_size=1)
     endpoint.answer(400, times=2)
     in_process.send_due()
     orders.publish("c", "d")
@@ -158,14 +161,14 @@ def test_messages_that_a_2xx_names_as_failed_are_sent_again(orders, endpoint):
 @pytest.mark.parametrize(
     "body", [b"", b"ok", b"[]", b'{"failed": 1}', b'{"failed": []}', b'{"failed": ["x"]}', b"\xff"]
 )
-def test_a_2xx_that_names_nothing_took_it_all(orders, endpoint, subscribed, body):
+def test_a_2xx_that_names_no_message_delivers_the_whole_batch(orders, endpoint, subscribed, body):
     endpoint.answer(200, body=body)
     in_process.send_due()
     after = orders.subscription(subscribed)
     assert (after.cursor, after.redeliveries) == (2, 0)
 
 
-def test_a_2xx_cannot_name_messages_of_others(orders, invoices, endpoint, subscribed):
+def test_a_2xx_cannot_name_messages_of_another_topic(orders, invoices, endpoint, subscribed):
     [foreign] = invoices.publish("x")
     endpoint.answer(200, body=json.dumps({"failed": [str(foreign)]}).encode())
     in_process.send_due()
@@ -173,17 +176,17 @@ def test_a_2xx_cannot_name_messages_of_others(orders, invoices, endpoint, subscr
 
 
 @pytest.mark.parametrize("status", [400, 500])
-def test_an_endpoint_may_ask_never_to_be_sent_a_batch_again(orders, endpoint, subscribed, status):
+def test_an_endpoint_can_abort_the_messages_of_a_batch(orders, endpoint, subscribed, status):
     endpoint.answer(status, ABORT, times=1)
     in_process.send_due()
     after = orders.subscription(subscribed)
     assert (after.cursor, after.redeliveries, after.dead_letters) == (2, 0, 2)
-    assert [reason for _, reason, _ in dead(subscribed)] == ["the endpoint asked to abort"] * 2
+    assert [reason for _, reason, _ in dead_letters_of(subscribed)] == ["the endpoint asked to abort"] * 2
     push(orders)
     assert len(endpoint.requests) == 1
 
 
-def test_an_endpoint_may_ask_never_to_be_sent_a_redelivery_again(orders, endpoint, subscribed):
+def test_an_endpoint_can_abort_a_redelivery(orders, endpoint, subscribed):
     endpoint.answer(400, times=1)
     in_process.send_due()
     endpoint.answer(400, ABORT, times=1)
@@ -192,8 +195,8 @@ def test_an_endpoint_may_ask_never_to_be_sent_a_redelivery_again(orders, endpoin
     assert (after.redeliveries, after.dead_letters) == (0, 1)
 
 
-def test_an_ordered_subscription_is_sent_nothing_before_what_it_refuses(orders, endpoint):
-    subscribed = subscribe(orders, endpoint, ordered=True)
+def test_an_ordered_subscription_is_sent_nothing_before_a_batch_that_it_refuses(orders, endpoint):
+    subscribed = subscribe_and_broadcast(orders, endpoint, ordered=True)
     endpoint.answer(400, times=2)
     push(orders, 2)
     orders.publish("c")
@@ -204,7 +207,7 @@ def test_an_ordered_subscription_is_sent_nothing_before_what_it_refuses(orders, 
     assert sent(endpoint) == [["a", "b"], ["a", "b"], ["a", "b"], ["c"]]
 
 
-def test_an_ordered_subscription_gets_a_batch_again_of_which_a_2xx_names_one_as_failed(orders, endpoint):
+def test_an_ordered_subscription_is_sent_the_batch_again_when_a_2xx_names_a_failed_message(orders, endpoint):
     subscribed = orders.subscribe(endpoint.url, ordered=True)
     _, failed = orders.publish("a", "b")
     orders.broadcast()
@@ -215,14 +218,14 @@ def test_an_ordered_subscription_gets_a_batch_again_of_which_a_2xx_names_one_as_
     assert sent(endpoint) == [["a", "b"], ["a", "b"]]
 
 
-def test_without_tries_what_is_refused_is_dead_at_once(orders, endpoint):
-    subscribed = subscribe(orders, endpoint, retry_schedule=[])
+def test_refused_messages_are_dead_at_once_when_the_retry_schedule_is_empty(orders, endpoint):
+    subscribed = subscribe_and_broadcast(orders, endpoint, retry_schedule=[])
     endpoint.answer(400, times=1)
     in_process.send_due()
     assert orders.subscription(subscribed).dead_letters == 2
 
 
-def test_410_to_a_redelivery_disables_and_keeps_it(orders, endpoint, subscribed):
+def test_410_to_a_redelivery_disables_the_subscription_and_keeps_the_redelivery(orders, endpoint, subscribed):
     endpoint.answer(400, times=1)
     in_process.send_due()
     endpoint.answer(410, times=1)
@@ -234,53 +237,53 @@ def test_410_to_a_redelivery_disables_and_keeps_it(orders, endpoint, subscribed)
     assert orders.subscription(subscribed).redeliveries == 0
 
 
-def test_a_redriven_dead_letter_is_sent_again_with_all_its_tries(orders, endpoint, subscribed):
+def test_a_redriven_dead_letter_is_sent_again_with_all_its_attempts(orders, endpoint, subscribed):
     endpoint.answer(400, ABORT, times=1)
     in_process.send_due()
-    wish = dead_letters.Redrive(subscription=subscribed.id)
-    assert dead_letters.redrive("orders", wish) == dead_letters.Redriven(2, 2, complete=True)
+    request = dead_letters.Redrive(subscription=subscribed.id)
+    assert dead_letters.redrive("orders", request) == dead_letters.Redriven(2, 2, complete=True)
     endpoint.answer(503, times=2)
     in_process.send_due()
     assert orders.subscription(subscribed).redeliveries == 2
     push(orders)
     assert sorted(sent(endpoint)[1:]) == [["a"], ["a"], ["b"], ["b"]]
-    assert (orders.subscription(subscribed).redeliveries, dead(subscribed)) == (0, [])
+    assert (orders.subscription(subscribed).redeliveries, dead_letters_of(subscribed)) == (0, [])
 
 
-def test_dead_letters_are_redriven_by_their_ids_and_after_a_delay(orders, endpoint, subscribed):
+def test_dead_letters_can_be_redriven_by_id_and_with_a_delay(orders, endpoint, subscribed):
     endpoint.answer(400, ABORT, times=1)
     in_process.send_due()
-    letters, _ = dead_letters.list_dead_letters("orders", dead_letters.List(subscription=subscribed.id))
-    wish = dead_letters.Redrive(subscription=subscribed.id, ids=[letters[0].id], delay_seconds=60)
-    assert dead_letters.redrive("orders", wish).redriven == 1
+    listed, _ = dead_letters.list_dead_letters("orders", dead_letters.List(subscription=subscribed.id))
+    request = dead_letters.Redrive(subscription=subscribed.id, ids=[listed[0].id], delay_seconds=60)
+    assert dead_letters.redrive("orders", request).redriven == 1
     in_process.send_due()
     assert len(endpoint.requests) == 1
     push(orders)
-    assert sent(endpoint)[1:] == [[json.loads(bytes(letters[0].content))]]
+    assert sent(endpoint)[1:] == [[json.loads(bytes(listed[0].content))]]
 
 
-def test_a_dead_letter_that_is_deleted_stays_broadcast_to_the_others(orders, endpoint, subscribed):
+def test_deleting_the_dead_letters_of_one_subscription_does_not_affect_another(orders, endpoint, subscribed):
     other = orders.subscribe(endpoint.url + "/other")
     endpoint.answer(400, ABORT, path="/")
     in_process.send_due()
-    wish = dead_letters.Delete(subscription=subscribed.id)
-    assert dead_letters.delete("orders", wish) == dead_letters.Deleted(2, 2, complete=True)
-    assert dead(subscribed) == []
+    request = dead_letters.Delete(subscription=subscribed.id)
+    assert dead_letters.delete("orders", request) == dead_letters.Deleted(2, 2, complete=True)
+    assert dead_letters_of(subscribed) == []
     orders.publish("c")
     orders.broadcast()
     in_process.send_due()
     assert orders.subscription(other).cursor == 3
 
 
-def test_dead_letters_of_a_subscription_are_listed_part_by_part_and_by_reason(orders, endpoint, subscribed):
+def test_dead_letters_of_a_subscription_are_listed_by_page_and_by_reason(orders, endpoint, subscribed):
     endpoint.answer(400, ABORT, times=1)
     in_process.send_due()
     first, after = dead_letters.list_dead_letters("orders", dead_letters.List(subscription=subscribed.id, limit=1))
     second, _ = dead_letters.list_dead_letters(
         "orders", dead_letters.List(subscription=subscribed.id, limit=1, after=after)
     )
-    assert {letter.id for letter in [*first, *second]} == set(orders.logged())
-    assert dead(subscribed, reason="another") == []
+    assert {dead_letter.id for dead_letter in [*first, *second]} == set(orders.logged())
+    assert dead_letters_of(subscribed, reason="another") == []
     assert dead_letters.list_dead_letters("orders", dead_letters.List())[0] == []
 
 
@@ -290,7 +293,9 @@ def test_dead_letters_of_another_topics_subscription_are_not_found(orders, invoi
         dead_letters.list_dead_letters("invoices", dead_letters.List(subscription=subscribed.id))
 
 
-def test_what_is_refused_while_its_subscription_is_removed_goes_with_it(orders, owner, session, background, subscribed):
+def test_a_redelivery_recorded_while_its_subscription_is_removed_is_removed_too(
+    orders, owner, session, background, subscribed
+):
     [job] = planner.plan(None, 10)
     refused = outcomes.judge(job, Response(400, None, {}, b"", datetime.now(UTC), timedelta()))
     recorder = session(autocommit=False)
@@ -301,7 +306,7 @@ def test_what_is_refused_while_its_subscription_is_removed_goes_with_it(orders, 
     assert owner.execute("SELECT count(*) FROM redeliveries").fetchall() == [(0,)]
 
 
-def test_what_was_refused_goes_with_its_subscription(orders, owner, endpoint, subscribed):
+def test_unsubscribe_removes_the_redeliveries(orders, owner, endpoint, subscribed):
     endpoint.answer(400)
     in_process.send_due()
     subscriptions.unsubscribe("orders", subscribed.id)

@@ -1,4 +1,4 @@
-"""What SQS may do to messages, doubled, lost, late, out of order, does no harm; nor does a crash between them."""
+"""Faults of SQS: a message that is repeated, lost, late or out of order does no harm; nor does a crash between two."""
 
 from datetime import UTC, datetime
 
@@ -11,24 +11,24 @@ from broker.transport import payloads
 from tests.support.sqs import deliver, dispatch, outcomes_of, wake_up
 
 
-def test_a_doubled_wake_up_plans_nothing_twice(queues, subscribed):
+def test_a_repeated_wake_up_plans_nothing_twice(queues, subscribed):
     dispatch(wake_up(topic="orders"), wake_up(topic="orders"))
     dispatch(wake_up(topic="orders"))
     assert len(queues.delivery.sent()) == 1
 
 
 @pytest.mark.parametrize("status", [200, 404, 429, 503, 410])
-def test_a_doubled_outcome_counts_once(orders, owner, queues, subscribed, status):
+def test_a_repeated_outcome_counts_once(orders, owner, queues, subscribed, status):
     [job] = planner.plan(None, 10)
-    [told] = outcomes_of(job, status=status)
-    dispatch(told, told)
+    [outcome] = outcomes_of(job, status=status)
+    dispatch(outcome, outcome)
     before = owner.execute("SELECT cursor, failures, fence, disabled_at FROM subscriptions").fetchall()
-    dispatch(told)
+    dispatch(outcome)
     assert owner.execute("SELECT cursor, failures, fence, disabled_at FROM subscriptions").fetchall() == before
     assert len(attempts.list_attempts("orders", subscribed.id, None, 10)) == 1
 
 
-def test_a_doubled_job_is_sent_twice_under_one_id_and_counts_once(orders, endpoint, queues, subscribed):
+def test_a_repeated_job_is_posted_twice_under_one_webhook_id_and_counts_once(orders, endpoint, queues, subscribed):
     dispatch(wake_up(topic="orders"))
     [job] = queues.delivery.take()
     deliver(job, job)
@@ -39,7 +39,7 @@ def test_a_doubled_job_is_sent_twice_under_one_id_and_counts_once(orders, endpoi
     assert (after.cursor, after.failures) == (1, 0)
 
 
-def test_outcomes_that_overtake_each_other_do_not_move_a_cursor_back(orders, queues, endpoint):
+def test_an_outcome_that_arrives_out_of_order_does_not_move_the_cursor_back(orders, queues, endpoint):
     subscribed = orders.subscribe(endpoint.url, batch_size=1)
     orders.publish("a", "b")
     orders.broadcast()
@@ -51,7 +51,7 @@ def test_outcomes_that_overtake_each_other_do_not_move_a_cursor_back(orders, que
     assert orders.subscription(subscribed).cursor == 2
 
 
-def test_a_lost_wake_up_loses_nothing(orders, endpoint, queues, subscribed):
+def test_a_lost_wake_up_loses_no_message(orders, endpoint, queues, subscribed):
     queues.dispatch.take()
     queues.run()
     assert endpoint.requests == []
@@ -75,7 +75,7 @@ def test_a_lost_job_is_planned_again_when_its_lease_ends(orders, owner, endpoint
     assert len(endpoint.requests) == 1
 
 
-def test_a_lost_outcome_lets_the_batch_be_sent_again(orders, endpoint, queues, subscribed):
+def test_a_batch_whose_outcome_was_lost_is_sent_again(orders, endpoint, queues, subscribed):
     dispatch(wake_up(topic="orders"))
     deliver(*queues.delivery.take())
     queues.dispatch.take()
@@ -88,7 +88,7 @@ def test_a_lost_outcome_lets_the_batch_be_sent_again(orders, endpoint, queues, s
     assert orders.subscription(subscribed).behind == 0
 
 
-def test_an_outcome_that_comes_after_the_lease_changes_nothing(orders, queues, subscribed):
+def test_an_outcome_that_arrives_after_its_lease_changes_nothing(orders, queues, subscribed):
     [late] = planner.plan(None, 10)
     orders.end_waits()
     dispatch(wake_up())
@@ -98,13 +98,13 @@ def test_an_outcome_that_comes_after_the_lease_changes_nothing(orders, queues, s
 
 
 @pytest.mark.parametrize("statuses", [(200, 503), (503, 200)])
-def test_of_a_job_that_was_posted_twice_what_arrived_counts(orders, queues, subscribed, statuses):
+def test_a_delivered_outcome_wins_over_a_failed_one_for_the_same_job(orders, queues, subscribed, statuses):
     planned = planner.plan(None, 10)
-    dispatch(*(told for status in statuses for told in outcomes_of(*planned, status=status)))
+    dispatch(*(outcome for status in statuses for outcome in outcomes_of(*planned, status=status)))
     assert orders.subscription(subscribed).behind == 0
 
 
-def test_a_crash_between_plan_and_record_leaves_the_batch_to_the_next(orders, endpoint, queues, subscribed):
+def test_a_batch_whose_job_was_not_sent_to_deliver_is_planned_again(orders, endpoint, queues, subscribed):
     queues.delivery.break_down()
     with pytest.raises(dispatcher.sqs.NotSent):
         dispatch(wake_up(topic="orders"))

@@ -1,4 +1,4 @@
-"""Dispatch: what it does with wake-ups and outcomes."""
+"""Dispatch: what it does with the wake-ups and the outcomes that it receives."""
 
 import json
 import sys
@@ -17,14 +17,14 @@ NOWHERE = "http://127.0.0.1:8000/"
 UNREACHABLE = "postgresql://broker@127.0.0.1:1/broker"
 
 
-def test_a_wake_up_plans_what_is_due_and_hands_it_to_deliver(queues, subscribed):
+def test_dispatch_plans_what_is_due_after_a_wake_up_and_sends_it_to_deliver(queues, subscribed):
     assert dispatch(wake_up(topic="orders")) == []
     [sent] = queues.delivery.sent()
     assert sent["jobs"][0]["webhook_id"] == f"{subscribed.id}_1_1_1"
     assert datetime.fromisoformat(sent["planned_at"]) <= datetime.now(UTC)
 
 
-def test_a_wake_up_of_no_topic_looks_at_all(orders, invoices, queues, subscribed):
+def test_dispatch_looks_at_all_topics_after_a_wake_up_without_a_topic(orders, invoices, queues, subscribed):
     invoices.subscribe(NOWHERE)
     invoices.publish("b")
     invoices.broadcast()
@@ -32,22 +32,22 @@ def test_a_wake_up_of_no_topic_looks_at_all(orders, invoices, queues, subscribed
     assert [len(sent["jobs"]) for sent in queues.delivery.sent()] == [2]
 
 
-def test_a_wake_up_of_a_topic_looks_at_no_other(orders, invoices, queues, subscribed):
+def test_dispatch_looks_at_no_other_topic_after_a_wake_up_for_one(orders, invoices, queues, subscribed):
     dispatch(wake_up(topic="invoices"))
     assert queues.delivery.sent() == []
 
 
-def test_from_wake_up_to_webhook_and_back(orders, endpoint, queues, subscribed):
+def test_a_wake_up_leads_to_a_post_and_its_outcome_is_recorded(orders, endpoint, queues, subscribed):
     dispatch(wake_up(topic="orders"))
     assert deliver(*queues.delivery.take()) == []
     [request] = endpoint.requests
     assert json.loads(request.body)["messages"][0]["content"] == "a"
-    told = [each for each in queues.dispatch.take() if "outcomes" in each["body"]]
-    assert dispatch(*told) == []
+    outcomes = [each for each in queues.dispatch.take() if "outcomes" in each["body"]]
+    assert dispatch(*outcomes) == []
     assert orders.subscription(subscribed).behind == 0
 
 
-def test_an_outcome_lets_the_next_batch_be_sent(orders, endpoint, queues):
+def test_dispatch_sends_the_next_batch_after_an_outcome(orders, endpoint, queues):
     subscribed = orders.subscribe(endpoint.url, batch_size=2)
     orders.publish(*range(5))
     orders.broadcast()
@@ -61,7 +61,7 @@ def test_an_outcome_lets_the_next_batch_be_sent(orders, endpoint, queues):
     assert orders.subscription(subscribed).behind == 0
 
 
-def test_more_than_one_plan_holds_are_all_handed_on(orders, queues, monkeypatch):
+def test_dispatch_plans_again_until_all_that_is_due_is_sent_to_deliver(orders, queues, monkeypatch):
     monkeypatch.setattr(dispatcher, "MAX_PLANNED", 7)
     ids = {str(orders.subscribe(f"{NOWHERE}{n}").id) for n in range(30)}
     orders.publish("a")
@@ -70,7 +70,7 @@ def test_more_than_one_plan_holds_are_all_handed_on(orders, queues, monkeypatch)
     assert {job["subscription_id"] for sent in queues.delivery.sent() for job in sent["jobs"]} == ids
 
 
-def test_what_there_was_no_time_for_is_woken_for_at_once(orders, queues, subscribed):
+def test_dispatch_without_time_to_plan_schedules_a_wake_up_for_the_next_second(orders, queues, subscribed):
     assert invoke("dispatch", [wake_up(topic="orders")], seconds=5) == []
     assert queues.delivery.sent() == []
     assert len(queues.pending_wake_ups()) == 1
@@ -93,16 +93,14 @@ def test_what_there_was_no_time_for_is_woken_for_at_once(orders, queues, subscri
         '{"outcomes": ' + "[" * 100_000,
     ],
 )
-def test_a_message_that_makes_no_sense_is_dropped_and_the_others_are_done(queues, subscribed, log_lines, body):
+def test_an_unreadable_message_is_dropped_and_the_others_are_handled(queues, subscribed, log_lines, body):
     assert dispatch(record(body), wake_up(topic="orders")) == []
     assert len(queues.delivery.sent()) == 1
     [line] = log_lines()
     assert (line["message"], line["route"]) == ("the broker failed", "dispatch")
 
 
-def test_an_outcome_that_the_database_never_takes_is_dropped_and_the_others_count(
-    orders, queues, subscribed, log_lines
-):
+def test_an_outcome_that_the_database_rejects_is_dropped_and_the_others_count(orders, queues, subscribed, log_lines):
     [job] = planner.plan(None, 10)
     [good] = outcomes_of(job)
     impossible = json.loads(good["body"])
@@ -113,58 +111,61 @@ def test_an_outcome_that_the_database_never_takes_is_dropped_and_the_others_coun
 
 
 @pytest.fixture
-def away(monkeypatch):
-    """Let the database be away until it is told to come back."""
-    with monkeypatch.context() as outage:
-        outage.setattr(dispatcher.database.functions, "_url", lambda: UNREACHABLE)
+def outage(monkeypatch):
+    """Make the database unavailable until `outage.undo()`."""
+    with monkeypatch.context() as patch:
+        patch.setattr(dispatcher.database.functions, "_url", lambda: UNREACHABLE)
         dispatcher.database.functions.close()
-        yield outage
+        yield patch
 
 
 @pytest.fixture
-def planned(subscribed):
+def jobs(subscribed):
+    """What Dispatch has planned for the subscription."""
     return planner.plan(None, 10)
 
 
-def test_while_the_database_is_away_all_comes_again_in_seconds(orders, queues, subscribed, planned, away, log_lines):
-    assert dispatch(*outcomes_of(*planned), wake_up(topic="orders")) == []
+def test_dispatch_sends_each_message_again_in_seconds_while_the_database_is_unavailable(
+    orders, queues, subscribed, jobs, outage, log_lines
+):
+    assert dispatch(*outcomes_of(*jobs), wake_up(topic="orders")) == []
     assert [line["message"] for line in log_lines()] == ["the broker failed"]
     assert queues.dispatch.delays() == [5, 5]
-    away.undo()
+    outage.undo()
     dispatch(*queues.dispatch.take())
     assert orders.subscription(subscribed).behind == 0
 
 
-def test_a_wake_up_that_came_too_early_is_sent_on_once_when_the_database_goes_away(queues, subscribed, away):
+def test_an_early_wake_up_is_sent_again_only_once_while_the_database_is_unavailable(queues, subscribed, outage):
     dispatch(wake_up(not_before=seconds_from_now(600)), wake_up(topic="orders"))
     assert len(queues.dispatch.sent()) == 2
 
 
-def test_what_comes_again_sends_the_wake_up_that_may_never_have_been_sent(
+def test_dispatch_schedules_the_next_wake_up_again_after_a_process_died_before_it_sent_it(
     orders, queues, subscribed, owner, monkeypatch
 ):
     owner.execute("UPDATE subscriptions SET due_at = now() + interval '1 hour'")
     message = wake_up(topic="orders")
-    with monkeypatch.context() as killed:
-        killed.setattr(dispatcher.sqs, "send", lambda *_: sys.exit())
+    with monkeypatch.context() as patch:
+        patch.setattr(dispatcher.sqs, "send", lambda *_: sys.exit())
         with pytest.raises(SystemExit):
             dispatch(message)
     dispatch({**message, "attributes": {"ApproximateReceiveCount": "2"}})
     assert [sent["wake_up"].get("topic") for sent in queues.dispatch.sent()] == [None]
 
 
-def test_when_nothing_can_be_sent_again_either_sqs_gives_it_back(queues, away):
+def test_sqs_shows_a_message_again_when_dispatch_reaches_neither_the_database_nor_sqs(queues, outage):
     queues.dispatch.break_down()
     with pytest.raises(dispatcher.sqs.NotSent):
         dispatch(wake_up(topic="orders"))
 
 
-def test_without_queues_a_database_that_is_away_is_an_error(away):
+def test_without_queues_an_unavailable_database_is_an_error(outage):
     with pytest.raises(dispatcher.DatabaseUnavailable):
         dispatch(wake_up(topic="orders"))
 
 
-def test_what_is_published_to_an_auto_topic_goes_out_by_itself(client, orders, endpoint, queues):
+def test_a_message_published_to_an_auto_topic_is_sent_without_a_broadcast_call(client, orders, endpoint, queues):
     topics.put("orders", topics.Put(broadcast="auto"))
     orders.subscribe(endpoint.url)
     assert client.post("/topics/orders/messages", {"content": "a"}).status == 201
@@ -173,7 +174,7 @@ def test_what_is_published_to_an_auto_topic_goes_out_by_itself(client, orders, e
     assert [json.loads(request.body)["messages"][0]["content"] for request in endpoint.requests] == ["a"]
 
 
-def test_what_waits_in_a_topic_goes_out_once_it_is_auto(client, orders, endpoint, queues):
+def test_waiting_messages_are_sent_when_their_topic_becomes_an_auto_topic(client, orders, endpoint, queues):
     orders.subscribe(endpoint.url)
     orders.publish("a")
     assert client.patch("/topics/orders", {"broadcast": "auto"}).status == 200
@@ -181,7 +182,7 @@ def test_what_waits_in_a_topic_goes_out_once_it_is_auto(client, orders, endpoint
     assert len(endpoint.requests) == 1
 
 
-def test_what_waits_in_an_auto_topic_goes_to_the_first_who_subscribes(client, orders, endpoint, queues):
+def test_messages_waiting_in_an_auto_topic_are_sent_to_its_first_subscription(client, orders, endpoint, queues):
     topics.put("orders", topics.Put(broadcast="auto"))
     orders.publish("a")
     assert client.post("/topics/orders/subscriptions", {"url": endpoint.url}).status == 201
@@ -189,7 +190,7 @@ def test_what_waits_in_an_auto_topic_goes_to_the_first_who_subscribes(client, or
     assert len(endpoint.requests) == 1
 
 
-def test_what_is_redriven_to_a_subscription_is_sent(client, orders, endpoint, queues):
+def test_a_redriven_dead_letter_is_sent_to_its_subscription(client, orders, endpoint, queues):
     subscribed = orders.subscribe(endpoint.url, retry_schedule=[])
     endpoint.answer(404, times=1)
     orders.publish("a")
@@ -197,13 +198,13 @@ def test_what_is_redriven_to_a_subscription_is_sent(client, orders, endpoint, qu
     queues.run()
     assert orders.subscription(subscribed).behind == 0
     notifier.forget()
-    wish = {"subscription": str(subscribed.id)}
-    assert client.post("/topics/orders/dead-letters/redrive", wish).json["redriven"] == 1
+    request = {"subscription": str(subscribed.id)}
+    assert client.post("/topics/orders/dead-letters/redrive", request).json["redriven"] == 1
     queues.run()
     assert len(endpoint.requests) == 2
 
 
-def test_a_rate_is_kept_and_not_undercut(client, orders, endpoint, queues):
+def test_dispatch_sends_as_fast_as_the_rate_allows_and_no_faster(client, orders, endpoint, queues):
     orders.subscribe(endpoint.url, batch_size=1, rate_per_second=10)
     orders.publish(*range(6))
     client.post("/topics/orders/broadcast")
@@ -213,13 +214,13 @@ def test_a_rate_is_kept_and_not_undercut(client, orders, endpoint, queues):
     assert 0.5 <= time.monotonic() - started < 3
 
 
-def test_an_event_without_records_looks_at_all(orders, queues, subscribed):
-    answer = app("dispatch").handler({}, Context())
+def test_dispatch_looks_at_all_topics_after_an_event_without_records(orders, queues, subscribed):
+    result = app("dispatch").handler({}, Context())
     assert len(queues.delivery.sent()) == 1
-    assert datetime.fromisoformat(answer["next_due_at"]) == orders.subscription(subscribed).due_at
+    assert datetime.fromisoformat(result["next_due_at"]) == orders.subscription(subscribed).due_at
 
 
-def test_a_dispatch_without_queues_sends_by_itself(orders, endpoint):
+def test_dispatch_without_queues_posts_in_its_own_process(orders, endpoint):
     orders.subscribe(endpoint.url)
     orders.publish("a")
     orders.broadcast()
@@ -227,5 +228,5 @@ def test_a_dispatch_without_queues_sends_by_itself(orders, endpoint):
     assert len(endpoint.requests) == 1
 
 
-def test_a_lease_outlives_the_oldest_job():
+def test_a_lease_is_longer_than_the_maximum_age_of_a_job_and_its_post():
     assert timedelta(seconds=planner.LEASE_SECONDS) > worker.MAX_JOB_AGE + timedelta(seconds=sender.SEND_SECONDS)

@@ -1,4 +1,4 @@
-"""The doorbell: who rings it, how often that wakes dispatch, and that nothing depends on it."""
+"""The notifier: what makes it send a wake-up, how many it sends, and that nothing depends on them."""
 
 from datetime import datetime
 
@@ -14,7 +14,7 @@ from tests.support.sqs import dispatch
 
 @pytest.fixture
 def clock(monkeypatch):
-    """The doorbell's clock in a test's hands: `clock(0.5)` moves it by half a second."""
+    """A clock for the notifier, which only the test moves: `clock(0.5)` by half a second."""
     now = [1_000_000.0]
 
     def move(seconds):
@@ -24,62 +24,62 @@ def clock(monkeypatch):
     return move
 
 
-def test_the_first_ring_wakes_dispatch_at_once(queues):
+def test_the_first_notification_sends_a_wake_up_at_once(queues):
     notifier.notify("orders")
     assert queues.dispatch.sent() == [{"wake_up": {"topic": "orders"}}]
     assert queues.dispatch.delays() == [0]
 
 
-def looks(queues):
-    """When dispatch is to look: milliseconds on the test's clock, 0 at its beginning; None: when the wake-up comes."""
+def requested_looks(queues):
+    """When Dispatch must look: milliseconds since the start of the test's clock; None: when the wake-up arrives."""
     moments = [sent["wake_up"].get("not_before") for sent in queues.dispatch.sent()]
-    assert set(queues.dispatch.delays()) == {0}  # dispatch waits itself: SQS knows whole seconds only
+    assert set(queues.dispatch.delays()) == {0}  # Dispatch itself waits: SQS delays by whole seconds only
     return [each and round(1000 * (datetime.fromisoformat(each).timestamp() - 1_000_000)) for each in moments]
 
 
-def test_many_rings_at_once_send_one_wake_up_now_and_one_for_soon(queues, clock):
+def test_many_notifications_at_once_send_one_wake_up_for_now_and_one_for_soon(queues, clock):
     for _ in range(40):
         notifier.notify("orders")
         clock(0.0009)
-    assert looks(queues) == [None, 50]
+    assert requested_looks(queues) == [None, 50]
 
 
-def test_rings_that_go_on_ask_for_a_look_at_a_time(queues, clock):
+def test_continuous_notifications_send_one_wake_up_each_interval(queues, clock):
     for _ in range(200):
         notifier.notify("orders")
         clock(0.001)
-    assert looks(queues) == [None, 50, 100, 150, 200, 250]
+    assert requested_looks(queues) == [None, 50, 100, 150, 200, 250]
 
 
-def test_a_ring_that_comes_later_wakes_at_once_again(queues, clock):
+def test_a_notification_after_the_interval_sends_a_wake_up_at_once(queues, clock):
     for _ in range(3):
         notifier.notify("orders")
         clock(0.06)
-    assert looks(queues) == [None, None, None]
+    assert requested_looks(queues) == [None, None, None]
 
 
-def test_a_wake_up_does_not_cover_what_is_rung_for_when_it_may_have_come(queues, clock):
+def test_a_wake_up_does_not_cover_a_notification_after_it_may_have_arrived(queues, clock):
     for pause in (0, 0.01, 0.035):
         clock(pause)
         notifier.notify("orders")
-    assert looks(queues) == [None, 50, 100]
+    assert requested_looks(queues) == [None, 50, 100]
 
 
-def test_a_clock_that_is_set_back_silences_nothing(queues, clock):
+def test_a_clock_that_is_set_back_suppresses_no_wake_up(queues, clock):
     notifier.notify("orders")
     notifier.notify("orders")
     clock(-3600)
     notifier.notify("orders")
-    assert looks(queues) == [None, 50, None]
+    assert requested_looks(queues) == [None, 50, None]
 
 
-def test_each_topic_has_its_own_bell(queues):
+def test_wake_ups_are_limited_for_each_topic_on_its_own(queues):
     notifier.notify("orders")
     notifier.notify("invoices")
     assert queues.dispatch.delays() == [0, 0]
 
 
-def test_a_ring_that_is_not_heard_is_logged_and_the_next_one_is_sent(queues, log_lines):
+def test_a_notification_that_fails_is_logged_and_the_next_one_is_sent(queues, log_lines):
     queues.dispatch.break_down()
     notifier.notify("orders")
     [line] = log_lines()
@@ -89,7 +89,7 @@ def test_a_ring_that_is_not_heard_is_logged_and_the_next_one_is_sent(queues, log
     assert queues.dispatch.delays() == [0]
 
 
-def test_a_broadcast_is_answered_before_anything_is_sent(client, orders, endpoint, queues):
+def test_a_broadcast_responds_before_any_webhook_is_sent(client, orders, endpoint, queues):
     orders.subscribe(endpoint.url)
     orders.publish("a")
     assert client.post("/topics/orders/broadcast").status == 202
@@ -97,7 +97,7 @@ def test_a_broadcast_is_answered_before_anything_is_sent(client, orders, endpoin
     assert queues.dispatch.sent() == [{"wake_up": {"topic": "orders"}}]
 
 
-def test_a_broadcast_is_answered_though_the_queue_is_away(client, orders, endpoint, queues):
+def test_a_broadcast_succeeds_though_the_wake_up_cannot_be_sent(client, orders, endpoint, queues):
     orders.subscribe(endpoint.url)
     orders.publish("a")
     queues.dispatch.break_down()
@@ -106,31 +106,33 @@ def test_a_broadcast_is_answered_though_the_queue_is_away(client, orders, endpoi
 
 
 @pytest.mark.parametrize(
-    ("changes", "rings"),
+    ("changes", "notifies"),
     [
         *[({"paused": False}, True), ({"disabled": False}, True), ({"url": "http://127.0.0.1:8000/"}, True)],
         *[({"paused": True}, False), ({"batch_size": 2}, False)],
     ],
 )
-def test_a_subscription_that_goes_on_rings(client, orders, endpoint, queues, changes, rings):
+def test_only_a_change_that_can_make_a_subscription_due_sends_a_wake_up(
+    client, orders, endpoint, queues, changes, notifies
+):
     subscribed = orders.subscribe(endpoint.url)
     assert client.patch(f"/topics/orders/subscriptions/{subscribed.id}", changes).status == 200
-    assert queues.dispatch.sent() == [{"wake_up": {"topic": "orders"}}] * rings
+    assert queues.dispatch.sent() == [{"wake_up": {"topic": "orders"}}] * notifies
 
 
-def test_a_publish_to_a_topic_that_waits_for_broadcasts_does_not_ring(client, queues):
+def test_a_publish_to_a_manual_topic_sends_no_wake_up(client, queues):
     assert client.post("/topics/orders/messages", {"content": "a"}).status == 201
     assert queues.dispatch.sent() == []
 
 
-def test_without_a_queue_what_is_due_is_sent_at_once(client, orders, endpoint):
+def test_without_a_queue_due_messages_are_sent_at_once(client, orders, endpoint):
     orders.subscribe(endpoint.url)
     orders.publish("a")
     client.post("/topics/orders/broadcast")
     assert len(endpoint.requests) == 1
 
 
-def test_a_sweep_lets_dispatch_look_at_all(orders, endpoint, queues):
+def test_a_sweep_makes_dispatch_look_at_all_topics(orders, endpoint, queues):
     assert notifier.sweep() is None
     assert queues.dispatch.sent() == [{"wake_up": {"sweep": True}}]
     orders.subscribe(endpoint.url)
@@ -147,7 +149,7 @@ def test_a_sweep_that_cannot_be_sent_fails(queues):
 
 
 @pytest.mark.parametrize("url", [None, "", "DispatchQueue"])
-def test_deployed_without_a_queue_is_an_error_at_the_start(monkeypatch, url):
+def test_a_deployed_function_without_a_queue_url_fails_at_its_start(monkeypatch, url):
     monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "broker-Publish")
     monkeypatch.setenv("DISPATCH_QUEUE_URL", url or "")
     with pytest.raises(settings.SettingMissing, match="DISPATCH_QUEUE_URL must be the URL of a queue"):
@@ -162,11 +164,11 @@ def test_sam_local_has_no_queues(monkeypatch):
     assert settings.current.__wrapped__().dispatch_queue_url is None
 
 
-def test_what_was_lost_is_looked_for_though_a_daily_chore_fails(queues, monkeypatch):
-    def away():
+def test_maintain_sends_the_daily_sweep_though_a_chore_fails(queues, monkeypatch):
+    def fail():
         raise DatabaseUnavailable
 
-    monkeypatch.setattr(maintenance, "maintain", away)
+    monkeypatch.setattr(maintenance, "maintain", fail)
     with pytest.raises(DatabaseUnavailable):
         app("maintain").handler({}, Context(300))
     assert queues.dispatch.sent() == [{"wake_up": {"sweep": True}}]

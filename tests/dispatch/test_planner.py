@@ -1,4 +1,4 @@
-"""Planning: who may send a batch, for how long, and whose outcome counts."""
+"""Planning: which subscriptions get a job, for how long they are on lease, and which outcomes count."""
 
 import json
 from concurrent.futures import ThreadPoolExecutor
@@ -20,7 +20,7 @@ PLAN = "SELECT subscription_id, fence, first_seq, last_seq FROM broker.plan_batc
 
 @pytest.fixture
 def subscribed(orders):
-    """A subscription that is owed one message."""
+    """A subscription with one undelivered message."""
     subscribed = orders.subscribe("http://127.0.0.1:8000/")
     orders.publish("a")
     orders.broadcast()
@@ -31,19 +31,19 @@ def outcome(job, status=200):
     return outcomes.judge(job, transfer.Response(status, None, {}, b"", datetime.now(UTC), timedelta(seconds=1)))
 
 
-def test_a_planned_batch_is_planned_by_nobody_else(subscribed):
+def test_a_planned_batch_is_not_planned_again(subscribed):
     [job] = planner.plan(None, 10)
     assert (job.subscription_id, job.fence, job.first_seq, job.last_seq, job.attempt) == (subscribed.id, 1, 1, 1, 1)
     assert planner.plan(None, 10) == []
 
 
-def test_who_sends_is_not_told_the_secret(subscribed):
+def test_a_job_does_not_contain_the_secret(subscribed):
     [job] = planner.plan(None, 10)
     assert subscribed.secret not in str(job)
     assert job.headers.keys() == {"content-type", "webhook-id", "webhook-timestamp", "webhook-signature"}
 
 
-def test_a_batch_that_cannot_be_signed_holds_up_no_other(orders, subscribed, owner, log_lines):
+def test_a_batch_that_cannot_be_signed_delays_no_other(orders, subscribed, owner, log_lines):
     owner.execute("UPDATE subscriptions SET secrets = '{?}'")
     other = orders.subscribe("http://127.0.0.1:8000/other")
     orders.publish("b")
@@ -64,23 +64,23 @@ def test_a_batch_whose_planner_died_is_planned_again(orders, subscribed):
     assert (job.webhook_id, job.body, job.attempt) == (lost.webhook_id, lost.body, lost.attempt)
 
 
-def test_each_is_sent_its_own_where_some_are_sent_the_same(orders):
-    both = [orders.subscribe(f"http://127.0.0.1:8000/{n}", batch_size=2) for n in range(2)]
+def test_each_subscription_gets_its_own_batch_though_some_get_the_same_messages(orders):
+    early = [orders.subscribe(f"http://127.0.0.1:8000/{n}", batch_size=2) for n in range(2)]
     orders.publish("a", "b", "c")
     orders.broadcast()
-    one = orders.subscribe("http://127.0.0.1:8000/one")
+    late = orders.subscribe("http://127.0.0.1:8000/late")
     orders.publish("d")
     orders.broadcast()
 
     planned = {job.subscription_id: json.loads(job.body) for job in planner.plan("orders", 10)}
 
-    sent = {who: [message["content"] for message in body["messages"]] for who, body in planned.items()}
-    assert sent == {both[0].id: ["a", "b"], both[1].id: ["a", "b"], one.id: ["d"]}
-    assert all(body["subscription"] == str(who) for who, body in planned.items())
+    sent = {each: [message["content"] for message in body["messages"]] for each, body in planned.items()}
+    assert sent == {early[0].id: ["a", "b"], early[1].id: ["a", "b"], late.id: ["d"]}
+    assert all(body["subscription"] == str(each) for each, body in planned.items())
 
 
 @pytest.mark.parametrize("status", [200, 503, 410])
-def test_an_outcome_of_a_lease_that_was_taken_over_changes_nothing(orders, owner, subscribed, status):
+def test_an_outcome_whose_lease_was_taken_over_changes_nothing(orders, owner, subscribed, status):
     [lost] = planner.plan(None, 10)
     orders.end_waits()
     [job] = planner.plan(None, 10)
@@ -124,7 +124,7 @@ def test_outcomes_of_many_subscriptions_are_recorded_at_once(orders, subscribed)
     assert (orders.subscription(subscribed).failures, orders.subscription(other).cursor) == (1, 2)
 
 
-def test_an_outcome_counts_though_the_subscription_was_paused_meanwhile(orders, subscribed):
+def test_an_outcome_counts_though_the_subscription_was_paused_since(orders, subscribed):
     [job] = planner.plan(None, 10)
     orders.change(subscribed, paused=True)
     planner.record([outcome(job)])
@@ -132,14 +132,14 @@ def test_an_outcome_counts_though_the_subscription_was_paused_meanwhile(orders, 
     assert orders.subscription(subscribed).paused_at is not None
 
 
-def test_an_outcome_of_who_has_unsubscribed_is_forgotten(orders, owner, subscribed):
+def test_an_outcome_of_a_removed_subscription_is_dropped(orders, owner, subscribed):
     [job] = planner.plan(None, 10)
     subscriptions.unsubscribe("orders", subscribed.id)
     planner.record([outcome(job)])
     assert owner.execute("SELECT FROM attempts").fetchall() == []
 
 
-def test_a_plan_takes_the_longest_due_first_and_no_more_than_asked(orders, owner):
+def test_a_plan_takes_the_longest_due_subscriptions_first_and_at_most_its_limit(orders, owner):
     ids = [orders.subscribe(f"http://127.0.0.1:8000/{n}").id for n in range(4)]
     orders.publish("a")
     orders.broadcast()
@@ -163,7 +163,7 @@ def test_a_planner_does_not_wait_for_another(orders, session, subscribed):
     assert again == first
 
 
-def test_planners_never_plan_the_same(orders, session):
+def test_concurrent_planners_never_plan_the_same_subscription(orders, session):
     ids = {orders.subscribe(f"http://127.0.0.1:8000/{n}").id for n in range(60)}
     orders.publish("a")
     orders.broadcast()
@@ -177,23 +177,23 @@ def test_planners_never_plan_the_same(orders, session):
     assert set(planned) == ids
 
 
-def test_nothing_is_due_when_nothing_is_owed(orders):
+def test_nothing_is_due_when_no_message_is_undelivered(orders):
     assert planner.next_due() is None
     orders.subscribe("http://127.0.0.1:8000/")
     assert planner.next_due() is None
 
 
-def test_what_is_owed_is_due_at_once(owner, subscribed):
+def test_an_undelivered_message_is_due_at_once(owner, subscribed):
     assert planner.next_due() <= owner.execute("SELECT now()").fetchone()[0]
 
 
-def test_what_waits_is_due_when_its_wait_is_over(orders, subscribed):
+def test_a_failed_batch_is_due_when_its_wait_is_over(orders, subscribed):
     [job] = planner.plan(None, 10)
     planner.record([outcome(job, 503)])
     assert planner.next_due() == orders.subscription(subscribed).due_at
 
 
-def test_the_earliest_of_all_topics_is_the_next(orders, invoices, subscribed):
+def test_next_due_is_the_earliest_time_of_all_topics(orders, invoices, subscribed):
     [job] = planner.plan(None, 10)
     planner.record([outcome(job, 503)])
     other = invoices.subscribe("http://127.0.0.1:8000/")
@@ -203,7 +203,7 @@ def test_the_earliest_of_all_topics_is_the_next(orders, invoices, subscribed):
 
 
 @pytest.mark.parametrize("reason", ["paused", "disabled", "delivered", "deleted"])
-def test_who_is_not_sent_to_is_not_due(orders, subscribed, reason):
+def test_a_subscription_that_is_sent_nothing_is_not_due(orders, subscribed, reason):
     [job] = planner.plan(None, 10)
     match reason:
         case "paused":
@@ -219,10 +219,10 @@ def test_who_is_not_sent_to_is_not_due(orders, subscribed, reason):
     assert planner.plan(None, 10) == []
 
 
-@pytest.mark.parametrize("by", ["a broadcast", "being resumed", "being enabled", "a redrive"])
-def test_a_topic_that_owed_nothing_for_long_is_looked_at_again_when_it_owes(orders, subscribed, owner, by):
+@pytest.mark.parametrize("cause", ["a broadcast", "being resumed", "being enabled", "a redrive"])
+def test_a_topic_that_was_skipped_is_planned_again_when_something_becomes_due(orders, subscribed, owner, cause):
     [job] = planner.plan(None, 10)
-    match by:
+    match cause:
         case "a broadcast":
             planner.record([outcome(job)])
         case "being resumed":
@@ -235,7 +235,7 @@ def test_a_topic_that_owed_nothing_for_long_is_looked_at_again_when_it_owes(orde
     assert planner.next_due() is None
     assert next_due_at(owner, minutes_ago=2) is None
     assert planner.next_due() is None
-    match by:
+    match cause:
         case "a broadcast":
             orders.publish("b")
             orders.broadcast()
@@ -252,14 +252,14 @@ def test_a_topic_that_owed_nothing_for_long_is_looked_at_again_when_it_owes(orde
 
 
 def next_due_at(owner, *, minutes_ago=0):
-    """Before when nothing of the topic is due, as the database has it; by default it is left as it is."""
+    """What `next_due` leaves in the topic's `next_due_at`, after that was moved back by so many minutes."""
     owner.execute("UPDATE topics SET next_due_at = next_due_at - %s * interval '1 minute'", [minutes_ago])
     planner.next_due()
     [(moment,)] = owner.execute("SELECT next_due_at FROM topics WHERE name = 'orders'")
     return moment
 
 
-def test_a_topic_whose_webhooks_wait_is_not_looked_at_before_one_is_due(orders, subscribed, owner):
+def test_a_topic_whose_subscriptions_wait_is_skipped_until_one_is_due(orders, subscribed, owner):
     [job] = planner.plan(None, 10)
     planner.record([replace(outcome(job, 503), retry_seconds=3600)])
     assert next_due_at(owner) < datetime.now(UTC)
@@ -270,7 +270,7 @@ def test_a_topic_whose_webhooks_wait_is_not_looked_at_before_one_is_due(orders, 
     assert next_due_at(owner) <= datetime.now(UTC)
 
 
-def test_a_topic_is_looked_at_while_a_request_is_under_way(orders, owner):
+def test_a_topic_is_not_skipped_while_a_request_is_under_way(orders, owner):
     orders.subscribe("http://127.0.0.1:8000/", batch_size=1)
     orders.publish("a", "b")
     orders.broadcast()
@@ -280,7 +280,7 @@ def test_a_topic_is_looked_at_while_a_request_is_under_way(orders, owner):
     assert [job.first_seq for job in planner.plan(None, 10)] == [2]
 
 
-def test_what_is_broadcast_while_the_next_is_asked_for_is_not_forgotten(orders, subscribed, owner, session):
+def test_a_broadcast_that_commits_after_next_due_is_not_forgotten(orders, subscribed, owner, session):
     [job] = planner.plan(None, 10)
     planner.record([outcome(job)])
     orders.publish("b")
@@ -300,7 +300,7 @@ def plan(limit, in_flight, session):
     )
 
 
-def test_no_more_are_in_flight_than_allowed(orders, session):
+def test_no_more_jobs_are_under_way_than_allowed(orders, session):
     for n in range(6):
         orders.subscribe(f"http://127.0.0.1:8000/{n}")
     orders.publish("a")
@@ -309,7 +309,7 @@ def test_no_more_are_in_flight_than_allowed(orders, session):
     assert len(plan(10, 6, session)) == 2
 
 
-def test_those_that_have_failed_take_half_of_what_may_be_in_flight(orders, owner, session):
+def test_failing_subscriptions_have_at_most_half_of_the_jobs_under_way(orders, owner, session):
     for n in range(6):
         orders.subscribe(f"http://127.0.0.1:8000/{n}")
     orders.publish("a")
@@ -319,7 +319,7 @@ def test_those_that_have_failed_take_half_of_what_may_be_in_flight(orders, owner
     assert owner.execute("SELECT failures FROM subscriptions WHERE lease_ends_at > now()").fetchall().count((1,)) == 2
 
 
-def test_what_came_of_a_request_makes_room_for_another(orders, session):
+def test_a_recorded_outcome_makes_room_for_another_job(orders, session):
     for n in range(2):
         orders.subscribe(f"http://127.0.0.1:8000/{n}")
     orders.publish("a")
@@ -330,7 +330,7 @@ def test_what_came_of_a_request_makes_room_for_another(orders, session):
     assert len(plan(1, 1, session)) == 1
 
 
-def test_a_million_behind_do_not_hold_up_who_is_little_behind(orders, owner):
+def test_a_subscription_far_behind_does_not_delay_one_that_is_little_behind(orders, owner):
     far, near = (orders.subscribe(f"http://127.0.0.1:8000/{n}", batch_size=1) for n in ("far", "near"))
     orders.publish(*range(20))
     orders.broadcast()
@@ -340,7 +340,7 @@ def test_a_million_behind_do_not_hold_up_who_is_little_behind(orders, owner):
     assert {job.subscription_id for job in planner.plan(None, 2)} | {first.subscription_id} == {far.id, near.id}
 
 
-def test_a_subscription_resumed_in_mid_request_is_not_sent_it_twice(orders, subscribed):
+def test_a_subscription_resumed_during_a_request_is_not_sent_the_batch_twice(orders, subscribed):
     [job] = planner.plan(None, 1)
     orders.change(subscribed, paused=True)
     orders.change(subscribed, paused=False)
@@ -349,20 +349,20 @@ def test_a_subscription_resumed_in_mid_request_is_not_sent_it_twice(orders, subs
     assert orders.subscription(subscribed).cursor == 1
 
 
-def test_planners_that_went_over_what_may_be_in_flight_plan_nothing_more(orders, session):
+def test_no_job_is_planned_while_more_are_under_way_than_allowed(orders, session):
     for n in range(6):
         orders.subscribe(f"http://127.0.0.1:8000/{n}")
     orders.publish("a")
     orders.broadcast()
     slow = session(autocommit=False)
     slow.execute(PLAN.replace("60", "60, 3"), [2])
-    assert len(plan(2, 3, session)) == 2  # it does not see the two
+    assert len(plan(2, 3, session)) == 2  # this session does not see the other's two, which are not committed
     slow.commit()
     assert plan(2, 3, session) == []
 
 
 @pytest.mark.parametrize("status", [200, 410, 503])
-def test_what_the_old_url_answers_counts_no_more_when_it_has_changed(orders, subscribed, status):
+def test_the_response_of_the_old_url_no_longer_counts_after_a_change_of_url(orders, subscribed, status):
     [old] = planner.plan(None, 10)
     orders.change(subscribed, url="http://127.0.0.1:8000/new")
     planner.record([outcome(old, status)])

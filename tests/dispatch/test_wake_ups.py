@@ -1,4 +1,4 @@
-"""Wake-ups: while anything is owed, one is under way, and never many."""
+"""Wake-ups: while work is pending, a delayed one is in SQS, and never many."""
 
 from datetime import datetime
 
@@ -13,11 +13,11 @@ NOWHERE = "http://127.0.0.1:8000/"
 
 @pytest.fixture
 def no_database(monkeypatch):
-    """Let each use of the database fail the test."""
-    monkeypatch.setattr(dispatcher.database.functions, "_connected", lambda: pytest.fail("the database was asked"))
+    """Fail the test when Dispatch uses the database."""
+    monkeypatch.setattr(dispatcher.database.functions, "_connected", lambda: pytest.fail("Dispatch used the database"))
 
 
-def test_while_anything_is_owed_exactly_one_delayed_wake_up_is_under_way(orders, queues, endpoint, subscribed):
+def test_exactly_one_delayed_wake_up_is_in_sqs_while_work_is_pending(orders, queues, endpoint, subscribed):
     endpoint.answer(503)
     dispatch(wake_up(topic="orders"))
     for _ in range(5):
@@ -26,19 +26,19 @@ def test_while_anything_is_owed_exactly_one_delayed_wake_up_is_under_way(orders,
     assert len(queues.pending_wake_ups()) == 1
 
 
-def test_nothing_is_under_way_when_nothing_is_owed(orders, queues):
+def test_no_wake_up_is_in_sqs_while_nothing_is_pending(orders, queues):
     orders.subscribe(NOWHERE)
     dispatch(wake_up(topic="orders"), wake_up())
     assert queues.dispatch.sent() == []
 
 
-def test_a_wake_up_comes_when_the_next_try_is_due(orders, queues, endpoint, subscribed):
+def test_a_wake_up_is_scheduled_for_the_next_attempt(orders, queues, endpoint, subscribed):
     endpoint.answer(503)
     dispatch(wake_up(topic="orders"))
     deliver(*queues.delivery.take())
-    told = [each for each in queues.dispatch.take() if "outcomes" in each["body"]]
+    outcomes = [each for each in queues.dispatch.take() if "outcomes" in each["body"]]
 
-    dispatch(*told)
+    dispatch(*outcomes)
 
     due_at = orders.subscription(subscribed).due_at
     assert queues.pending_wake_ups() == [due_at]
@@ -46,9 +46,7 @@ def test_a_wake_up_comes_when_the_next_try_is_due(orders, queues, endpoint, subs
     assert 4 <= delay <= 6
 
 
-def test_one_that_is_due_earlier_has_a_wake_up_of_its_own_and_the_chains_do_not_multiply(
-    orders, owner, queues, subscribed
-):
+def test_earlier_work_gets_a_wake_up_of_its_own_and_wake_ups_do_not_multiply(orders, owner, queues, subscribed):
     other = orders.subscribe(NOWHERE)
     orders.publish("b")
     orders.broadcast()
@@ -58,18 +56,18 @@ def test_one_that_is_due_earlier_has_a_wake_up_of_its_own_and_the_chains_do_not_
     assert len(queues.pending_wake_ups()) == 3
     owner.execute("UPDATE subscriptions SET due_at = now() + interval '1 hour' WHERE id = %s", [other.id])
 
-    # each comes in its time, as the doubled ones of SQS would
-    for came in sorted(queues.pending_wake_ups()):
+    # each arrives when it is due, and twice, because SQS may repeat it
+    for arrived in sorted(queues.pending_wake_ups()):
         queues.dispatch.take()
         for _ in range(2):
-            dispatcher._look([WakeUp(not_before=came)], outcomes=False)
+            dispatcher._look([WakeUp(not_before=arrived)], outcomes=False)
     assert len(queues.pending_wake_ups()) <= 1
 
 
-def test_a_wake_up_that_came_is_followed_by_one_for_what_is_owed_then(orders, owner, queues, subscribed):
+def test_a_wake_up_that_arrived_is_followed_by_one_for_the_next_pending_work(orders, owner, queues, subscribed):
     owner.execute("UPDATE subscriptions SET due_at = now() + interval '1 minute'")
     dispatch(wake_up())
-    [came] = queues.pending_wake_ups()
+    [arrived] = queues.pending_wake_ups()
     queues.dispatch.take()
     owner.execute("UPDATE subscriptions SET due_at = now() + interval '1 hour'")
     owner.execute("UPDATE wake_up SET wake_at = now() - interval '1 second'")
@@ -78,11 +76,11 @@ def test_a_wake_up_that_came_is_followed_by_one_for_what_is_owed_then(orders, ow
     dispatch(wake_up(not_before=moment.isoformat()))
 
     [following] = queues.pending_wake_ups()
-    assert following > came
+    assert following > arrived
     assert queues.dispatch.delays() == [900]
 
 
-def test_when_a_wake_up_came_and_nothing_was_owed_the_next_failure_has_one_again(orders, owner, queues, subscribed):
+def test_a_wake_up_is_scheduled_again_after_one_that_found_nothing_pending(orders, owner, queues, subscribed):
     owner.execute("UPDATE subscriptions SET paused_at = now()")
     owner.execute("UPDATE wake_up SET wake_at = now()")
     [moment] = owner.execute("SELECT wake_at FROM wake_up").fetchone()
@@ -94,7 +92,7 @@ def test_when_a_wake_up_came_and_nothing_was_owed_the_next_failure_has_one_again
 
 
 @pytest.mark.parametrize(("overdue_seconds", "sent"), [(50, 0), (70, 1)])
-def test_a_wake_up_that_is_overdue_is_taken_for_lost_after_a_minute(
+def test_a_wake_up_that_is_overdue_counts_as_lost_after_a_minute(
     orders, owner, queues, subscribed, overdue_seconds, sent
 ):
     owner.execute("UPDATE subscriptions SET due_at = now() + interval '1 minute'")
@@ -103,14 +101,14 @@ def test_a_wake_up_that_is_overdue_is_taken_for_lost_after_a_minute(
     assert len(queues.pending_wake_ups()) == sent
 
 
-def test_the_daily_sweep_does_not_trust_what_was_under_way(orders, owner, queues, subscribed):
+def test_the_daily_sweep_schedules_a_wake_up_though_one_is_recorded_as_pending(orders, owner, queues, subscribed):
     owner.execute("UPDATE subscriptions SET due_at = now() + interval '1 day'")
     owner.execute("UPDATE wake_up SET wake_at = now() + interval '1 day'")
     dispatch(wake_up(sweep=True))
     assert len(queues.pending_wake_ups()) == 1
 
 
-def test_a_wake_up_that_could_not_be_sent_is_not_under_way(orders, owner, queues, subscribed):
+def test_a_wake_up_that_could_not_be_sent_does_not_count_as_pending(orders, owner, queues, subscribed):
     owner.execute("UPDATE subscriptions SET due_at = now() + interval '1 day'")
     queues.dispatch.break_down()
     with pytest.raises(dispatcher.sqs.NotSent):
@@ -121,14 +119,14 @@ def test_a_wake_up_that_could_not_be_sent_is_not_under_way(orders, owner, queues
 
 
 @pytest.mark.parametrize(("seconds", "delay"), [(86_400, 900), (901, 900), (899.5, 900), (0.7, 1)])
-def test_a_wake_up_before_its_time_waits_on_without_the_database(queues, no_database, seconds, delay):
+def test_an_early_wake_up_is_delayed_again_without_the_database(queues, no_database, seconds, delay):
     moment = seconds_from_now(seconds)
     assert dispatch(wake_up(not_before=moment)) == []
     assert queues.pending_wake_ups() == [datetime.fromisoformat(moment)]
     assert queues.dispatch.delays() == [delay]
 
 
-def test_one_that_cannot_wait_on_comes_again_and_the_others_are_done(queues, subscribed, log_lines):
+def test_sqs_shows_an_early_wake_up_again_when_dispatch_cannot_send_it(queues, subscribed, log_lines):
     early = wake_up(not_before=seconds_from_now(3600))
     queues.dispatch.break_down()
     assert dispatch(early) == [early["messageId"]]

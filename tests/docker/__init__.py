@@ -1,1 +1,1 @@
-"""The image of the local runner: `make docker-test`. `make test` leaves it out."""
+"""Tests of the Docker image of the local runner: `make docker-test`. `make test` does not run them."""

@@ -1,4 +1,4 @@
-"""`docker build` makes an image that runs the broker: not as root, with its data in a volume, and ends when told to."""
+"""`docker build` makes an image that runs the broker: not as root, with its data in a volume, and it stops cleanly."""
 
 import contextlib
 import re
@@ -17,9 +17,9 @@ PATIENCE_SECONDS = 60
 
 
 def docker(*arguments: str) -> str:
-    ran = subprocess.run(["docker", *arguments], capture_output=True, text=True, check=False)
-    assert ran.returncode == 0, ran.stderr
-    return ran.stdout.strip()
+    run = subprocess.run(["docker", *arguments], capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
+    return run.stdout.strip()
 
 
 @dataclass(frozen=True)
@@ -28,14 +28,14 @@ class Container:
 
     @property
     def log(self) -> str:
-        ran = subprocess.run(["docker", "logs", self.id], capture_output=True, text=True, check=True)
-        return ran.stdout + ran.stderr
+        run = subprocess.run(["docker", "logs", self.id], capture_output=True, text=True, check=True)
+        return run.stdout + run.stderr
 
-    def state(self, what: str) -> str:
-        return docker("inspect", "--format", f"{{{{.State.{what}}}}}", self.id)
+    def state(self, field: str) -> str:
+        return docker("inspect", "--format", f"{{{{.State.{field}}}}}", self.id)
 
     def client(self) -> Remote:
-        """Requests to the broker inside, with its admin token, once it is ready."""
+        """Wait until the broker in the container is ready; return a client that has its admin token."""
         give_up = time.monotonic() + PATIENCE_SECONDS
         while "ready on" not in self.log:
             assert self.state("Running") == "true", self.log
@@ -48,9 +48,9 @@ class Container:
 
 @pytest.fixture(scope="module")
 def image() -> str:
-    answers = shutil.which("docker") and subprocess.run(["docker", "version"], capture_output=True, check=False)
-    if not answers or answers.returncode:
-        pytest.skip("Docker is needed, and does not answer")
+    docker_version = shutil.which("docker") and subprocess.run(["docker", "version"], capture_output=True, check=False)
+    if not docker_version or docker_version.returncode:
+        pytest.skip("Docker is needed, and does not respond")
     return docker("build", "--quiet", str(ROOT)).splitlines()[-1]
 
 
@@ -72,7 +72,7 @@ def running(image: str, volume: str) -> Iterator[Container]:
         docker("rm", "--force", container.id)
 
 
-def test_what_was_published_outlives_the_container(image: str, volume: str) -> None:
+def test_published_messages_are_kept_when_the_container_is_removed(image: str, volume: str) -> None:
     with running(image, volume) as first:
         published = first.client().post("/topics/orders/messages", {"content": {"order": 1}})
         assert published.status == 201
@@ -84,7 +84,7 @@ def test_what_was_published_outlives_the_container(image: str, volume: str) -> N
         assert (message["id"], message["content"]) == (published.json["id"], {"order": 1})
 
 
-def test_what_is_killed_loses_nothing(image: str, volume: str) -> None:
+def test_published_messages_are_kept_when_the_container_is_killed(image: str, volume: str) -> None:
     with running(image, volume) as first:
         published = first.client().post("/topics/orders/messages", {"content": 1})
         docker("kill", first.id)
@@ -93,13 +93,13 @@ def test_what_is_killed_loses_nothing(image: str, volume: str) -> None:
         assert message["id"] == published.json["id"]
 
 
-def test_nothing_in_it_runs_as_root(image: str, volume: str) -> None:
+def test_no_process_in_the_container_runs_as_root(image: str, volume: str) -> None:
     with running(image, volume) as container:
         container.client()
         users = {line.split()[0] for line in docker("top", container.id, "-eo", "user,pid").splitlines()[1:]}
         assert not users & {"root", "0"}
 
 
-def test_the_image_holds_the_broker_and_nothing_of_the_workplace(image: str) -> None:
-    listed = docker("run", "--rm", image, "ls", "-A").split()
-    assert sorted(listed) == ["functions", "layers", "local", "openapi.yaml", "requirements.lock", "template.yaml"]
+def test_the_image_has_only_the_files_of_the_broker(image: str) -> None:
+    files = docker("run", "--rm", image, "ls", "-A").split()
+    assert sorted(files) == ["functions", "layers", "local", "openapi.yaml", "requirements.lock", "template.yaml"]

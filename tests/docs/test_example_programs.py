@@ -190,7 +190,7 @@ def test_a_user_without_a_token_is_told_where_it_is(where, topic):
     done = run({"PATH": where["PATH"], "BROKER": where["BROKER"]}, "producer.py", "--topic", topic, keys="\n")
 
     assert done.returncode == 1
-    assert done.stderr == "who are you? export TOKEN=$(cat .local/admin.token)\n"
+    assert done.stderr == "TOKEN is not set: export TOKEN=$(cat .local/admin.token)\n"
 
 
 @pytest.mark.slow

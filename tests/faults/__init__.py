@@ -1,1 +1,1 @@
-"""What is left after crashes and faults, in real processes: `make test-faults`. `make test` leaves it out."""
+"""Crashes and faults of real processes: no promise may break. `make test-faults` runs them, `make test` does not."""

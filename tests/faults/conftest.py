@@ -1,4 +1,4 @@
-"""What is to be killed."""
+"""The processes that the tests kill."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +10,7 @@ from tests.faults.runner import Runner
 
 @pytest.fixture
 def runner(tmp_path: Path) -> Iterator[Runner]:
-    """`make run` with a PostgreSQL of its own."""
+    """`make run` with its own PostgreSQL."""
     runner = Runner(tmp_path)
     runner.start()
     yield runner

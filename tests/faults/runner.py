@@ -1,4 +1,4 @@
-"""The real `make run`, to be killed and started again on the same data."""
+"""The real `make run`, which tests kill and start again on the same data."""
 
 import contextlib
 import os
@@ -15,13 +15,13 @@ from tests.support.client import ADMIN_TOKEN, ROOT
 
 
 class Runner:
-    """`make run` with its data in a folder, which outlives it. `settings` are variables of its environment."""
+    """`make run` with its data in a folder, which stays. `settings` are variables of its environment."""
 
     def __init__(self, data: Path, *arguments: str, **settings: str) -> None:
         self.data = data
         self.arguments = arguments
         self._settings = settings
-        self._http = session()
+        self._http = open_session()
 
     def start(self) -> None:
         environment = {"BROKER_PORT": "0", "BROKER_DATA": str(self.data), "BROKER_ADMIN_TOKEN": ADMIN_TOKEN}
@@ -48,48 +48,48 @@ class Runner:
     def put(self, path: str, body: dict[str, Any]) -> requests.Response:
         return self._http.put(f"{self.url}{path}", json=body, timeout=40)
 
-    def processes(self, named: str = "") -> list[psutil.Process]:
-        """All that it has started, or those whose command line has the word."""
+    def processes(self, word: str = "") -> list[psutil.Process]:
+        """All processes that it has started, or only those with the word in their command line."""
         found = psutil.Process(self.process.pid).children(recursive=True)
-        return [process for process in found if named in _command(process)]
+        return [process for process in found if word in _command(process)]
 
     def kill_all(self) -> None:
         everything = [psutil.Process(self.process.pid), *self.processes()]
         kill(everything)
         psutil.wait_procs(everything)
-        self._gone()
+        self._wait_for_end()
 
     def kill_gateway(self) -> None:
-        """Kill the one process that all others were started by. They end by themselves."""
+        """Kill the process that started all others. They end by themselves."""
         self.process.kill()
-        self._gone()
+        self._wait_for_end()
 
     def stop(self) -> None:
         self.process.send_signal(signal.SIGTERM)
-        self._gone()
+        self._wait_for_end()
 
     def take_all(self) -> list[Any]:
-        """Take what is ready, for good: the contents."""
+        """Consume all ready messages with auto_ack; return their contents."""
         taken: list[Any] = []
         while messages := self.post("/topics/orders/consume", {"max": 1000, "auto_ack": True}).json()["messages"]:
             taken += [message["content"] for message in messages]
         return taken
 
-    def _gone(self) -> None:
+    def _wait_for_end(self) -> None:
         self.process.wait()
         assert self.process.stdout
         self.process.stdout.close()
 
 
-def session() -> requests.Session:
-    """A connection of one client, which repeats nothing by itself."""
+def open_session() -> requests.Session:
+    """Open the connection of one client. It does not repeat requests."""
     http = requests.Session()
     http.headers["authorization"] = f"Bearer {ADMIN_TOKEN}"
     return http
 
 
 def kill(processes: list[psutil.Process]) -> None:
-    """Send SIGKILL to each that still runs."""
+    """Send SIGKILL to each process that still runs."""
     for process in processes:
         with contextlib.suppress(psutil.NoSuchProcess):
             process.kill()

@@ -1,4 +1,4 @@
-"""A full disk under `make run`: no answer is a false one, and once there is room all goes on by itself."""
+"""A full disk under `make run`: every response is true, and once there is room the broker goes on by itself."""
 
 import base64
 import contextlib
@@ -17,11 +17,11 @@ from tests.faults.runner import Runner
 from tests.support.runner import until
 
 DISK_MIB = 192
-ROOM = 4 * 1024 * 1024  # octets that are left when it begins to be full
-REFUSALS = 20  # after so many it is full
-MOST = 2000  # messages, which are more than the disk holds
-FILLING = base64.b64encode(random.Random(0).randbytes(75_000)).decode()  # which PostgreSQL cannot compress much
-PIECE = b"\0" * 65536
+FREE_BYTES = 4 * 1024 * 1024  # when publishing begins
+REFUSALS = 20  # after so many the disk counts as full
+MAX_MESSAGES = 2000  # more than the disk can hold
+FILLING = base64.b64encode(random.Random(0).randbytes(75_000)).decode()  # PostgreSQL cannot compress it much
+CHUNK = b"\0" * 65536
 
 
 class Disk:
@@ -32,12 +32,12 @@ class Disk:
         self._filler = folder / "filler"
 
     def fill(self) -> None:
-        """Leave room for a few messages."""
+        """Fill the disk, but leave room for a few messages."""
         with self._filler.open("wb", buffering=0) as filler:
             with contextlib.suppress(OSError):
-                while filler.write(PIECE):
+                while filler.write(CHUNK):
                     pass
-            filler.truncate(filler.tell() - ROOM)
+            filler.truncate(filler.tell() - FREE_BYTES)
 
     def empty(self) -> None:
         self._filler.unlink()
@@ -47,10 +47,10 @@ class Disk:
 def disk(tmp_path: Path) -> Iterator[Disk]:
     folder = tmp_path / "disk"
     folder.mkdir()
-    mounting = ["mount", "-t", "tmpfs", "-o", f"size={DISK_MIB}m", "tmpfs", str(folder)]
+    command = ["mount", "-t", "tmpfs", "-o", f"size={DISK_MIB}m", "tmpfs", str(folder)]
     if sys.platform != "linux" or os.geteuid() != 0:
-        pytest.skip("a small disk is mounted by root on Linux only")
-    mounted = subprocess.run(mounting, capture_output=True, text=True, check=False)
+        pytest.skip("only root on Linux can mount a small disk")
+    mounted = subprocess.run(command, capture_output=True, text=True, check=False)
     if mounted.returncode != 0:
         pytest.skip(f"a small disk cannot be mounted here: {mounted.stderr.strip()}")
     yield Disk(folder)
@@ -59,7 +59,7 @@ def disk(tmp_path: Path) -> Iterator[Disk]:
 
 @pytest.fixture
 def start(disk: Disk) -> Iterator[Callable[[Path], Runner]]:
-    """Start a runner with its data in a folder; the disk is unmounted after it has stopped."""
+    """Start a runner with its data in a folder. It stops before the disk is unmounted."""
     with contextlib.ExitStack() as stack:
 
         def start(data: Path) -> Runner:
@@ -76,34 +76,34 @@ def publish(runner: Runner, number: int) -> requests.Response:
     return runner.post("/topics/orders/messages", body, **{"idempotency-key": f"number-{number}"})
 
 
-def go_through(runner: Runner, disk: Disk) -> None:
-    """Publish until the disk is full, and for a while longer; then make room, and look at what is there."""
-    told = [publish(runner, 0)]
+def publish_until_full(runner: Runner, disk: Disk) -> None:
+    """Publish until the disk is full and for a while longer, make room, and check the responses and the messages."""
+    responses = [publish(runner, 0)]
     disk.fill()
-    while Counter(answer.ok for answer in told)[False] < REFUSALS:
-        assert len(told) < MOST, "the disk is not full"
-        told.append(publish(runner, len(told)))
-    acknowledged = {number for number, answer in enumerate(told) if answer.ok}
-    print(f"\nfull disk: {dict(Counter(answer.status_code for answer in told))}")
+    while Counter(response.ok for response in responses)[False] < REFUSALS:
+        assert len(responses) < MAX_MESSAGES, "the disk is not full"
+        responses.append(publish(runner, len(responses)))
+    acknowledged = {number for number, response in enumerate(responses) if response.ok}
+    print(f"\nfull disk: {dict(Counter(response.status_code for response in responses))}")
 
     disk.empty()
-    until(lambda: publish(runner, MOST).status_code == 201)
+    until(lambda: publish(runner, MAX_MESSAGES).status_code == 201)
     taken = runner.take_all()
-    print(f"of {len(acknowledged)} acknowledged until there was room again, {len(acknowledged - set(taken))} lost")
+    print(f"of {len(acknowledged)} acknowledged before there was room again, {len(acknowledged - set(taken))} lost")
 
-    assert acknowledged | {MOST} <= set(taken)
+    assert acknowledged | {MAX_MESSAGES} <= set(taken)
     assert len(taken) == len(set(taken))
-    for answer in told:
-        assert answer.status_code in {201, 503}, answer.text
-        assert answer.ok or int(answer.headers["retry-after"]) > 0
-        assert answer.ok or answer.json()["type"] == "urn:pgbroker:problem:database-unavailable"
+    for response in responses:
+        assert response.status_code in {201, 503}, response.text
+        assert response.ok or int(response.headers["retry-after"]) > 0
+        assert response.ok or response.json()["type"] == "urn:pgbroker:problem:database-unavailable"
 
 
-def test_a_disk_that_is_full(disk: Disk, start: Callable[[Path], Runner]) -> None:
-    go_through(start(disk.folder), disk)
+def test_no_acknowledged_message_is_lost_when_the_disk_is_full(disk: Disk, start: Callable[[Path], Runner]) -> None:
+    publish_until_full(start(disk.folder), disk)
 
 
-def test_a_full_disk_under_the_write_ahead_log_alone(
+def test_no_acknowledged_message_is_lost_when_the_disk_of_the_write_ahead_log_is_full(
     disk: Disk, start: Callable[[Path], Runner], tmp_path: Path
 ) -> None:
     data = tmp_path / "broker"
@@ -115,4 +115,4 @@ def test_a_full_disk_under_the_write_ahead_log_alone(
     log.rename(data / "pg_wal.before")
     log.symlink_to(disk.folder / "pg_wal")
 
-    go_through(start(data), disk)
+    publish_until_full(start(data), disk)

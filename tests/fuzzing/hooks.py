@@ -1,4 +1,4 @@
-"""What schemathesis has to know of the broker beyond openapi.yaml. `schemathesis run` loads it."""
+"""What schemathesis must know about the broker beyond openapi.yaml. `schemathesis run` loads this file."""
 
 import os
 import re
@@ -15,24 +15,25 @@ from schemathesis.openapi.checks import RejectedPositiveData
 BROKER, WEBHOOK, OWN_TOKEN = (os.environ[name] for name in ("BROKER", "WEBHOOK", "OWN_TOKEN"))
 AUTHORIZATION = {"Authorization": f"Bearer {os.environ['TOKEN']}"}
 
-# Rules that openapi.yaml has in words, for no schema can say them; by what they answer.
+# Rules that openapi.yaml has in words, since no schema can express them: what the broker responds with.
 RULES = re.compile(
-    r"NUL|time zone displacement|give either ids or a filter"
-    r"|receipt belongs to another topic|receipt is listed more than once"
-    r"|the broker sets this header itself|was used with another body"
+    r"NUL|time zone displacement|give either ids or a filter|receipt belongs to another topic"
+    r"|receipt is listed more than once|the broker sets this header itself|was used with another body"
 )
 
 schemathesis.openapi.format("uri", st.from_regex(r"[a-z0-9/]{0,20}", fullmatch=True).map(f"{WEBHOOK}/{{}}".format))
 
 
 @schemathesis.hook("filter_case")
-def keep_the_token_that_asks(_context: HookContext, case: Case) -> bool:
+def keep_our_own_token(_context: HookContext, case: Case) -> bool:
     revokes = case.operation.label == "DELETE /tokens/{id}"
     return not (revokes and (case.path_parameters or {}).get("id") == OWN_TOKEN)
 
 
 @schemathesis.hook("before_call")
-def keep_webhooks_here_and_long_polls_short(_context: HookContext, case: Case, _arguments: dict[str, Any]) -> None:
+def send_webhooks_to_our_endpoint_and_poll_briefly(
+    _context: HookContext, case: Case, _arguments: dict[str, Any]
+) -> None:
     if not isinstance(case.body, dict):
         return
     if isinstance(case.body.get("url"), str):
@@ -42,35 +43,35 @@ def keep_webhooks_here_and_long_polls_short(_context: HookContext, case: Case, _
 
 
 @schemathesis.hook("before_call")
-def have_a_key_of_its_own(_context: HookContext, case: Case, _arguments: dict[str, Any]) -> None:
-    """Else one key comes with body after body, and all but the first are 422."""
+def use_a_new_idempotency_key(_context: HookContext, case: Case, _arguments: dict[str, Any]) -> None:
+    """Else one key is sent with many bodies, and all but the first get 422."""
     if _is_valid(case) and "Idempotency-Key" in case.headers:
         case.headers["Idempotency-Key"] = uuid.uuid4().hex
 
 
 @schemathesis.hook("before_call")
-def have_a_subscription_to_remove(_context: HookContext, case: Case, _arguments: dict[str, Any]) -> None:
-    """Else most are 404: what was found once is gone."""
+def create_a_subscription_to_remove(_context: HookContext, case: Case, _arguments: dict[str, Any]) -> None:
+    """Else most requests get 404, since the first one removed the subscription."""
     label = case.operation.label
     if _is_valid(case) and label.startswith("DELETE /topics/{topic}/subscriptions"):
-        target = f"{BROKER}/topics/{case.path_parameters['topic']}/subscriptions"
-        subscribed = requests.post(target, json={"url": f"{WEBHOOK}/removed"}, headers=AUTHORIZATION, timeout=30)
+        url = f"{BROKER}/topics/{case.path_parameters['topic']}/subscriptions"
+        response = requests.post(url, json={"url": f"{WEBHOOK}/removed"}, headers=AUTHORIZATION, timeout=30)
         if label.endswith("{id}"):
-            case.path_parameters["id"] = subscribed.json()["id"]
+            case.path_parameters["id"] = response.json()["id"]
         else:
             case.query["url"] = f"{WEBHOOK}/removed"
 
 
 @schemathesis.hook("before_call")
-def have_a_message_to_cancel(_context: HookContext, case: Case, _arguments: dict[str, Any]) -> None:
+def publish_a_message_to_cancel(_context: HookContext, case: Case, _arguments: dict[str, Any]) -> None:
     if _is_valid(case) and case.operation.label == "DELETE /topics/{topic}/messages/{id}":
-        target = f"{BROKER}/topics/{case.path_parameters['topic']}/messages"
-        published = requests.post(target, json={"content": None}, headers=AUTHORIZATION, timeout=30)
-        case.path_parameters["id"] = published.json()["id"]
+        url = f"{BROKER}/topics/{case.path_parameters['topic']}/messages"
+        response = requests.post(url, json={"content": None}, headers=AUTHORIZATION, timeout=30)
+        case.path_parameters["id"] = response.json()["id"]
 
 
 @schemathesis.hook("filter_failure")
-def let_a_rule_refuse_what_a_schema_allows(
+def accept_refusals_by_rules_that_no_schema_can_express(
     _context: HookContext, failure: Failure, _case: Case, response: Response
 ) -> bool:
     if not isinstance(failure, RejectedPositiveData):

@@ -1,4 +1,4 @@
-"""The real `make run` under kill -9: what was acknowledged is there, what was settled does not come back."""
+"""The real `make run` under `kill -9`: acknowledged messages are kept, and settled messages do not return."""
 
 import contextlib
 import threading
@@ -30,7 +30,7 @@ def publish_until_it_fails(runner: Runner, numbers: range, acknowledged: list[in
             acknowledged.append(number)
 
 
-def test_after_everything_was_killed_a_second_start_has_every_acknowledged_message(runner: Runner) -> None:
+def test_no_acknowledged_message_is_lost_when_all_processes_are_killed(runner: Runner) -> None:
     acknowledged: list[int] = []
     producers = [
         threading.Thread(target=publish_until_it_fails, args=(runner, range(start, start + 100_000), acknowledged))
@@ -53,7 +53,7 @@ def test_after_everything_was_killed_a_second_start_has_every_acknowledged_messa
     assert len(taken) == len(set(taken))
 
 
-def test_postgresql_that_was_killed_comes_back_by_itself_with_every_acknowledged_message(runner: Runner) -> None:
+def test_a_killed_postgresql_restarts_by_itself_with_every_acknowledged_message(runner: Runner) -> None:
     for number in range(20):
         assert runner.post("/topics/orders/messages", {"content": number}).status_code == 201
 
@@ -63,7 +63,7 @@ def test_postgresql_that_was_killed_comes_back_by_itself_with_every_acknowledged
     assert sorted(set(runner.take_all())) == list(range(21))
 
 
-def test_a_worker_that_was_killed_is_replaced(runner: Runner) -> None:
+def test_a_killed_worker_is_replaced(runner: Runner) -> None:
     assert runner.post("/topics/orders/messages", {"content": 1}).status_code == 201
     kill(runner.processes("worker"))
     until(lambda: runner.post("/topics/orders/messages", {"content": 2}).status_code == 201)

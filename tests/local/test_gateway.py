@@ -1,3 +1,5 @@
+"""The gateway of the local runner: requests as events of API Gateway, answers of functions as responses, and errors."""
+
 import asyncio
 import base64
 import http.client
@@ -13,7 +15,7 @@ from local.gateway.app import Gateway, Server
 from local.template.template import Route
 from tests.support.runner import ECHO, function, until
 
-# answers with the event, or with whatever the body of a request to /answer says
+# returns the event as its body; for /answer it returns the JSON of the body as its answer
 MIRROR = """
 import json
 
@@ -37,7 +39,7 @@ UNAVAILABLE = {"message": "Service Unavailable"}
 
 
 class Running:
-    """A gateway in a thread, with two workers at most, for the routes that the tests need."""
+    """A gateway in a thread, with at most two workers, and with the routes that the tests need."""
 
     def __init__(self, folder):
         mirror = function(folder, MIRROR, name="Mirror")
@@ -66,7 +68,7 @@ class Running:
         self._listening.wait()
 
     async def _serve(self):
-        pool = Pool(self._log, limit=2, patience_seconds=1)
+        pool = Pool(self._log, limit=2, max_wait_seconds=1)
         self._server = Server(Gateway(self._routes, pool), self._listening.set)
         await self._server.serve([self._socket])
         pool.close()
@@ -76,7 +78,7 @@ class Running:
         self._thread.join()
         self._log.close()
 
-    def ask(self, method, target, body=None, headers=None):
+    def request(self, method, target, body=None, headers=None):
         connection = http.client.HTTPConnection("127.0.0.1", self.port)
         try:
             connection.request(method, target, body, headers or {})
@@ -86,13 +88,13 @@ class Running:
         finally:
             connection.close()
 
-    def event(self, *request, **more):
-        response = self.ask(*request, **more)
+    def event(self, *arguments, **options):
+        response = self.request(*arguments, **options)
         assert response.status == 200
         return json.loads(response.content)
 
     def answer(self, value):
-        return self.ask("POST", "/answer", json.dumps(value), {"Content-Type": "application/json"})
+        return self.request("POST", "/answer", json.dumps(value), {"Content-Type": "application/json"})
 
     def wait_for_the_gate(self):
         until((self._gate.folder / "arrived").exists)
@@ -108,7 +110,7 @@ def gateway(tmp_path_factory):
     running.stop()
 
 
-def refused(response):
+def status_and_json(response):
     return response.status, json.loads(response.content)
 
 
@@ -158,14 +160,14 @@ def test_a_request_becomes_an_event_of_payload_format_2(gateway):
     }
 
 
-def test_what_a_request_does_not_have_its_event_does_not_have(gateway):
+def test_an_event_has_no_fields_for_what_the_request_does_not_have(gateway):
     event = gateway.event("GET", "/")
     assert event["rawQueryString"] == ""
     assert not event.keys() & {"body", "cookies", "queryStringParameters", "pathParameters"}
 
 
 @pytest.mark.parametrize("content_type", ["application/json", "text/plain", "Application/JSON; charset=utf-8"])
-def test_a_textual_body_stays_text(gateway, content_type):
+def test_a_text_body_stays_text(gateway, content_type):
     event = gateway.event("POST", "/topics/a/messages", "é\u2028".encode(), {"Content-Type": content_type})
     assert (event["body"], event["isBase64Encoded"]) == ("é\u2028", False)
 
@@ -178,17 +180,17 @@ def test_a_textual_body_stays_text(gateway, content_type):
         ("application/json", b'"\xff"'),
     ],
 )
-def test_any_other_body_arrives_whole_in_base64(gateway, content_type, body):
+def test_any_other_body_arrives_in_base64(gateway, content_type, body):
     event = gateway.event("POST", "/topics/a/messages", body, {"Content-Type": content_type})
     assert event["isBase64Encoded"]
     assert base64.b64decode(event["body"]) == body
 
 
-def test_a_body_without_a_type_is_base64(gateway):
+def test_a_request_body_without_a_content_type_is_base64(gateway):
     assert gateway.event("POST", "/topics/a/messages", b"{}")["body"] == "e30="
 
 
-def test_header_names_are_lower_case_and_repeated_ones_are_joined(gateway):
+def test_header_names_are_lower_case_and_repeated_headers_are_joined(gateway):
     connection = http.client.HTTPConnection("127.0.0.1", gateway.port)
     connection.putrequest("GET", "/")
     for name, value in (("X-Mixed-Case", "One"), ("X-MIXED-CASE", "Two"), ("Cookie", "a=1; b=2")):
@@ -213,7 +215,7 @@ def test_path_parameters_are_decoded(gateway):
     assert event["rawPath"] == "/topics/a b/leases/c/d"
 
 
-def test_a_route_without_parameters_wins(gateway):
+def test_a_route_without_parameters_has_precedence(gateway):
     assert gateway.event("GET", "/topics/first")["routeKey"] == "GET /topics/first"
     assert gateway.event("GET", "/topics/second")["routeKey"] == "GET /topics/{topic}"
 
@@ -229,24 +231,24 @@ def test_a_route_without_parameters_wins(gateway):
     ],
 )
 def test_an_unknown_route_is_not_found(gateway, method, target):
-    assert refused(gateway.ask(method, target)) == (404, NOT_FOUND)
+    assert status_and_json(gateway.request(method, target)) == (404, NOT_FOUND)
 
 
-def test_head_is_a_route_of_its_own(gateway):
-    assert gateway.ask("HEAD", "/").status == 404
+def test_a_get_route_does_not_serve_head(gateway):
+    assert gateway.request("HEAD", "/").status == 404
 
 
 def test_a_body_over_10_megabytes_is_too_large(gateway):
     body = b"x" * (10 * 1024 * 1024 + 1)
-    assert refused(gateway.ask("POST", "/topics/a/messages", body)) == (413, TOO_LARGE)
+    assert status_and_json(gateway.request("POST", "/topics/a/messages", body)) == (413, TOO_LARGE)
 
 
-def test_a_body_that_is_cut_off_reaches_no_function(tmp_path):
+def test_a_request_whose_client_disconnects_invokes_no_function(tmp_path):
     messages = [{"type": "http.request", "body": b"{", "more_body": True}, {"type": "http.disconnect"}]
-    invoked = []
+    invocations = []
 
-    async def invoke(*request, **_):
-        invoked.append(request)
+    async def invoke(*arguments, **_):
+        invocations.append(arguments)
 
     async def receive():
         return messages.pop(0)
@@ -256,27 +258,27 @@ def test_a_body_that_is_cut_off_reaches_no_function(tmp_path):
 
     gateway = Gateway([Route("POST", "/", function(tmp_path))], invoke)
     asyncio.run(gateway({"method": "POST", "raw_path": b"/"}, receive, send))
-    assert not invoked
+    assert not invocations
     assert not messages
 
 
 def test_an_event_over_lambdas_6_megabytes_is_too_large(gateway):
     megabytes = 1024 * 1024
     text = {"Content-Type": "text/plain"}
-    assert gateway.ask("POST", "/fail", b"x" * (6 * megabytes - 2000), text).status == 500
-    assert refused(gateway.ask("POST", "/fail", b"x" * 6 * megabytes, text)) == (413, TOO_LARGE)
-    assert refused(gateway.ask("POST", "/fail", b'"' * 4 * megabytes, text)) == (413, TOO_LARGE)
+    assert gateway.request("POST", "/fail", b"x" * (6 * megabytes - 2000), text).status == 500
+    assert status_and_json(gateway.request("POST", "/fail", b"x" * 6 * megabytes, text)) == (413, TOO_LARGE)
+    assert status_and_json(gateway.request("POST", "/fail", b'"' * 4 * megabytes, text)) == (413, TOO_LARGE)
 
 
-def test_a_function_that_raises_is_an_internal_error(gateway):
-    assert refused(gateway.ask("POST", "/fail")) == (500, FAILED)
+def test_a_function_that_raises_gives_an_internal_error(gateway):
+    assert status_and_json(gateway.request("POST", "/fail")) == (500, FAILED)
 
 
-def test_a_function_whose_time_is_up_is_an_internal_error(gateway):
-    assert refused(gateway.ask("POST", "/sleep")) == (500, FAILED)
+def test_a_function_that_times_out_gives_an_internal_error(gateway):
+    assert status_and_json(gateway.request("POST", "/sleep")) == (500, FAILED)
 
 
-def test_an_answer_says_status_headers_cookies_and_body(gateway):
+def test_an_answer_sets_status_headers_cookies_and_body(gateway):
     response = gateway.answer(
         {
             "statusCode": 201,
@@ -296,11 +298,11 @@ def test_an_answer_in_base64_is_decoded(gateway):
     assert gateway.answer({"statusCode": "200", "body": "//4=", "isBase64Encoded": True}).content == b"\xff\xfe"
 
 
-def test_a_body_without_a_type_is_plain_text(gateway):
+def test_a_response_body_without_a_content_type_is_plain_text(gateway):
     assert gateway.answer({"statusCode": 200, "body": "x"}).getheader("content-type") == "text/plain;charset=UTF-8"
 
 
-def test_no_content_has_neither_body_nor_length(gateway):
+def test_a_204_has_no_body_and_no_content_length(gateway):
     response = gateway.answer({"statusCode": 204})
     assert (response.status, response.content, response.getheader("content-length")) == (204, b"", None)
 
@@ -308,7 +310,7 @@ def test_no_content_has_neither_body_nor_length(gateway):
 @pytest.mark.parametrize(
     ("value", "body"), [({"a": 1}, b'{"a": 1}'), ("text", b"text"), ([1], b"[1]"), (None, b"null")]
 )
-def test_an_answer_without_a_status_is_the_body(gateway, value, body):
+def test_an_answer_without_a_status_is_the_body_of_a_200(gateway, value, body):
     response = gateway.answer(value)
     assert (response.status, response.content) == (200, body)
     assert response.getheader("content-type") == "application/json"
@@ -323,21 +325,21 @@ def test_an_answer_without_a_status_is_the_body(gateway, value, body):
         {"statusCode": 200, "headers": ["a"]},
     ],
 )
-def test_an_answer_that_is_not_one_is_an_internal_error(gateway, value):
-    assert refused(gateway.answer(value)) == (500, FAILED)
+def test_an_invalid_answer_gives_an_internal_error(gateway, value):
+    assert status_and_json(gateway.answer(value)) == (500, FAILED)
 
 
-def test_an_answer_carries_the_id_of_its_request(gateway):
-    response = gateway.ask("GET", "/")
+def test_a_response_has_the_id_of_its_request(gateway):
+    response = gateway.request("GET", "/")
     assert response.getheader("apigw-requestid") == json.loads(response.content)["requestContext"]["requestId"]
-    assert gateway.ask("GET", "/nowhere").getheader("apigw-requestid")
+    assert gateway.request("GET", "/nowhere").getheader("apigw-requestid")
 
 
-def test_long_polls_leave_room_for_others_and_are_refused_when_there_is_none(gateway):
-    with ThreadPoolExecutor(1) as side:
-        polling = side.submit(gateway.ask, "POST", "/topics/a/consume")
+def test_long_polls_leave_one_worker_free_and_are_refused_beyond_that(gateway):
+    with ThreadPoolExecutor(1) as thread:
+        polling = thread.submit(gateway.request, "POST", "/topics/a/consume")
         gateway.wait_for_the_gate()
-        assert refused(gateway.ask("POST", "/topics/a/consume")) == (503, UNAVAILABLE)
-        assert gateway.ask("GET", "/").status == 200
+        assert status_and_json(gateway.request("POST", "/topics/a/consume")) == (503, UNAVAILABLE)
+        assert gateway.request("GET", "/").status == 200
         gateway.open_the_gate()
         assert polling.result().status == 200

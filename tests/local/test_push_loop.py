@@ -1,4 +1,4 @@
-"""The loop under `make run`: from a request by way of both queues to a webhook, and back."""
+"""`make run` delivers a broadcast through both queues to the endpoints, and records the outcomes."""
 
 import json
 import time
@@ -23,19 +23,19 @@ def runner(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Runner]:
     runner.stop()
 
 
-def contents(received: Endpoint) -> list[object]:
-    return [message["content"] for request in received.requests for message in json.loads(request.body)["messages"]]
+def contents(endpoint: Endpoint) -> list[object]:
+    return [message["content"] for request in endpoint.requests for message in json.loads(request.body)["messages"]]
 
 
-def subscribe(runner: Runner, url: str, **wish: object) -> str:
-    answer = runner.post("/topics/news/subscriptions", {"url": url, **wish})
-    assert answer.status_code == 201
-    return str(answer.json()["id"])
+def subscribe(runner: Runner, url: str, **options: object) -> str:
+    response = runner.post("/topics/news/subscriptions", {"url": url, **options})
+    assert response.status_code == 201
+    return str(response.json()["id"])
 
 
 def read(runner: Runner, subscription: str) -> dict[str, object]:
-    found: dict[str, object] = runner.get(f"/topics/news/subscriptions/{subscription}").json()
-    return found
+    content: dict[str, object] = runner.get(f"/topics/news/subscriptions/{subscription}").json()
+    return content
 
 
 def broadcast(runner: Runner, *messages: object) -> requests.Response:
@@ -43,28 +43,28 @@ def broadcast(runner: Runner, *messages: object) -> requests.Response:
     return runner.post("/topics/news/broadcast", {})
 
 
-def test_a_broadcast_is_answered_although_a_webhook_hangs_and_reaches_the_others(runner: Runner) -> None:
+def test_a_broadcast_returns_although_one_endpoint_hangs_and_the_others_receive_it(runner: Runner) -> None:
     with Endpoint() as endpoint, Endpoint() as hanging:
         hanging.hang()
         subscribe(runner, hanging.url)
-        well = subscribe(runner, endpoint.url, batch_size=1)
+        subscription = subscribe(runner, endpoint.url, batch_size=1)
         broadcast(runner)
         started = time.monotonic()
 
-        answer = broadcast(runner, *range(5))
+        response = broadcast(runner, *range(5))
 
-        assert answer.status_code == 202
-        assert answer.json()["messages"] == 5
+        assert response.status_code == 202
+        assert response.json()["messages"] == 5
         assert time.monotonic() - started < 5
         hanging.wait_for(1)
         if runner.arguments:
-            return  # one invocation at a time: what follows waits for the one that hangs
+            return  # one invocation at a time: the rest would wait for the endpoint that hangs
         endpoint.wait_for(5)
         assert contents(endpoint) == list(range(5))
-        until(lambda: read(runner, well)["behind"] == 0)
+        until(lambda: read(runner, subscription)["behind"] == 0)
 
 
-def test_many_webhooks_that_hang_hold_up_none_of_the_others(tmp_path: Path) -> None:
+def test_many_endpoints_that_hang_do_not_delay_the_others(tmp_path: Path) -> None:
     runner = Runner(tmp_path)
     runner.start()
     with Endpoint() as endpoint, Endpoint() as hanging:
@@ -76,11 +76,11 @@ def test_many_webhooks_that_hang_hold_up_none_of_the_others(tmp_path: Path) -> N
         started = time.monotonic()
         broadcast(runner, "a")
         endpoint.wait_for(80)
-        assert time.monotonic() - started < 10  # a webhook has 15 s
+        assert time.monotonic() - started < 10  # a POST times out after 15 s
     runner.stop()
 
 
-def test_what_failed_is_tried_again_when_it_is_due_and_what_is_resumed_at_once(runner: Runner) -> None:
+def test_a_failed_batch_is_retried_when_due_and_a_resumed_subscription_at_once(runner: Runner) -> None:
     with Endpoint() as endpoint:
         endpoint.answer(503, times=1)
         subscription = subscribe(runner, endpoint.url)
@@ -98,7 +98,7 @@ def test_what_failed_is_tried_again_when_it_is_due_and_what_is_resumed_at_once(r
         assert contents(endpoint)[2:] == ["b"]
 
 
-def test_what_is_owed_when_all_is_killed_is_sent_after_the_next_start(tmp_path: Path) -> None:
+def test_the_backlog_at_a_kill_of_all_processes_is_delivered_after_the_next_start(tmp_path: Path) -> None:
     runner = Runner(tmp_path)
     runner.start()
     with Endpoint() as endpoint:

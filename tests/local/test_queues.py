@@ -1,4 +1,4 @@
-"""SQS as the local runner plays it: to boto3's own client, and to the functions that its queues feed."""
+"""The local runner's replacement of SQS: boto3's own client sends to it, and its queues invoke functions."""
 
 import asyncio
 import hashlib
@@ -16,7 +16,7 @@ from local.functions.pool import NoWorker
 from local.functions.process import FunctionError
 from local.gateway.app import Server
 from local.queues import endpoint
-from local.queues.queue import Queue, Source
+from local.queues.queue import EventSource, Queue
 from local.template import template
 from tests.support.runner import function
 
@@ -24,13 +24,13 @@ KEY = "LOCALKEY"
 
 
 class Function:
-    """What a queue feeds: notes its events, and answers as it is told."""
+    """Replaces the function of a queue: it records its events, and returns or raises `answer` after `seconds`."""
 
     def __init__(self, folder):
-        self.shape = function(folder)
+        self.definition = function(folder)
         self.events = []
         self.running = 0
-        self.most = 0  # at once
+        self.most_running = 0
         self.answer = {"batchItemFailures": []}
         self.seconds = 0.0
         self.changed = asyncio.Event()
@@ -38,7 +38,7 @@ class Function:
     async def __call__(self, function, event, *, may_wait=False):
         self.events.append(json.loads(event)["Records"])
         self.running += 1
-        self.most = max(self.most, self.running)
+        self.most_running = max(self.most_running, self.running)
         self.changed.set()
         answer = self.answer
         await asyncio.sleep(self.seconds)
@@ -50,7 +50,7 @@ class Function:
     def bodies(self):
         return [[record["body"] for record in records] for records in self.events]
 
-    async def called(self, times):
+    async def wait_for_calls(self, times):
         async with asyncio.timeout(5):
             while len(self.events) < times:
                 self.changed.clear()
@@ -58,22 +58,24 @@ class Function:
 
 
 @asynccontextmanager
-async def fed(folder, *, batch_size=10, concurrency=2, visibility=30, retention=60, reports=True):
-    """A queue, and the function that it feeds."""
-    shape = template.Queue("Letters", visibility, retention)
-    told = Function(folder)
-    queue = Queue(shape)
-    source = Source(template.Source("S", shape, told.shape, batch_size, concurrency, reports), queue, told)
+async def event_source(folder, *, batch_size=10, concurrency=2, visibility=30, retention=60, reports=True):
+    """A queue, and the function that its messages invoke."""
+    definition = template.Queue("Letters", visibility, retention)
+    consumer = Function(folder)
+    queue = Queue(definition)
+    source = EventSource(
+        template.EventSource("S", definition, consumer.definition, batch_size, concurrency, reports), queue, consumer
+    )
     running = asyncio.create_task(source.run())
     try:
-        yield queue, told
+        yield queue, consumer
     finally:
         running.cancel()
 
 
 @asynccontextmanager
-async def served(queues):
-    """The queues behind an endpoint on loopback: boto3's client of it."""
+async def endpoint_client(queues):
+    """Serve the queues on loopback; yields a client of boto3 for them."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         server = Server(endpoint.Endpoint(queues, KEY))
         serving = asyncio.create_task(server.serve(sockets=[listener]))
@@ -96,11 +98,11 @@ def client(port, key=KEY):
 
 
 def visit(what):
-    """Run `what(client, queue)` in a thread, beside an endpoint with a queue that nothing is fed from."""
+    """Run `what(client, queue)` in a thread, beside an endpoint with one queue, whose messages invoke no function."""
 
     async def run():
         queue = Queue(template.Queue("Letters", 30, 60))
-        async with served({"Letters": queue}) as sender:
+        async with endpoint_client({"Letters": queue}) as sender:
             return await asyncio.to_thread(what, sender, queue)
 
     return asyncio.run(run())
@@ -109,13 +111,13 @@ def visit(what):
 URL = "http://127.0.0.1/000000000000/Letters"
 
 
-def test_a_message_is_given_to_the_function_at_once(tmp_path):
+def test_a_message_invokes_the_function_at_once(tmp_path):
     async def run():
-        async with fed(tmp_path) as (queue, told):
+        async with event_source(tmp_path) as (queue, consumer):
             started = time.perf_counter()
             queue.send("a")
-            await told.called(1)
-            return told.events, time.perf_counter() - started
+            await consumer.wait_for_calls(1)
+            return consumer.events, time.perf_counter() - started
 
     [[record]], seconds = asyncio.run(run())
     assert seconds < 0.1
@@ -126,54 +128,54 @@ def test_a_message_is_given_to_the_function_at_once(tmp_path):
     assert record["eventSourceARN"] == "arn:aws:sqs:us-east-1:000000000000:Letters"
 
 
-def test_what_waits_is_given_in_batches_and_no_more_at_once_than_allowed(tmp_path):
+def test_waiting_messages_go_in_batches_and_with_limited_concurrency(tmp_path):
     async def run():
-        async with fed(tmp_path, batch_size=4, concurrency=2) as (queue, told):
-            told.seconds = 0.05
+        async with event_source(tmp_path, batch_size=4, concurrency=2) as (queue, consumer):
+            consumer.seconds = 0.05
             for n in range(14):
                 queue.send(str(n))
-            await told.called(4)
-            return told
+            await consumer.wait_for_calls(4)
+            return consumer
 
-    told = asyncio.run(run())
-    assert [len(batch) for batch in told.bodies()] == [4, 4, 4, 2]
-    assert sorted((body for batch in told.bodies() for body in batch), key=int) == [str(n) for n in range(14)]
-    assert told.most == 2
+    consumer = asyncio.run(run())
+    assert [len(batch) for batch in consumer.bodies()] == [4, 4, 4, 2]
+    assert sorted((body for batch in consumer.bodies() for body in batch), key=int) == [str(n) for n in range(14)]
+    assert consumer.most_running == 2
 
 
-def test_a_delayed_message_comes_after_its_delay(tmp_path):
+def test_a_delayed_message_invokes_the_function_after_its_delay(tmp_path):
     async def run():
-        async with fed(tmp_path) as (queue, told):
+        async with event_source(tmp_path) as (queue, consumer):
             queue.send("later", 0.2)
             queue.send("now")
-            await told.called(1)
+            await consumer.wait_for_calls(1)
             started = time.perf_counter()
-            await told.called(2)
-            return told.bodies(), time.perf_counter() - started
+            await consumer.wait_for_calls(2)
+            return consumer.bodies(), time.perf_counter() - started
 
     bodies, seconds = asyncio.run(run())
     assert bodies == [["now"], ["later"]]
     assert 0.1 < seconds < 1
 
 
-def test_only_the_messages_that_failed_come_again_and_not_before_their_time(tmp_path):
+def test_only_failed_messages_are_shown_again_after_the_visibility_timeout(tmp_path):
     async def run():
-        async with fed(tmp_path, visibility=0.2) as (queue, told):
+        async with event_source(tmp_path, visibility=0.2) as (queue, consumer):
             failing = queue.send("fails")
             queue.send("good")
-            told.answer = {"batchItemFailures": [{"itemIdentifier": failing.message_id}]}
-            await told.called(1)
+            consumer.answer = {"batchItemFailures": [{"itemIdentifier": failing.message_id}]}
+            await consumer.wait_for_calls(1)
             started = time.perf_counter()
-            told.answer = {}
-            await told.called(2)
+            consumer.answer = {}
+            await consumer.wait_for_calls(2)
             seconds = time.perf_counter() - started
             await asyncio.sleep(0.3)
-            return told, seconds
+            return consumer, seconds
 
-    told, seconds = asyncio.run(run())
-    assert told.bodies() == [["fails", "good"], ["fails"]]
+    consumer, seconds = asyncio.run(run())
+    assert consumer.bodies() == [["fails", "good"], ["fails"]]
     assert seconds > 0.15
-    assert told.events[1][0]["attributes"]["ApproximateReceiveCount"] == "2"
+    assert consumer.events[1][0]["attributes"]["ApproximateReceiveCount"] == "2"
 
 
 @pytest.mark.parametrize(
@@ -185,41 +187,41 @@ def test_only_the_messages_that_failed_come_again_and_not_before_their_time(tmp_
         {"batchItemFailures": [{}]},
     ],
 )
-def test_when_a_function_fails_or_makes_no_sense_all_come_again(tmp_path, answer):
+def test_all_messages_are_shown_again_when_the_function_fails_or_its_answer_is_invalid(tmp_path, answer):
     async def run():
-        async with fed(tmp_path, visibility=0.1) as (queue, told):
+        async with event_source(tmp_path, visibility=0.1) as (queue, consumer):
             if answer == "error":
-                told.answer = FunctionError(told.shape, {"errorType": "E", "errorMessage": "m"})
+                consumer.answer = FunctionError(consumer.definition, {"errorType": "E", "errorMessage": "m"})
             else:
-                told.answer = answer
+                consumer.answer = answer
             queue.send("a")
             queue.send("b")
-            await told.called(2)
-            return told.bodies()
+            await consumer.wait_for_calls(2)
+            return consumer.bodies()
 
     assert asyncio.run(run()) == [["a", "b"], ["a", "b"]]
 
 
-def test_when_no_worker_is_free_the_messages_are_not_held_up(tmp_path):
+def test_messages_are_shown_again_at_once_when_no_worker_is_free(tmp_path):
     async def run():
-        async with fed(tmp_path, visibility=30) as (queue, told):
-            told.answer = NoWorker()
-            told.seconds = 0.01
+        async with event_source(tmp_path, visibility=30) as (queue, consumer):
+            consumer.answer = NoWorker()
+            consumer.seconds = 0.01
             queue.send("a")
-            await told.called(3)
-            return told.bodies()
+            await consumer.wait_for_calls(3)
+            return consumer.bodies()
 
     assert asyncio.run(run())[:3] == [["a"]] * 3
 
 
-def test_a_message_is_forgotten_when_its_retention_is_over(tmp_path):
+def test_a_message_is_dropped_after_its_retention_period(tmp_path):
     async def run():
-        async with fed(tmp_path, retention=0.05) as (queue, told):
+        async with event_source(tmp_path, retention=0.05) as (queue, consumer):
             queue.send("too old", 0.1)
             await asyncio.sleep(0.15)
             queue.send("new")
-            await told.called(1)
-            return told.bodies()
+            await consumer.wait_for_calls(1)
+            return consumer.bodies()
 
     assert asyncio.run(run()) == [["new"]]
 
@@ -244,7 +246,7 @@ def test_boto3_sends_a_batch():
     visit(send)
 
 
-def test_a_batch_is_taken_in_part_as_sqs_does():
+def test_a_batch_can_succeed_in_part_as_in_sqs():
     def send(sender, queue):
         entries = [{"Id": "good", "MessageBody": "a"}, {"Id": "bad", "MessageBody": "\uffff"}]
         answer = sender.send_message_batch(QueueUrl=URL, Entries=entries)
@@ -274,7 +276,7 @@ def test_a_batch_that_sqs_refuses_is_refused(entries, code):
 
 
 @pytest.mark.parametrize(
-    ("wish", "code"),
+    ("call", "code"),
     [
         ({"MessageBody": ""}, "MissingParameter"),
         ({"MessageBody": "a" * (1024 * 1024 + 1)}, "InvalidParameterValue"),
@@ -283,16 +285,16 @@ def test_a_batch_that_sqs_refuses_is_refused(entries, code):
         ({"MessageBody": "a", "QueueUrl": URL + "x"}, "QueueDoesNotExist"),
     ],
 )
-def test_a_message_that_sqs_refuses_is_refused(wish, code):
+def test_a_message_that_sqs_refuses_is_refused(call, code):
     def send(sender, queue):
         with pytest.raises(ClientError, match=code):
-            sender.send_message(**{"QueueUrl": URL, **wish})
+            sender.send_message(**{"QueueUrl": URL, **call})
         assert not queue._visible
 
     visit(send)
 
 
-def test_who_has_not_the_key_of_this_run_sends_nothing():
+def test_a_client_without_the_access_key_of_this_run_cannot_send():
     def send(sender, queue):
         stranger = client(int(sender.meta.endpoint_url.rpartition(":")[2]), key="another")
         with pytest.raises(ClientError, match="InvalidClientTokenId"):

@@ -1,3 +1,5 @@
+"""`python -m local` from start to stop, with small functions instead of the broker's."""
+
 import json
 import os
 import re
@@ -45,7 +47,7 @@ Resources:
       Events: {Wake: {Type: SQS, Properties: {Queue: !GetAtt WakeUps.Arn}}}
   Migrate: {Type: AWS::Serverless::Function, Properties: {CodeUri: functions}}
 """
-# notes that it was called, and does of each function only what the runner looks at
+# records each call, and does only what the runner looks at
 APP = """
 import json, os, pathlib
 import boto3
@@ -80,7 +82,7 @@ class Home:
         self.runner = None
 
     def start(self, *arguments, **environment):
-        """Start the runner and return what it says until it is ready."""
+        """Start the runner, and return what it prints until it is ready or ends."""
         self.runner = subprocess.Popen(
             [sys.executable, "-m", "local", *arguments],
             cwd=self.folder,
@@ -89,19 +91,19 @@ class Home:
             stderr=subprocess.STDOUT,
             text=True,
         )
-        said = []
+        lines = []
         for line in self.runner.stdout:
-            said.append(line)
+            lines.append(line)
             if line.startswith("logs:"):
                 break
-        return "".join(said)
+        return "".join(lines)
 
     def stop(self, number=signal.SIGTERM):
         self.runner.send_signal(number)
         self.runner.communicate()
         return self.runner.returncode
 
-    def called(self):
+    def function_names(self):
         return [json.loads(line)["function"] for line in self.notes.read_text().splitlines()]
 
     def events(self, name):
@@ -121,26 +123,26 @@ def home(tmp_path):
         home.stop()
 
 
-def url_in(said):
-    return re.search(r"^ready on (http://127\.0\.0\.1:\d+)$", said, re.MULTILINE)[1]
+def url_in(output):
+    return re.search(r"^ready on (http://127\.0\.0\.1:\d+)$", output, re.MULTILINE)[1]
 
 
-def ask(url):
+def get(url):
     with urllib.request.urlopen(url, timeout=30) as response:
         return json.load(response)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_it_prepares_the_database_answers_and_leaves_nothing_behind(home, number):
-    said = home.start()
-    assert home.called()[:2] == ["Migrate", "Maintain"]
-    assert "a note\n" in said
-    answer = ask(url_in(said))
-    token = re.search(r"^export TOKEN=(brk_[\w-]{43})$", said, re.MULTILINE)[1]
+def test_the_runner_prepares_the_database_serves_requests_and_leaves_no_process(home, number):
+    output = home.start()
+    assert home.function_names()[:2] == ["Migrate", "Maintain"]
+    assert "a note\n" in output
+    answer = get(url_in(output))
+    token = re.search(r"^export TOKEN=(brk_[\w-]{43})$", output, re.MULTILINE)[1]
     assert answer["token"] == token
-    assert said.count(token) == 1
-    assert answer["owner"] not in said
+    assert output.count(token) == 1
+    assert answer["owner"] not in output
     processes = home.processes()
 
     assert home.stop(number) == 0
@@ -149,7 +151,7 @@ def test_it_prepares_the_database_answers_and_leaves_nothing_behind(home, number
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux can tie a process to its parent")
-def test_a_killed_runner_leaves_nothing_behind_and_starts_again_with_the_same_token(home):
+def test_a_killed_runner_leaves_no_process_and_its_next_start_has_the_same_token(home):
     first = home.start()
     processes = home.processes()
     home.stop(signal.SIGKILL)
@@ -157,49 +159,49 @@ def test_a_killed_runner_leaves_nothing_behind_and_starts_again_with_the_same_to
 
     second = home.start()
     assert re.findall("brk_.*", first) == re.findall("brk_.*", second)
-    assert ask(url_in(second))
+    assert get(url_in(second))
 
 
 @pytest.mark.slow
-def test_it_wakes_dispatch_at_start_and_what_a_function_sends_to_a_queue_arrives(home):
+def test_the_runner_sends_dispatch_a_sweep_and_the_queues_deliver_what_functions_send(home):
     home.start()
-    until(lambda: home.called().count("Dispatch") == 2)
+    until(lambda: home.function_names().count("Dispatch") == 2)
     first, second = home.events("Dispatch")
     assert [json.loads(record["body"]) for record in first["Records"]] == [{"wake_up": {"sweep": True}}]
     assert [record["body"] for record in second["Records"]] == ["to itself"]
 
 
 @pytest.mark.slow
-def test_queues_are_played_in_the_runners_own_process_too(home):
+def test_the_queues_work_with_in_process_handlers_too(home):
     home.start("--in-process", AWS_PROFILE="not-there")
-    until(lambda: home.called().count("Dispatch") == 2)
+    until(lambda: home.function_names().count("Dispatch") == 2)
 
 
 @pytest.mark.slow
-def test_handlers_can_run_in_the_runners_own_process(home):
-    assert ask(url_in(home.start("--in-process")))["pid"] == home.runner.pid
+def test_handlers_can_run_in_the_process_of_the_runner(home):
+    assert get(url_in(home.start("--in-process")))["pid"] == home.runner.pid
 
 
 @pytest.mark.slow
-def test_requests_are_shown_when_wished(home):
+def test_the_access_log_shows_requests_when_it_is_on(home):
     url = url_in(home.start(BROKER_ACCESS_LOG="1"))
-    ask(url)
+    get(url)
     assert home.runner.stdout.readline().startswith("GET / 200 ")
 
 
 @pytest.mark.slow
-def test_a_taken_port_is_said(home):
+def test_the_runner_reports_a_port_that_is_in_use(home):
     port = url_in(home.start()).rpartition(":")[2]
     first = home.runner
-    said = home.start(BROKER_PORT=port, BROKER_DATA=str(home.folder / "other"))
-    assert said == f"port {port} is taken: stop what uses it, or set BROKER_PORT\n"
+    output = home.start(BROKER_PORT=port, BROKER_DATA=str(home.folder / "other"))
+    assert output == f"port {port} is taken: stop what uses it, or set BROKER_PORT\n"
     assert home.runner.wait() == 1
     home.runner.stdout.close()
     home.runner = first
 
 
 @pytest.mark.slow
-def test_a_failed_migration_is_said(home):
+def test_the_runner_reports_a_failed_migration(home):
     (home.folder / "functions/app.py").write_text("def handler(event, context): raise RuntimeError('no')")
     assert home.start().endswith("the database could not be prepared: Migrate: RuntimeError: no\n")
     assert home.runner.wait() == 1
@@ -215,9 +217,9 @@ def test_a_failed_migration_is_said(home):
         ({"DATABASE_URL": "postgresql://a:secret@127.0.0.1:1/b"}, "the database does not answer: "),
     ],
 )
-def test_a_setting_that_makes_no_sense_is_said_without_secrets(home, environment, reason):
-    said = home.start(**environment)
-    assert said.startswith(reason)
-    assert "secret" not in said
+def test_the_runner_reports_an_invalid_setting_without_secrets(home, environment, reason):
+    output = home.start(**environment)
+    assert output.startswith(reason)
+    assert "secret" not in output
     assert home.runner.wait() == 1
     home.runner.stdout.close()

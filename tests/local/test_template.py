@@ -1,3 +1,5 @@
+"""What the local runner reads from template.yaml, and from a small template of the tests."""
+
 import json
 import re
 from datetime import timedelta
@@ -25,10 +27,10 @@ Resources:
       Events:
         Get: {Type: HttpApi, Properties: {Method: GET, Path: "/echo/{what}"}}
         Often: {Type: Schedule, Properties: {Schedule: rate(5 minutes)}}
-        Letter:
+        Wake:
           Type: SQS
-          Properties: {Queue: !GetAtt Letters.Arn, BatchSize: 3, ScalingConfig: {MaximumConcurrency: 2}}
-  Letters: {Type: AWS::SQS::Queue}
+          Properties: {Queue: !GetAtt WakeUps.Arn, BatchSize: 3, ScalingConfig: {MaximumConcurrency: 2}}
+  WakeUps: {Type: AWS::SQS::Queue}
 """
 
 
@@ -51,7 +53,7 @@ def broker():
     return template.read(template.translate(ROOT / "template.yaml"), ROOT, {"DatabaseUrl": "postgresql://here"})
 
 
-def test_the_brokers_routes_lead_to_its_functions(broker):
+def test_each_route_has_its_function(broker):
     routes = {(route.method, route.path): route.function.name for route in broker.routes}
     assert routes["POST", "/topics/{topic}/messages"] == "Publish"
     assert routes["GET", "/topics/{topic}/messages"] == "Manage"
@@ -59,12 +61,12 @@ def test_the_brokers_routes_lead_to_its_functions(broker):
     assert routes["DELETE", "/topics/{topic}/leases/{receipt}"] == "Consume"
 
 
-def test_every_http_event_of_the_broker_is_a_route(broker):
+def test_each_http_event_becomes_a_route(broker):
     source = (ROOT / "template.yaml").read_text()
     assert len(broker.routes) == source.count("Type: HttpApi,")
 
 
-def test_the_brokers_functions_have_their_folder_layer_and_limits(broker):
+def test_a_function_has_its_folder_layer_and_limits(broker):
     publish, migrate = broker.functions["Publish"], broker.functions["Migrate"]
     assert publish.folder == ROOT / "functions/publish"
     assert publish.layers == (ROOT / "layers/broker",)
@@ -72,19 +74,19 @@ def test_the_brokers_functions_have_their_folder_layer_and_limits(broker):
     assert migrate.timeout_seconds == 300
 
 
-def test_the_brokers_environments_hold_the_parameters(broker):
+def test_the_environment_of_a_function_has_the_parameters(broker):
     assert broker.functions["Publish"].environment["DATABASE_URL"] == "postgresql://here"
     assert broker.functions["Publish"].environment["ALLOW_PRIVATE_WEBHOOKS"] == "false"
     assert "OWNER_DATABASE_URL" not in broker.functions["Publish"].environment
     assert broker.functions["Migrate"].environment["OWNER_DATABASE_URL"] == ""
 
 
-def test_the_broker_is_maintained_once_a_day(broker):
+def test_maintain_runs_once_a_day(broker):
     [daily] = broker.schedules
     assert (daily.function.name, daily.every) == ("Maintain", timedelta(days=1))
 
 
-def test_the_brokers_queues_lead_to_its_functions(broker):
+def test_each_queue_has_its_function(broker):
     sources = {source.function.name: source for source in broker.sources}
     assert {name: source.queue.name for name, source in sources.items()} == {
         "Dispatch": "DispatchQueue",
@@ -98,19 +100,19 @@ def test_the_brokers_queues_lead_to_its_functions(broker):
     assert (sources["Dispatch"].concurrency, sources["Deliver"].concurrency) == (8, 32)
 
 
-def test_a_queues_url_is_its_name_behind_where_queues_are(broker):
+def test_a_queue_url_is_the_base_url_and_its_name(broker):
     assert broker.functions["Publish"].environment["DISPATCH_QUEUE_URL"] == "DispatchQueue"
-    elsewhere = template.read(
-        template.translate(ROOT / "template.yaml"), ROOT, {"DatabaseUrl": "u"}, queues_at="http://127.0.0.1:1/0/"
+    based = template.read(
+        template.translate(ROOT / "template.yaml"), ROOT, {"DatabaseUrl": "u"}, queue_base_url="http://127.0.0.1:1/0/"
     )
-    assert elsewhere.functions["Dispatch"].environment["DELIVERY_QUEUE_URL"] == "http://127.0.0.1:1/0/DeliveryQueue"
+    assert based.functions["Dispatch"].environment["DELIVERY_QUEUE_URL"] == "http://127.0.0.1:1/0/DeliveryQueue"
 
 
-def test_who_posts_is_not_told_where_the_database_is(broker):
+def test_deliver_does_not_get_the_database_url(broker):
     assert broker.functions["Deliver"].environment.keys() & {"DATABASE_URL", "OWNER_DATABASE_URL"} == set()
 
 
-def test_a_role_may_do_no_more_with_a_queue_than_its_function_does():
+def test_a_role_permits_only_the_queue_actions_that_its_function_needs():
     resources = template.translate(ROOT / "template.yaml")["Resources"]
     rights = {}
     for name, resource in resources.items():
@@ -121,16 +123,16 @@ def test_a_role_may_do_no_more_with_a_queue_than_its_function_does():
             for policy in properties.get("Policies", []):
                 for statement in policy["PolicyDocument"]["Statement"]:
                     rights.setdefault(name, []).append(_right(statement))
-    wakes = [("sqs:SendMessage*", "DispatchQueue")]
-    takes = "sqs:ReceiveMessage, sqs:DeleteMessage, sqs:GetQueueAttributes"
+    wake_up = [("sqs:SendMessage*", "DispatchQueue")]
+    receive = "sqs:ReceiveMessage, sqs:DeleteMessage, sqs:GetQueueAttributes"
     assert rights == {
-        "PublishRole": wakes,
-        "BroadcastRole": wakes,
-        "SubscribeRole": wakes,
-        "MaintainRole": wakes,
-        "ManageRole": wakes,
-        "DispatchRole": [(takes, "DispatchQueue"), ("sqs:SendMessage", "DispatchQueue, DeliveryQueue")],
-        "DeliverRole": [(takes, "DeliveryQueue"), ("sqs:SendMessage", "DispatchQueue")],
+        "PublishRole": wake_up,
+        "BroadcastRole": wake_up,
+        "SubscribeRole": wake_up,
+        "MaintainRole": wake_up,
+        "ManageRole": wake_up,
+        "DispatchRole": [(receive, "DispatchQueue"), ("sqs:SendMessage", "DispatchQueue, DeliveryQueue")],
+        "DeliverRole": [(receive, "DeliveryQueue"), ("sqs:SendMessage", "DispatchQueue")],
     }
 
 
@@ -141,7 +143,7 @@ def _right(statement):
     return ", ".join(actions), ", ".join(dict.fromkeys(queues))
 
 
-def test_a_small_template_is_read_whole(translated, tmp_path):
+def test_a_small_template_is_read_completely(translated, tmp_path):
     small = template.read(translated, tmp_path, {"Url": "u"})
     echo = small.functions["Echo"]
     assert echo == template.Function(
@@ -155,9 +157,9 @@ def test_a_small_template_is_read_whole(translated, tmp_path):
     )
     assert small.routes == (template.Route("GET", "/echo/{what}", echo),)
     assert small.schedules == (template.Schedule("EchoOften", timedelta(minutes=5), echo),)
-    assert small.queues == {"Letters": template.Queue("Letters", visibility_seconds=30, retention_seconds=345_600)}
+    assert small.queues == {"WakeUps": template.Queue("WakeUps", visibility_seconds=30, retention_seconds=345_600)}
     [source] = small.sources
-    assert (source.name, source.queue, source.function) == ("EchoLetter", small.queues["Letters"], echo)
+    assert (source.name, source.queue, source.function) == ("EchoWake", small.queues["WakeUps"], echo)
     assert (source.batch_size, source.concurrency, source.reports_failures) == (3, 2, False)
 
 
@@ -170,13 +172,13 @@ def test_a_small_template_is_read_whole(translated, tmp_path):
         ({"Url": "u", "Colour": "red"}, "no parameter Colour"),
     ],
 )
-def test_parameters_are_held_to_the_template(translated, parameters, reason):
+def test_a_parameter_that_the_template_does_not_allow_is_refused(translated, parameters, reason):
     with pytest.raises(template.TemplateError, match=reason):
         template.read(translated, ROOT, parameters)
 
 
 @pytest.mark.parametrize(
-    ("written", "instead", "reason"),
+    ("original", "replacement", "reason"),
     [
         ("rate(5 minutes)", "'cron(0 3 * * ? *)'", "EchoOften is cron"),
         ("LEVEL: 3", "LEVEL: !GetAtt Echo.Arn", "LEVEL is not a plain value"),
@@ -184,13 +186,13 @@ def test_parameters_are_held_to_the_template(translated, parameters, reason):
         ("{Type: String}", "{Type: String", "SAM template is not valid: while parsing"),
     ],
 )
-def test_what_cannot_run_here_is_named(small, written, instead, reason):
-    small.write_text(SMALL.replace(written, instead))
+def test_an_error_names_what_the_runner_cannot_run(small, original, replacement, reason):
+    small.write_text(SMALL.replace(original, replacement))
     with pytest.raises(template.TemplateError, match=reason):
         template.read(template.translate(small), ROOT, {"Url": "u"})
 
 
-def test_a_translation_is_kept_until_the_template_changes(small, tmp_path):
+def test_a_translation_is_cached_until_the_template_changes(small, tmp_path):
     cache = tmp_path / "cache.json"
     template.translate(small, cache)
     key, translated = json.loads(cache.read_text())

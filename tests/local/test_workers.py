@@ -1,3 +1,5 @@
+"""Worker processes and their pool: what a handler gets, how it can fail, and when a worker is used again or ends."""
+
 import asyncio
 import json
 import os
@@ -14,7 +16,7 @@ from local.functions.process import FunctionError
 from tests.support.runner import ECHO, function, runs, until
 
 PID = "import os\ndef handler(event, context): return os.getpid()"
-# tells its pid in one file, and goes on when the other appears
+# writes its pid to one file, and continues when the other file exists
 GATE = """
 import os, pathlib, time
 
@@ -69,10 +71,10 @@ class Gate:
     def pid(self):
         return int(self._arrived().read_text())
 
-    async def entered(self, pool, **how):
-        """Invoke the function; returns when its handler runs, with the task that ends when it ends."""
+    async def start(self, pool, **options):
+        """Invoke the function, and wait until its handler runs. Returns the task of the invocation."""
         self._arrivals += 1
-        task = asyncio.create_task(pool(self.function, json.dumps(self.event()).encode(), **how))
+        task = asyncio.create_task(pool(self.function, json.dumps(self.event()).encode(), **options))
         await asyncio.to_thread(until, lambda: self._arrived().exists() and self._arrived().read_text())
         return task
 
@@ -95,12 +97,12 @@ def test_a_handler_gets_the_event_and_answers_in_json(tmp_path):
     assert json.loads(invoke(tmp_path, function(tmp_path), b'{"a": [1, "\xc3\xa9"]}')) == {"a": [1, "é"]}
 
 
-def test_the_answer_is_encoded_as_lambda_does(tmp_path):
+def test_an_answer_is_encoded_as_on_lambda(tmp_path):
     decimal = "import decimal\ndef handler(event, context): return ['é\\u2028', decimal.Decimal('1.5'), None]"
     assert invoke(tmp_path, function(tmp_path, decimal)) == '["é\u2028", 1.5, null]'.encode()
 
 
-def test_a_handler_gets_lambdas_context(tmp_path):
+def test_a_handler_gets_the_context_of_lambda(tmp_path):
     source = """
 def handler(event, context):
     return [context.function_name, context.memory_limit_in_mb, context.function_version, context.invoked_function_arn,
@@ -111,11 +113,11 @@ def handler(event, context):
     assert 0 < left <= 28_000
 
 
-def test_a_worker_inherits_nothing_of_the_runners_environment(tmp_path, monkeypatch):
-    monkeypatch.setenv("OF_THE_RUNNER", "1")
+def test_a_worker_does_not_inherit_the_environment_of_the_runner(tmp_path, monkeypatch):
+    monkeypatch.setenv("RUNNER_VARIABLE", "1")
     source = "import os\ndef handler(event, context): return dict(os.environ)"
     environment = json.loads(invoke(tmp_path, function(tmp_path, source, environment={"DATABASE_URL": "x"})))
-    assert "OF_THE_RUNNER" not in environment
+    assert "RUNNER_VARIABLE" not in environment
     assert environment["DATABASE_URL"] == "x"
     assert environment["AWS_LAMBDA_FUNCTION_NAME"] == "Echo"
     assert environment["AWS_EXECUTION_ENV"] == "AWS_Lambda_python3.13"
@@ -133,12 +135,14 @@ import own, shared
 def handler(event, context):
     return [own.NAME, shared.NAME, os.getcwd(), sys.path]
 """
-    own, shared, place, path = json.loads(invoke(tmp_path, function(tmp_path, source, layers=(tmp_path / "layer",))))
-    assert (own, shared, place) == ("own", "shared", str(tmp_path / "Echo"))
+    own, shared, working_folder, path = json.loads(
+        invoke(tmp_path, function(tmp_path, source, layers=(tmp_path / "layer",)))
+    )
+    assert (own, shared, working_folder) == ("own", "shared", str(tmp_path / "Echo"))
     assert str(Path(process.__file__).parents[2]) not in path
 
 
-def test_what_a_handler_prints_goes_to_the_log(tmp_path):
+def test_the_output_of_a_handler_goes_to_the_log(tmp_path):
     source = """
 import os
 
@@ -157,7 +161,7 @@ def test_an_idle_worker_is_used_again_and_a_busy_one_is_not(tmp_path, gate):
     async def invocations():
         async with pool(tmp_path) as invoke:
             once, again = await invoke(pid, b"{}"), await invoke(pid, b"{}")
-            first, second = await gate.entered(invoke), await gate.entered(invoke)
+            first, second = await gate.start(invoke), await gate.start(invoke)
             gate.open()
             return once, again, await first, await second
 
@@ -166,7 +170,7 @@ def test_an_idle_worker_is_used_again_and_a_busy_one_is_not(tmp_path, gate):
     assert first != second
 
 
-def test_an_error_names_what_was_raised_and_shows_where(tmp_path, capsys):
+def test_an_error_has_the_exception_and_a_trace_of_the_handler_only(tmp_path, capsys):
     source = "def handler(event, context):\n    return 1 / event['zero']"
     with pytest.raises(FunctionError, match="Echo: ZeroDivisionError: division by zero"):
         invoke(tmp_path, function(tmp_path, source), b'{"zero": 0}')
@@ -175,24 +179,24 @@ def test_an_error_names_what_was_raised_and_shows_where(tmp_path, capsys):
     assert "worker.py" not in shown
 
 
-def test_a_function_that_cannot_be_imported_says_so(tmp_path):
+def test_an_import_error_of_a_function_is_reported(tmp_path):
     with pytest.raises(FunctionError, match="ModuleNotFoundError: No module named 'nowhere'"):
         invoke(tmp_path, function(tmp_path, "import nowhere"))
 
 
-def test_a_function_that_ends_its_process_has_failed(tmp_path):
+def test_an_invocation_fails_when_the_function_ends_its_process(tmp_path):
     with pytest.raises(FunctionError, match=r"Runtime\.ExitError"):
         invoke(tmp_path, function(tmp_path, "import sys\ndef handler(event, context): sys.exit(3)"))
 
 
-def test_an_answer_over_lambdas_limit_is_an_error(tmp_path):
+def test_an_answer_over_the_limit_of_lambda_is_an_error(tmp_path):
     big = function(tmp_path, "def handler(event, context): return 'x' * event")
     assert len(invoke(tmp_path, big, b"6291554")) == 6_291_556
     with pytest.raises(FunctionError, match=r"ResponseSizeTooLarge.*6291556"):
         invoke(tmp_path, big, b"6291555")
 
 
-def test_a_failed_function_works_again(tmp_path):
+def test_a_function_works_again_after_a_failure(tmp_path):
     source = "def handler(event, context): return 1 / event"
 
     async def invocations():
@@ -205,7 +209,7 @@ def test_a_failed_function_works_again(tmp_path):
     assert asyncio.run(invocations()) == b"0.5"
 
 
-def test_a_worker_is_killed_when_its_functions_time_is_up(tmp_path):
+def test_a_worker_is_killed_when_its_function_times_out(tmp_path):
     source = """
 import os, pathlib, time
 
@@ -218,10 +222,10 @@ def handler(event, context):
     assert not runs(int((tmp_path / "Echo" / "pid").read_text()))
 
 
-def test_a_request_waits_for_a_worker_only_so_long(tmp_path, gate):
+def test_an_invocation_fails_when_no_worker_becomes_free_in_time(tmp_path, gate):
     async def invocations():
-        async with pool(tmp_path, limit=1, patience_seconds=0.05) as invoke:
-            busy = await gate.entered(invoke)
+        async with pool(tmp_path, limit=1, max_wait_seconds=0.05) as invoke:
+            busy = await gate.start(invoke)
             with pytest.raises(NoWorker):
                 await invoke(gate.function, b"{}")
             gate.open()
@@ -230,10 +234,10 @@ def test_a_request_waits_for_a_worker_only_so_long(tmp_path, gate):
     asyncio.run(invocations())
 
 
-def test_a_worker_that_comes_free_serves_who_waits(tmp_path, gate):
+def test_a_waiting_invocation_starts_when_a_worker_becomes_free(tmp_path, gate):
     async def invocations():
         async with pool(tmp_path, limit=1) as invoke:
-            busy = await gate.entered(invoke)
+            busy = await gate.start(invoke)
             waiting = asyncio.create_task(invoke(function(tmp_path, PID, name="Pid"), b"{}"))
             gate.open()
             return await busy, await waiting
@@ -244,8 +248,8 @@ def test_a_worker_that_comes_free_serves_who_waits(tmp_path, gate):
 
 def test_long_polls_leave_one_worker_free(tmp_path, gate):
     async def invocations():
-        async with pool(tmp_path, limit=2, patience_seconds=0.5) as invoke:
-            polling = await gate.entered(invoke, may_wait=True)
+        async with pool(tmp_path, limit=2, max_wait_seconds=0.5) as invoke:
+            polling = await gate.start(invoke, may_wait=True)
             with pytest.raises(NoWorker):
                 await invoke(gate.function, b"{}", may_wait=True)
             assert await invoke(function(tmp_path, ECHO), b'"at once"') == b'"at once"'
@@ -255,7 +259,7 @@ def test_long_polls_leave_one_worker_free(tmp_path, gate):
     asyncio.run(invocations())
 
 
-def test_an_idle_worker_gives_way_to_another_function(tmp_path):
+def test_an_idle_worker_ends_when_another_function_needs_its_place(tmp_path):
     one, other = function(tmp_path, PID, name="One"), function(tmp_path, PID, name="Other")
 
     async def invocations():
@@ -304,7 +308,7 @@ def test_closing_the_pool_ends_all_workers(tmp_path, gate):
     async def invocations():
         async with pool(tmp_path) as invoke:
             idle = int(await invoke(function(tmp_path, PID, name="Pid"), b"{}"))
-            busy = await gate.entered(invoke)
+            busy = await gate.start(invoke)
         with pytest.raises(FunctionError):
             await busy
         return idle
@@ -314,7 +318,7 @@ def test_closing_the_pool_ends_all_workers(tmp_path, gate):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux can tie a process to its parent")
-def test_a_busy_worker_ends_with_the_runner(tmp_path, gate):
+def test_a_busy_worker_ends_with_the_process_that_started_it(tmp_path, gate):
     runner = subprocess.Popen(
         [sys.executable, "-c", STARTER, str(tmp_path), json.dumps(gate.event())],
         cwd=Path(process.__file__).parents[2],
@@ -329,14 +333,14 @@ def test_a_busy_worker_ends_with_the_runner(tmp_path, gate):
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
-def test_a_log_that_cannot_be_written_fails_no_invocation(tmp_path):
-    talks = "import os\ndef handler(event, context):\n    print('a line', flush=True)\n    return os.getpid()"
+def test_an_invocation_succeeds_although_the_log_cannot_be_written(tmp_path):
+    source = "import os\ndef handler(event, context):\n    print('a line', flush=True)\n    return os.getpid()"
 
     async def twice(log):
         pool = Pool(log)
-        talking = function(tmp_path, talks)
+        printing = function(tmp_path, source)
         try:
-            return [await pool(talking, b"{}") for _ in range(2)]
+            return [await pool(printing, b"{}") for _ in range(2)]
         finally:
             pool.close()
 
@@ -345,11 +349,11 @@ def test_a_log_that_cannot_be_written_fails_no_invocation(tmp_path):
     assert first == second
 
 
-def test_a_worker_that_hung_up_and_did_not_end_is_given_no_invocation(tmp_path):
-    hangs_up = """
+def test_a_worker_that_closed_its_connection_gets_no_further_invocation(tmp_path):
+    source = """
 import os, socket, stat, threading, time
 
-def hang_up():
+def close_connection():
     for fd in range(3, 32):
         try:
             if stat.S_ISSOCK(os.fstat(fd).st_mode):
@@ -359,13 +363,13 @@ def hang_up():
     time.sleep(60)
 
 def handler(event, context):
-    threading.Timer(0.1, hang_up).start()
+    threading.Timer(0.1, close_connection).start()
     return os.getpid()
 """
 
     async def twice():
         async with pool(tmp_path) as invoke:
-            worker = function(tmp_path, hangs_up, timeout_seconds=5)
+            worker = function(tmp_path, source, timeout_seconds=5)
             first = await invoke(worker, b"{}")
             [idle] = invoke._idle
             await asyncio.to_thread(until, idle._transport.is_closing)

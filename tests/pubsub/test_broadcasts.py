@@ -1,4 +1,4 @@
-"""Broadcasts: what moves to the log, in which order, and what stays."""
+"""Broadcasts: which messages move to the log, in which order, and which stay in the queue."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -15,8 +15,8 @@ NOWHERE = "http://127.0.0.1:8000/"
 
 
 @pytest.fixture
-def told(orders):
-    """The topic, with a subscription."""
+def topic(orders):
+    """A topic with a subscription."""
     orders.subscribe(NOWHERE)
     return orders
 
@@ -28,110 +28,110 @@ def test_without_a_subscription_nothing_moves(orders):
     assert orders.contents(orders.consume()) == ["a"]
 
 
-def test_what_is_ready_moves_to_the_log_in_order(told):
-    told.publish("a", "b")
-    told.publish("c")
-    assert told.broadcast() == Broadcast(3, 1, 1, 3, 0)
-    assert told.log() == [(1, "a"), (2, "b"), (3, "c")]
-    assert told.rows() == {}
-    assert told.consume() == []
+def test_ready_messages_move_to_the_log_in_order(topic):
+    topic.publish("a", "b")
+    topic.publish("c")
+    assert topic.broadcast() == Broadcast(3, 1, 1, 3, 0)
+    assert topic.log() == [(1, "a"), (2, "b"), (3, "c")]
+    assert topic.rows() == {}
+    assert topic.consume() == []
 
 
-def test_a_broadcast_of_nothing_says_where_the_log_ends(told):
-    told.publish("a", "b")
-    told.broadcast()
-    assert told.broadcast() == Broadcast(0, 1, None, 2, 0)
+def test_a_broadcast_that_moves_nothing_returns_the_last_seq(topic):
+    topic.publish("a", "b")
+    topic.broadcast()
+    assert topic.broadcast() == Broadcast(0, 1, None, 2, 0)
     assert topics.read("orders").last_seq == 2
 
 
-def test_the_log_goes_on_without_a_gap(told):
+def test_the_log_is_numbered_without_gaps(topic):
     for n in range(5):
-        told.publish(*range(n))
-        told.broadcast()
-    assert [seq for seq, _ in told.log()] == list(range(1, 11))
+        topic.publish(*range(n))
+        topic.broadcast()
+    assert [seq for seq, _ in topic.log()] == list(range(1, 11))
 
 
-def test_each_topic_counts_by_itself(told, invoices):
+def test_each_topic_has_its_own_seqs(topic, invoices):
     invoices.subscribe(NOWHERE)
-    told.publish("a", "b")
-    told.broadcast()
+    topic.publish("a", "b")
+    topic.broadcast()
     invoices.publish("c")
     assert invoices.broadcast() == Broadcast(1, 1, 1, 1, 0)
 
 
-def test_leased_and_delayed_messages_stay_for_the_next(told):
-    told.publish("leased", "delayed", "ready")
-    _, delayed = told.consume(2)
-    told.settle(release=[{"receipt": delayed.receipt, "delay_seconds": 60}])
+def test_leased_and_delayed_messages_stay_for_the_next_broadcast(topic):
+    topic.publish("leased", "delayed", "ready")
+    _, delayed = topic.consume(2)
+    topic.settle(release=[{"receipt": delayed.receipt, "delay_seconds": 60}])
 
-    assert told.broadcast() == Broadcast(1, 1, 1, 1, 0)
-    assert told.log() == [(1, "ready")]
+    assert topic.broadcast() == Broadcast(1, 1, 1, 1, 0)
+    assert topic.log() == [(1, "ready")]
 
-    told.end_leases()
-    assert told.broadcast() == Broadcast(2, 1, 2, 3, 0)
-    assert told.log()[1:] == [(2, "leased"), (3, "delayed")]
-
-
-def test_an_acked_message_is_not_broadcast(told):
-    told.publish("a", "b")
-    [leased] = told.consume(1)
-    told.settle(ack=[leased.receipt])
-    told.broadcast()
-    assert told.log() == [(1, "b")]
+    topic.end_leases()
+    assert topic.broadcast() == Broadcast(2, 1, 2, 3, 0)
+    assert topic.log()[1:] == [(2, "leased"), (3, "delayed")]
 
 
-def test_a_message_out_of_receives_is_buried_not_broadcast(told, owner):
-    told.publish("spent", "b")
-    told.consume(1)
+def test_an_acked_message_is_not_broadcast(topic):
+    topic.publish("a", "b")
+    [leased] = topic.consume(1)
+    topic.settle(ack=[leased.receipt])
+    topic.broadcast()
+    assert topic.log() == [(1, "b")]
+
+
+def test_a_message_whose_receives_are_exhausted_becomes_a_dead_letter(topic, owner):
+    topic.publish("exhausted", "b")
+    topic.consume(1)
     owner.execute("UPDATE queue SET receives = 10 WHERE receives = 1")
-    told.end_leases()
+    topic.end_leases()
 
-    assert told.broadcast().messages == 1
-    assert told.log() == [(1, "b")]
-    assert [row["reason"] for row in told.rows().values()] == ["receives exhausted"]
-
-
-def test_dead_messages_stay_dead(told):
-    told.publish("a")
-    [leased] = told.consume()
-    told.settle(reject=[leased.receipt])
-    assert told.broadcast() == Broadcast(0, 1, None, 0, 0)
-    assert len(told.rows()) == 1
+    assert topic.broadcast().messages == 1
+    assert topic.log() == [(1, "b")]
+    assert [row["reason"] for row in topic.rows().values()] == ["receives exhausted"]
 
 
-def test_paused_and_disabled_subscriptions_count(told, owner):
-    paused = told.subscribe(NOWHERE + "paused")
-    told.change(paused, paused=True)
-    disabled = told.subscribe(NOWHERE + "disabled")
+def test_dead_letters_are_not_broadcast(topic):
+    topic.publish("a")
+    [leased] = topic.consume()
+    topic.settle(reject=[leased.receipt])
+    assert topic.broadcast() == Broadcast(0, 1, None, 0, 0)
+    assert len(topic.rows()) == 1
+
+
+def test_a_broadcast_counts_paused_and_disabled_subscriptions_too(topic, owner):
+    paused = topic.subscribe(NOWHERE + "paused")
+    topic.change(paused, paused=True)
+    disabled = topic.subscribe(NOWHERE + "disabled")
     owner.execute("UPDATE subscriptions SET disabled_at = now(), disabled_reason = 'gone' WHERE id = %s", [disabled.id])
-    told.publish("a")
-    assert told.broadcast().subscriptions == 3
+    topic.publish("a")
+    assert topic.broadcast().subscriptions == 3
 
 
-def test_a_broadcast_writes_no_row_for_a_subscription(told, owner):
+def test_a_broadcast_writes_no_row_for_a_subscription(topic, owner):
     for n in range(9):
-        told.subscribe(f"{NOWHERE}{n}")
+        topic.subscribe(f"{NOWHERE}{n}")
     rows = owner.execute("SELECT xmin, s.* FROM subscriptions s ORDER BY id").fetchall()
-    told.publish(*range(20))
-    told.broadcast()
+    topic.publish(*range(20))
+    topic.broadcast()
     assert owner.execute("SELECT xmin, s.* FROM subscriptions s ORDER BY id").fetchall() == rows
     assert owner.execute("SELECT count(*) FROM log").fetchone() == (20,)
 
 
-def test_each_broadcast_that_moved_leaves_one_span(told, owner):
-    ids = told.publish("a", "b") + told.publish("c")
-    told.broadcast()
-    told.broadcast()
-    [last] = told.publish("d")
-    told.broadcast()
+def test_each_broadcast_that_moves_messages_writes_one_span(topic, owner):
+    ids = topic.publish("a", "b") + topic.publish("c")
+    topic.broadcast()
+    topic.broadcast()
+    [last] = topic.publish("d")
+    topic.broadcast()
     spans = owner.execute("SELECT first_seq, last_seq, first_id, last_id FROM log_spans ORDER BY first_seq").fetchall()
     assert spans == [(1, 3, ids[0], ids[2]), (4, 4, last, last)]
 
 
-def test_more_than_ten_thousand_go_in_chunks(told, owner):
-    told.fill(20_001)
-    assert told.broadcast() == Broadcast(20_001, 1, 1, 20_001, 0)
-    assert told.log() == [(n, n) for n in range(1, 20_002)]
+def test_more_than_ten_thousand_messages_move_in_chunks(topic, owner):
+    topic.fill(20_001)
+    assert topic.broadcast() == Broadcast(20_001, 1, 1, 20_001, 0)
+    assert topic.log() == [(n, n) for n in range(1, 20_002)]
     assert owner.execute("SELECT first_seq, last_seq FROM log_spans ORDER BY first_seq").fetchall() == [
         (1, 10_000),
         (10_001, 20_000),
@@ -139,22 +139,22 @@ def test_more_than_ten_thousand_go_in_chunks(told, owner):
     ]
 
 
-def test_what_is_published_between_two_chunks_stays(told, session):
-    told.publish("a", "b", "c")
+def test_a_message_published_between_two_chunks_stays_in_the_queue(topic, session):
+    topic.publish("a", "b", "c")
     move = "SELECT messages, remaining, until FROM broker.broadcast('orders', %s, 2)"
     functions = session()
 
     first, remaining, until = functions.execute(move, [None]).fetchone()
-    told.publish("meanwhile")
+    topic.publish("between")
     second, nothing_left, same = functions.execute(move, [until]).fetchone()
 
     assert (first, remaining, second, nothing_left) == (2, 1, 1, 0)
     assert same == until
-    assert told.contents(told.consume()) == ["meanwhile"]
+    assert topic.contents(topic.consume()) == ["between"]
 
 
-def test_what_is_published_while_it_runs_is_in_none_of_its_chunks(told, owner, session):
-    told.fill(20_500)
+def test_a_message_published_during_a_broadcast_is_in_none_of_its_chunks(topic, owner, session):
+    topic.fill(20_500)
     ended = threading.Event()
 
     def publish(connection):
@@ -163,7 +163,7 @@ def test_what_is_published_while_it_runs_is_in_none_of_its_chunks(told, owner, s
 
     with ThreadPoolExecutor() as pool:
         publishing = pool.submit(publish, session())
-        told.broadcast()
+        topic.broadcast()
         ended.set()
         publishing.result()
 
@@ -172,21 +172,21 @@ def test_what_is_published_while_it_runs_is_in_none_of_its_chunks(told, owner, s
     assert owner.execute(late, [began]).fetchone() == (0,)
 
 
-def test_a_broadcast_that_runs_out_of_time_tells_what_remains(told):
-    told.fill(20_500)
+def test_a_broadcast_that_runs_out_of_time_returns_how_many_remain(topic):
+    topic.fill(20_500)
     deadlines.begin(0)
-    assert told.broadcast() == Broadcast(10_000, 1, 1, 10_000, 10_001)
+    assert topic.broadcast() == Broadcast(10_000, 1, 1, 10_000, 10_001)
     deadlines.begin(60)
-    assert told.broadcast() == Broadcast(10_500, 1, 10_001, 20_500, 0)
+    assert topic.broadcast() == Broadcast(10_500, 1, 10_001, 20_500, 0)
 
 
-def test_a_buried_chunk_does_not_end_the_broadcast(told, owner):
-    told.fill(10_000)
+def test_a_chunk_of_exhausted_messages_does_not_end_the_broadcast(topic, owner):
+    topic.fill(10_000)
     owner.execute("UPDATE queue SET receives = max_receives")
-    told.publish("behind")
-    assert told.broadcast() == Broadcast(1, 1, 1, 1, 0)
+    topic.publish("behind")
+    assert topic.broadcast() == Broadcast(1, 1, 1, 1, 0)
 
 
-def test_broadcast_in_an_unknown_topic_is_refused(orders):
+def test_a_broadcast_of_an_unknown_topic_is_refused(orders):
     with pytest.raises(NotFound):
         orders.broadcast()

@@ -3,6 +3,7 @@
 import pytest
 
 from broker import in_process
+from broker.dispatch import planner
 from broker.queue import browsing
 
 pytestmark = pytest.mark.verbs
@@ -28,6 +29,32 @@ def test_a_subscription_waits_after_a_failure_until_its_next_attempt(orders, end
     orders.end_waits()
     assert state(orders, subscribed) == "active"
     assert orders.subscription(subscribed).failures == 1
+
+
+def test_a_subscription_waits_after_429_which_counts_no_failure(orders, endpoint, subscribed):
+    endpoint.answer(429)
+    in_process.send_due()
+    assert state(orders, subscribed) == "waiting"
+    assert orders.subscription(subscribed).failures == 0
+
+
+def test_a_subscription_is_active_while_a_retry_is_under_way(orders, endpoint, subscribed):
+    endpoint.answer(503)
+    in_process.send_due()
+    orders.end_waits()
+    assert len(planner.plan(None, 1)) == 1
+    assert orders.subscription(subscribed).failures == 1
+    assert state(orders, subscribed) == "active"
+
+
+def test_a_subscription_waits_as_long_as_the_response_to_a_redelivery_asks(orders, endpoint, subscribed):
+    endpoint.answer(400, times=1)
+    endpoint.answer(503, {"Retry-After": "60"}, times=1)
+    in_process.send_due()
+    assert state(orders, subscribed) == "active"
+    orders.end_waits()
+    in_process.send_due()
+    assert state(orders, subscribed) == "waiting"
 
 
 def test_a_subscription_is_active_again_after_a_delivery(orders, endpoint, subscribed):

@@ -1,4 +1,4 @@
-"""Subscriptions: made once however often they are asked for, changed, paused, removed."""
+"""Subscriptions: created once however often a caller subscribes, changed, paused and removed."""
 
 import json
 import uuid
@@ -54,7 +54,7 @@ def test_other_settings_conflict_and_change_nothing(orders, given):
     assert orders.subscription(first) == before
 
 
-def test_a_name_stands_for_one_url(orders):
+def test_a_name_belongs_to_one_url(orders):
     first = orders.subscribe(URL, name="shop")
     with pytest.raises(Conflict, match=str(first.id)):
         orders.subscribe(URL + "other", name="shop")
@@ -72,7 +72,7 @@ def test_topics_share_no_subscription(orders, invoices):
     assert orders.subscribe(URL).id != invoices.subscribe(URL).id
 
 
-def test_a_subscription_sees_coming_broadcasts_only(orders):
+def test_a_subscription_is_behind_on_later_broadcasts_only(orders):
     early = orders.subscribe(URL)
     orders.publish("a", "b")
     orders.broadcast()
@@ -87,7 +87,7 @@ def test_a_subscription_sees_coming_broadcasts_only(orders):
     assert topics.read("orders").behind == 3
 
 
-def test_a_url_that_may_not_be_a_webhook_is_refused_and_no_topic_made(orders):
+def test_a_url_that_may_not_be_a_webhook_is_refused_and_creates_no_topic(orders):
     with pytest.raises(InvalidInput) as refused:
         orders.subscribe("ftp://127.0.0.1/", headers={"Webhook-Id": "1", "x-good": "", "HOST": "h"})
     assert [fault.pointer for fault in refused.value.faults] == ["/headers/Webhook-Id", "/headers/HOST", "/url"]
@@ -95,11 +95,11 @@ def test_a_url_that_may_not_be_a_webhook_is_refused_and_no_topic_made(orders):
         topics.read("orders")
 
 
-def test_subscriptions_are_listed_in_the_order_of_their_making(orders, invoices):
-    made = [orders.subscribe(f"{URL}{n}").id for n in range(5)]
+def test_subscriptions_are_listed_in_the_order_of_their_creation(orders, invoices):
+    ids = [orders.subscribe(f"{URL}{n}").id for n in range(5)]
     invoices.subscribe(URL)
-    assert [each.id for each in subscriptions.list_subscriptions("orders", None, 100)] == made
-    assert [each.id for each in subscriptions.list_subscriptions("orders", made[1], 2)] == made[2:4]
+    assert [each.id for each in subscriptions.list_subscriptions("orders", None, 100)] == ids
+    assert [each.id for each in subscriptions.list_subscriptions("orders", ids[1], 2)] == ids[2:4]
 
 
 def test_a_subscription_is_read_in_its_own_topic_only(orders, invoices):
@@ -111,7 +111,7 @@ def test_a_subscription_is_read_in_its_own_topic_only(orders, invoices):
         subscriptions.read("unknown", subscribed.id)
 
 
-def test_what_is_changed_changes_and_the_rest_stays(orders):
+def test_a_change_leaves_the_other_settings_as_they_are(orders):
     subscribed = orders.subscribe(URL, **SETTINGS)
     before = orders.subscription(subscribed)
 
@@ -127,7 +127,7 @@ def test_what_is_changed_changes_and_the_rest_stays(orders):
     assert json.loads(bytes(orders.subscription(subscribed).headers)) == {"x-shop": "2"}
 
 
-def test_a_paused_subscription_says_since_when_until_it_is_resumed(orders):
+def test_a_paused_subscription_shows_since_when_until_it_is_resumed(orders):
     subscribed = orders.subscribe(URL)
     orders.change(subscribed, paused=True)
     paused_at = orders.subscription(subscribed).paused_at
@@ -138,7 +138,7 @@ def test_a_paused_subscription_says_since_when_until_it_is_resumed(orders):
     assert orders.subscription(subscribed).paused_at is None
 
 
-def test_a_name_that_another_has_is_refused(orders):
+def test_a_change_to_the_name_of_another_subscription_is_refused(orders):
     orders.subscribe(URL, name="one")
     second = orders.subscribe(URL, name="two")
     with pytest.raises(Conflict, match="one"):
@@ -147,37 +147,37 @@ def test_a_name_that_another_has_is_refused(orders):
     assert orders.subscription(second).batch_size == 3
 
 
-def test_a_url_that_may_not_be_a_webhook_is_no_change(orders):
+def test_a_change_to_a_url_that_may_not_be_a_webhook_is_refused(orders):
     subscribed = orders.subscribe(URL)
     with pytest.raises(InvalidInput):
         orders.change(subscribed, url="nowhere")
     assert orders.subscription(subscribed).url == URL
 
 
-def test_a_change_of_what_is_not_there_is_refused(orders, invoices):
+def test_a_change_in_another_topic_is_refused(orders, invoices):
     subscribed = orders.subscribe(URL)
     invoices.publish("a")
     with pytest.raises(NotFound):
         invoices.change(subscribed, batch_size=3)
 
 
-def test_unsubscribe_removes_one_by_its_id(orders):
+def test_unsubscribe_removes_one_subscription_by_its_id(orders):
     first, second = orders.subscribe(URL), orders.subscribe(URL + "other")
     assert subscriptions.unsubscribe("orders", first.id) == 1
     assert [each.id for each in subscriptions.list_subscriptions("orders", None, 100)] == [second.id]
 
 
-def test_unsubscribe_removes_all_with_a_url(orders, invoices):
+def test_unsubscribe_removes_all_subscriptions_with_a_url(orders, invoices):
     orders.subscribe(URL, name="one")
     orders.subscribe(URL, name="two")
     other = orders.subscribe(URL + "other")
-    elsewhere = invoices.subscribe(URL)
+    in_invoices = invoices.subscribe(URL)
     assert subscriptions.unsubscribe("orders", url=URL) == 2
     assert [each.id for each in subscriptions.list_subscriptions("orders", None, 100)] == [other.id]
-    assert invoices.subscription(elsewhere).url == URL
+    assert invoices.subscription(in_invoices).url == URL
 
 
-def test_unsubscribing_twice_is_refused_the_second_time(orders):
+def test_a_second_unsubscribe_is_refused(orders):
     subscribed = orders.subscribe(URL)
     subscriptions.unsubscribe("orders", subscribed.id)
     with pytest.raises(NotFound):
@@ -188,7 +188,7 @@ def test_unsubscribing_twice_is_refused_the_second_time(orders):
         subscriptions.unsubscribe("unknown", uuid.uuid4())
 
 
-def test_who_subscribes_again_begins_anew(orders):
+def test_a_subscription_that_is_created_again_starts_at_the_end_of_the_log(orders):
     first = orders.subscribe(URL)
     orders.publish("a")
     orders.broadcast()
@@ -199,7 +199,7 @@ def test_who_subscribes_again_begins_anew(orders):
     assert orders.subscription(second).behind == 0
 
 
-def test_resuming_what_is_not_paused_changes_no_wait_and_enables_nothing(orders, owner):
+def test_resume_changes_no_wait_of_an_active_subscription_and_does_not_enable_a_disabled_one(orders, owner):
     subscribed = orders.subscribe(URL)
     orders.publish("a")
     orders.broadcast()

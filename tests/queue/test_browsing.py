@@ -1,4 +1,4 @@
-"""What became of a message, and what waits: looked at without taking anything."""
+"""Browse waiting messages, trace one message, cancel it."""
 
 import uuid
 
@@ -11,17 +11,17 @@ from broker.queue import browsing, leases
 pytestmark = pytest.mark.verbs
 
 
-def fate(topic, message_id):
+def state(topic, message_id):
     return browsing.trace(topic.name, message_id).state
 
 
-def test_a_message_waits_until_it_is_leased_and_again_after(orders):
+def test_a_message_waits_before_and_after_a_lease(orders):
     [message_id] = orders.publish("a")
-    assert fate(orders, message_id) == "waiting"
+    assert state(orders, message_id) == "waiting"
     orders.consume()
-    assert fate(orders, message_id) == "leased"
+    assert state(orders, message_id) == "leased"
     orders.end_leases()
-    assert fate(orders, message_id) == "waiting"
+    assert state(orders, message_id) == "waiting"
 
 
 def test_a_delayed_message_waits(orders):
@@ -33,7 +33,7 @@ def test_a_delayed_message_waits(orders):
     assert traced.ready_at > traced.created_at
 
 
-def test_a_rejected_message_is_dead_and_says_why(orders):
+def test_a_rejected_message_is_dead_and_has_the_reason(orders):
     [message_id] = orders.publish("a")
     [leased] = orders.consume()
     orders.settle(reject=[{"receipt": leased.receipt, "reason": "no such customer"}])
@@ -50,7 +50,7 @@ def test_an_acked_message_is_consumed(orders):
     assert (traced.state, bytes(traced.content), traced.ready_at, traced.seq) == ("consumed", b'"a"', None, None)
 
 
-def test_a_broadcast_message_says_its_place_in_the_log(orders):
+def test_a_broadcast_message_has_its_seq(orders):
     first, _ = orders.publish("a", "b")
     orders.subscribe("http://127.0.0.1:8000/")
     orders.broadcast()
@@ -58,20 +58,20 @@ def test_a_broadcast_message_says_its_place_in_the_log(orders):
     orders.broadcast()
     assert browsing.trace("orders", first).seq == 1
     assert browsing.trace("orders", third).seq == 3
-    assert fate(orders, third) == "broadcast"
+    assert state(orders, third) == "broadcast"
 
 
-def test_a_consumed_message_between_broadcast_ones_is_consumed(orders):
+def test_a_consumed_message_between_two_broadcast_messages_is_consumed(orders):
     orders.subscribe("http://127.0.0.1:8000/")
     _, taken, _ = orders.publish("a", "b", "c")
     [*_, leased] = orders.consume(2)
     leases.ack("orders", leased.receipt)
     orders.end_leases()
     orders.broadcast()
-    assert fate(orders, taken) == "consumed"
+    assert state(orders, taken) == "consumed"
 
 
-def test_a_message_is_read_in_its_own_topic_only(orders, invoices):
+def test_a_message_is_found_in_its_own_topic_only(orders, invoices):
     [message_id] = orders.publish("a")
     invoices.publish("b")
     with pytest.raises(NotFound, match="no such message"):
@@ -82,14 +82,14 @@ def test_a_message_is_read_in_its_own_topic_only(orders, invoices):
         browsing.trace("unknown", message_id)
 
 
-def test_browsing_takes_nothing(orders):
+def test_browsing_leases_nothing(orders):
     orders.publish("a", "b")
     found, _ = browsing.browse("orders", browsing.Browse())
     assert orders.contents(found) == ["a", "b"]
     assert orders.contents(orders.consume()) == ["a", "b"]
 
 
-def test_browsing_shows_leased_and_delayed_messages_in_the_order_of_their_turn(orders):
+def test_browsing_shows_leased_and_delayed_messages_in_the_order_of_ready_at(orders):
     orders.publish("a", "b", "c")
     leased, delayed = orders.consume(2)
     orders.settle(release=[{"receipt": delayed.receipt, "delay_seconds": 9}])
@@ -99,14 +99,14 @@ def test_browsing_shows_leased_and_delayed_messages_in_the_order_of_their_turn(o
     assert found[-1].ready_at == leased.lease_expires_at
 
 
-def test_browsing_leaves_out_the_dead(orders):
+def test_browsing_leaves_out_dead_letters(orders):
     orders.publish("a")
     [leased] = orders.consume()
     orders.settle(reject=[leased.receipt])
     assert browsing.browse("orders", browsing.Browse()) == ([], None)
 
 
-def test_browsing_goes_on_where_it_stopped(orders):
+def test_the_next_page_starts_where_the_last_one_ended(orders):
     orders.publish(*range(6))
     first, after = browsing.browse("orders", browsing.Browse(limit=3))
     rest, end = browsing.browse("orders", browsing.Browse(limit=3, after=after))
@@ -114,15 +114,15 @@ def test_browsing_goes_on_where_it_stopped(orders):
     assert end is None
 
 
-def test_browsing_can_look_for_a_sender_a_key_and_a_time(orders, owner):
+def test_browsing_can_filter_by_sender_key_and_time(orders, owner):
     owner.execute(
         "SELECT FROM broker.publish_batch('orders', json_build_array("
         """'{"content": 1, "sender": "shop"}'::json, '{"content": 2, "sender": "till", "key": "k"}'::json,"""
         """'{"content": 3, "sender": "shop", "key": "k"}'::json))"""
     )
 
-    def found(**wish):
-        return orders.contents(browsing.browse("orders", browsing.Browse(**wish))[0])
+    def found(**filters):
+        return orders.contents(browsing.browse("orders", browsing.Browse(**filters))[0])
 
     assert found(sender="shop") == [1, 3]
     assert found(key="k") == [2, 3]
@@ -133,7 +133,7 @@ def test_browsing_can_look_for_a_sender_a_key_and_a_time(orders, owner):
     assert found(until=created_at) == []
 
 
-def test_browsing_for_what_is_rare_goes_on_after_ten_thousand(orders):
+def test_a_page_ends_after_ten_thousand_messages_that_do_not_match(orders):
     orders.fill(10_000)
     orders.publish("rare")
     nothing, after = browsing.browse("orders", browsing.Browse(sender="nobody"))
@@ -142,18 +142,18 @@ def test_browsing_for_what_is_rare_goes_on_after_ten_thousand(orders):
     assert (orders.contents(last), end) == (["rare"], None)
 
 
-def test_a_message_that_waits_is_cancelled(orders):
+def test_a_waiting_message_can_be_cancelled(orders):
     first, _ = orders.publish("a", "b")
     browsing.cancel("orders", first)
     assert orders.contents(orders.consume()) == ["b"]
-    for gone in (first, uuid.uuid4()):
+    for unknown in (first, uuid.uuid4()):
         with pytest.raises(NotFound, match="no such message"):
-            browsing.cancel("orders", gone)
+            browsing.cancel("orders", unknown)
     with pytest.raises(NotFound, match="no such message"):
         browsing.trace("orders", first)
 
 
-def test_a_message_on_lease_is_not_cancelled_before_the_lease_ends(orders):
+def test_a_leased_message_cannot_be_cancelled_until_its_lease_ends(orders):
     orders.publish("a")
     [leased] = orders.consume()
     with pytest.raises(Conflict, match="on lease"):
@@ -163,7 +163,7 @@ def test_a_message_on_lease_is_not_cancelled_before_the_lease_ends(orders):
     assert orders.settle(ack=[leased.receipt]).gone == [leased.receipt]
 
 
-def test_a_message_that_was_consumed_or_broadcast_is_not_cancelled(orders):
+def test_a_consumed_or_broadcast_message_cannot_be_cancelled(orders):
     orders.publish("a", "b")
     [consumed] = orders.consume(1, auto_ack=True)
     orders.subscribe("http://127.0.0.1:8000/")
@@ -174,7 +174,7 @@ def test_a_message_that_was_consumed_or_broadcast_is_not_cancelled(orders):
             browsing.cancel("orders", message_id)
 
 
-def test_a_message_of_another_topic_is_not_cancelled(orders, invoices):
+def test_a_message_of_another_topic_cannot_be_cancelled(orders, invoices):
     [message_id] = invoices.publish("a")
     topics.put("orders", topics.Put())
     with pytest.raises(NotFound):
@@ -182,7 +182,7 @@ def test_a_message_of_another_topic_is_not_cancelled(orders, invoices):
     assert len(invoices.rows()) == 1
 
 
-def test_browsing_stays_below_what_lambda_returns(orders):
+def test_a_page_fits_a_lambda_response(orders):
     for _ in range(15):
         orders.publish('"' * 100_000)
     found, after = browsing.browse("orders", browsing.Browse())
@@ -197,8 +197,8 @@ def test_browsing_an_unknown_topic_is_refused(orders):
     assert browsing.browse("orders", browsing.Browse()) == ([], None)
 
 
-def states(topic, message_id):
-    """What became of a message at each subscription, by its name."""
+def delivery_states(topic, message_id):
+    """The state of a message's delivery to each subscription, by the subscription's name."""
     return {each.name: each.state for each in browsing.trace(topic.name, message_id).deliveries}
 
 
@@ -207,14 +207,14 @@ def test_a_message_that_is_not_broadcast_has_no_deliveries(orders):
     assert browsing.trace("orders", message_id).deliveries is None
 
 
-def test_a_broadcast_message_says_what_became_of_it_at_each_subscription(orders, endpoint):
-    for name, wish in {"ok": {}, "refuses": {}, "aborts": {}, "away": {}, "gone": {}, "paused": {}}.items():
-        subscribed = orders.subscribe(f"{endpoint.url}/{name}", name=name, **wish)
+def test_a_broadcast_message_has_one_delivery_for_each_subscription(orders, endpoint):
+    for name in ("ok", "refuses", "aborts", "unavailable", "gone", "paused"):
+        subscribed = orders.subscribe(f"{endpoint.url}/{name}", name=name)
         if name == "paused":
             orders.change(subscribed, paused=True)
     endpoint.answer(400, path="/refuses")
     endpoint.answer(400, {"webhook-delivery": "abort-message"}, path="/aborts")
-    endpoint.answer(503, path="/away")
+    endpoint.answer(503, path="/unavailable")
     endpoint.answer(410, path="/gone")
     first, second = orders.publish("a", "b")
     orders.broadcast()
@@ -225,29 +225,29 @@ def test_a_broadcast_message_says_what_became_of_it_at_each_subscription(orders,
         "ok": "delivered",
         "refuses": "refused",
         "aborts": "dead",
-        "away": "due",
+        "unavailable": "due",
         "gone": "disabled",
         "paused": "paused",
     }
-    assert states(orders, first) == states(orders, second) == expected
-    told = {each.name: each for each in browsing.trace("orders", second).deliveries}
-    assert list(told)[-1] == "ok"
-    assert {name: each.attempt for name, each in told.items()} == dict.fromkeys(expected, 1) | {"paused": None}
-    assert {name: each.behind for name, each in told.items() if each.behind is not None} == {
-        "away": 1,
+    assert delivery_states(orders, first) == delivery_states(orders, second) == expected
+    deliveries = {each.name: each for each in browsing.trace("orders", second).deliveries}
+    assert list(deliveries)[-1] == "ok"
+    assert {name: each.attempt for name, each in deliveries.items()} == dict.fromkeys(expected, 1) | {"paused": None}
+    assert {name: each.behind for name, each in deliveries.items() if each.behind is not None} == {
+        "unavailable": 1,
         "gone": 1,
         "paused": 1,
     }
-    assert {name for name, each in told.items() if each.due_at} == {"away", "refuses"}
-    assert {name: each.reason for name, each in told.items() if each.reason} == {
+    assert {name for name, each in deliveries.items() if each.due_at} == {"unavailable", "refuses"}
+    assert {name: each.reason for name, each in deliveries.items() if each.reason} == {
         "refuses": "status 400",
         "aborts": "the endpoint asked to abort",
-        "away": "status 503",
+        "unavailable": "status 503",
         "gone": "status 410",
     }
 
 
-def test_a_message_says_at_which_attempt_it_was_delivered(orders, endpoint):
+def test_a_delivery_shows_the_attempt_that_succeeded(orders, endpoint):
     orders.subscribe(endpoint.url)
     [message_id] = orders.publish("a")
     orders.broadcast()
@@ -255,5 +255,5 @@ def test_a_message_says_at_which_attempt_it_was_delivered(orders, endpoint):
     for _ in range(3):
         orders.end_waits()
         in_process.send_due()
-    [fate] = browsing.trace("orders", message_id).deliveries
-    assert (fate.state, fate.attempt, fate.due_at, fate.reason) == ("delivered", 3, None, None)
+    [delivery] = browsing.trace("orders", message_id).deliveries
+    assert (delivery.state, delivery.attempt, delivery.due_at, delivery.reason) == ("delivered", 3, None, None)

@@ -1,4 +1,4 @@
-"""Claims: how much one takes, where it begins to look, and how it waits for what is not there yet."""
+"""Claims of consume: how much one takes, where it starts to look, and how a long poll waits."""
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -11,11 +11,11 @@ from tests.support.runner import until
 
 pytestmark = pytest.mark.verbs
 
-SMALL = 1000  # octets: room for two short messages
+SMALL = 1000  # bytes: room for two short messages
 
 
 def claim(session, *, max_bytes=5_500_000, maximum=10, floor=None):
-    """The contents that a claim through the SQL door is given."""
+    """The contents that a claim through the SQL door returns."""
     found = session.execute(
         "SELECT content FROM broker.consume('orders', %s, p_floor => %s, p_max_bytes => %s)",
         [maximum, floor, max_bytes],
@@ -23,8 +23,8 @@ def claim(session, *, max_bytes=5_500_000, maximum=10, floor=None):
     return [content for (content,) in found]
 
 
-def grow_old(owner, content, **age):
-    """Let a message be ready since long ago, as one is whose transaction committed late."""
+def make_older(owner, content, **age):
+    """Move a message's ready_at into the past, as if its transaction had committed late."""
     owner.execute(
         "UPDATE queue SET ready_at = ready_at - %s"
         " WHERE message_id IN (SELECT id FROM messages WHERE content::text = %s)",
@@ -32,14 +32,14 @@ def grow_old(owner, content, **age):
     )
 
 
-def test_a_claim_takes_no_more_octets_than_it_has_room_for(orders, session):
+def test_a_claim_takes_no_more_bytes_than_its_limit(orders, session):
     orders.publish("a", "b", "c")
     assert claim(session(), max_bytes=SMALL) == ["a", "b"]
     assert [row["receives"] for row in orders.rows().values()] == [1, 1, 0]
     assert claim(session()) == ["c"]
 
 
-def test_one_message_always_fits(orders, session):
+def test_a_claim_takes_one_message_of_any_size(orders, session):
     orders.publish("a", "b")
     assert claim(session(), max_bytes=1) == ["a"]
     assert claim(session(), max_bytes=1) == ["b"]
@@ -52,7 +52,7 @@ def test_a_large_message_behind_a_small_one_waits_for_the_next_claim(orders, ses
     assert claim(session(), max_bytes=SMALL) == ["c"]
 
 
-def test_the_buried_take_no_room(orders, owner, session):
+def test_exhausted_messages_do_not_count_against_the_limits_of_a_claim(orders, owner, session):
     orders.publish("a", "b", "c", "d")
     owner.execute(
         "UPDATE queue SET receives = 10"
@@ -61,25 +61,25 @@ def test_the_buried_take_no_room(orders, owner, session):
     assert claim(session(), max_bytes=SMALL, maximum=2) == ["b", "d"]
 
 
-def test_an_answer_stays_below_what_lambda_returns(orders):
+def test_a_claim_fits_a_lambda_response(orders):
     for _ in range(30):
-        orders.publish('"' * 100_000)  # 400,000 octets, escaped for JSON and again for Lambda's
+        orders.publish('"' * 100_000)  # 400,000 bytes, escaped for JSON and again for Lambda's
     assert [len(orders.consume(1000)) for _ in range(3)] == [13, 13, 4]
 
 
-def test_messages_older_than_the_floor_are_found_in_the_call_that_comes_back_short(orders, owner):
+def test_a_claim_that_comes_short_finds_messages_older_than_the_floor(orders, owner):
     orders.publish("a")
-    orders.consume()  # the next claims look from here on
+    orders.consume()  # sets the floor of the next claims
     orders.publish("late", "b")
-    grow_old(owner, '"late"', hours=1)
+    make_older(owner, '"late"', hours=1)
     assert sorted(orders.contents(orders.consume())) == ["b", "late"]
 
 
-def test_messages_older_than_the_floor_are_found_without_it(orders, owner):
+def test_a_claim_finds_messages_older_than_an_expired_floor(orders, owner):
     orders.publish("a", "b", "c")
     orders.consume(1)
     orders.publish("late")
-    grow_old(owner, '"late"', hours=1)
+    make_older(owner, '"late"', hours=1)
     assert orders.contents(orders.consume(1)) == ["b"]
     _, floor = leases._floors["orders"]
     leases._floors["orders"] = 0.0, floor  # its five seconds are over
@@ -87,20 +87,20 @@ def test_messages_older_than_the_floor_are_found_without_it(orders, owner):
     assert orders.contents(orders.consume(1)) == ["late"]
 
 
-def test_the_floor_follows_a_second_behind_the_oldest_message(orders, owner):
+def test_the_floor_is_a_second_before_the_oldest_message_of_the_last_claim(orders, owner):
     orders.publish("a", "b", "c")
-    grow_old(owner, '"a"', hours=2)
-    grow_old(owner, '"b"', hours=1)
+    make_older(owner, '"a"', hours=2)
+    make_older(owner, '"b"', hours=1)
     for age in ("2 h", "1 h"):
         [taken] = orders.consume(1)
         _, floor = leases._floors["orders"]
-        behind = owner.execute(
+        margin = owner.execute(
             "SELECT created_at - %s::interval - %s FROM messages WHERE id = %s", [age, floor, taken.id]
         )
-        assert behind.fetchone() == (timedelta(seconds=1),)
+        assert margin.fetchone() == (timedelta(seconds=1),)
 
 
-def test_a_floor_that_follows_is_not_used_for_longer(orders):
+def test_moving_the_floor_does_not_make_it_expire_later(orders):
     orders.publish("a", "b")
     orders.consume(1)
     until, _ = leases._floors["orders"]
@@ -108,18 +108,18 @@ def test_a_floor_that_follows_is_not_used_for_longer(orders):
     assert leases._floors["orders"][0] == until
 
 
-def test_a_claim_that_looks_twice_gives_nothing_twice(orders, owner, session):
+def test_a_claim_that_looks_twice_returns_each_message_once(orders, owner, session):
     orders.publish("a", "late")
-    grow_old(owner, '"late"', hours=1)
+    make_older(owner, '"late"', hours=1)
     [minute_ago] = owner.execute("SELECT now() - interval '1 min'").fetchone()
     assert claim(session(), floor=minute_ago) == ["a", "late"]
     assert claim(session()) == []
 
 
-def test_a_long_poll_gets_what_is_published_meanwhile(orders, owner, session):
+def test_a_long_poll_returns_a_message_published_while_it_waits(orders, owner, session):
     orders.publish("before")
     orders.consume()
-    other = session()
+    publisher = session()
 
     def has_looked():
         return owner.execute(
@@ -132,17 +132,17 @@ def test_a_long_poll_gets_what_is_published_meanwhile(orders, owner, session):
         [started] = owner.execute("SELECT clock_timestamp()").fetchone()
         polling = pool.submit(orders.consume, wait_seconds=20)
         until(has_looked)
-        other.execute("""SELECT broker.publish('orders', '"meanwhile"')""")
-        assert orders.contents(polling.result()) == ["meanwhile"]
+        publisher.execute("""SELECT broker.publish('orders', '"new"')""")
+        assert orders.contents(polling.result()) == ["new"]
 
 
-def test_a_long_poll_ends_empty(orders):
+def test_a_long_poll_without_a_message_returns_an_empty_list(orders):
     orders.publish("a")
     orders.consume()
     assert orders.consume(wait_seconds=1) == []
 
 
-def test_a_long_poll_ends_before_the_request_does(orders):
+def test_a_long_poll_ends_before_the_request_times_out(orders):
     orders.publish("a")
     orders.consume()
     deadlines.begin(leases.SPARE_SECONDS)

@@ -1,4 +1,4 @@
-"""Dead letters: listed in the order in which they died, given back with their ids, deleted for good."""
+"""Dead letters: listed in the order in which they died, redriven with their ids, or deleted."""
 
 from datetime import timedelta
 
@@ -12,23 +12,23 @@ from broker.queue import browsing, dead_letters
 pytestmark = pytest.mark.verbs
 
 
-def listed(**wish):
-    return dead_letters.list_dead_letters("orders", dead_letters.List(**wish))
+def list_dead_letters(**filters):
+    return dead_letters.list_dead_letters("orders", dead_letters.List(**filters))
 
 
-def redrive(**wish):
-    return dead_letters.redrive("orders", dead_letters.Redrive(**wish))
+def redrive(**request):
+    return dead_letters.redrive("orders", dead_letters.Redrive(**request))
 
 
-def delete(**wish):
-    return dead_letters.delete("orders", dead_letters.Delete(**wish))
+def delete(**filters):
+    return dead_letters.delete("orders", dead_letters.Delete(**filters))
 
 
 @pytest.fixture
-def bury(orders):
+def reject(orders):
     """Publish contents and reject each, one after the other; returns their receipts."""
 
-    def bury(*contents, reason="broken"):
+    def reject(*contents, reason="broken"):
         receipts = []
         for content in contents:
             orders.publish(content)
@@ -37,72 +37,77 @@ def bury(orders):
             receipts.append(leased.receipt)
         return receipts
 
-    return bury
+    return reject
 
 
-def test_what_was_rejected_is_listed_with_its_reason(orders, bury):
-    bury("a", reason="no such customer")
+def test_a_rejected_message_is_listed_with_its_reason(orders, reject):
+    reject("a", reason="no such customer")
     orders.publish("alive")
-    [letter], end = listed()
-    assert (bytes(letter.content), letter.reason, letter.receives, end) == (b'"a"', "no such customer", 1, None)
-    assert letter.died_at > letter.created_at
+    [dead_letter], end = list_dead_letters()
+    assert (bytes(dead_letter.content), dead_letter.reason, dead_letter.receives, end) == (
+        b'"a"',
+        "no such customer",
+        1,
+        None,
+    )
+    assert dead_letter.died_at > dead_letter.created_at
 
 
-def test_what_is_out_of_receives_is_listed(orders):
+def test_an_exhausted_message_is_listed(orders):
     topics.put("orders", topics.Put(max_receives=1))
     orders.publish("a")
     orders.consume()
     orders.end_leases()
     assert orders.consume() == []
-    [letter], _ = listed()
-    assert letter.reason == "receives exhausted"
+    [dead_letter], _ = list_dead_letters()
+    assert dead_letter.reason == "receives exhausted"
 
 
-def test_a_list_goes_on_where_it_stopped(orders, bury):
-    bury(*range(6))
-    first, after = listed(limit=3)
-    rest, end = listed(limit=3, after=after)
+def test_the_next_page_starts_where_the_last_one_ended(orders, reject):
+    reject(*range(6))
+    first, after = list_dead_letters(limit=3)
+    rest, end = list_dead_letters(limit=3, after=after)
     assert orders.contents(first + rest) == list(range(6))
     assert end is None
 
 
-def test_a_list_stays_below_what_lambda_returns(bury):
-    bury(*["x" * 250_000] * 23)
-    first, after = listed()
-    rest, end = listed(after=after)
+def test_a_page_fits_a_lambda_response(reject):
+    reject(*["x" * 250_000] * 23)
+    first, after = list_dead_letters()
+    rest, end = list_dead_letters(after=after)
     assert (len(first), len(rest), end) == (21, 2, None)
 
 
-def test_a_list_can_look_for_a_reason_a_sender_a_key_and_a_time(orders, bury, owner):
-    bury("a", reason="one")
-    bury("b", reason="other")
-    assert orders.contents(listed(reason="other")[0]) == ["b"]
-    assert orders.contents(listed(sender="a test")[0]) == ["a", "b"]
-    assert listed(sender="nobody") == ([], None)
-    assert listed(key="k") == ([], None)
+def test_dead_letters_can_be_filtered_by_reason_sender_key_and_time(orders, reject, owner):
+    reject("a", reason="one")
+    reject("b", reason="other")
+    assert orders.contents(list_dead_letters(reason="other")[0]) == ["b"]
+    assert orders.contents(list_dead_letters(sender="a test")[0]) == ["a", "b"]
+    assert list_dead_letters(sender="nobody") == ([], None)
+    assert list_dead_letters(key="k") == ([], None)
     [(first,), (second,)] = owner.execute("SELECT died_at FROM queue ORDER BY died_at").fetchall()
-    assert orders.contents(listed(since=second)[0]) == ["b"]
-    assert orders.contents(listed(until=second)[0]) == ["a"]
-    assert listed(until=first) == ([], None)
+    assert orders.contents(list_dead_letters(since=second)[0]) == ["b"]
+    assert orders.contents(list_dead_letters(until=second)[0]) == ["a"]
+    assert list_dead_letters(until=first) == ([], None)
 
 
-def test_a_message_that_is_given_back_keeps_its_id_and_its_count(orders, bury):
-    [receipt] = bury("a")
+def test_a_redriven_message_keeps_its_id_and_its_receives(orders, reject):
+    [receipt] = reject("a")
     assert redrive() == dead_letters.Redriven(1, 1, complete=True)
-    assert listed() == ([], None)
+    assert list_dead_letters() == ([], None)
     [leased] = orders.consume()
     assert leased.receipt == receipt.removesuffix(".1") + ".2"
     assert orders.settle(ack=[receipt]).stale == [receipt]
 
 
-def test_an_old_receipt_does_not_settle_what_was_given_back(orders, bury):
-    [receipt] = bury("a")
+def test_an_old_receipt_does_not_settle_a_redriven_message(orders, reject):
+    [receipt] = reject("a")
     redrive()
     assert orders.settle(ack=[receipt]).gone == [receipt]
     assert len(orders.rows()) == 1
 
 
-def test_a_message_that_is_given_back_is_received_as_often_again(orders):
+def test_a_redriven_message_can_be_received_as_often_again(orders):
     topics.put("orders", topics.Put(max_receives=2))
     orders.publish("a")
     for _ in range(2):
@@ -114,11 +119,11 @@ def test_a_message_that_is_given_back_is_received_as_often_again(orders):
         assert [leased.receives for leased in orders.consume()] == [receives]
         orders.end_leases()
     assert orders.consume() == []
-    assert len(listed()[0]) == 1
+    assert len(list_dead_letters()[0]) == 1
 
 
-def test_a_message_is_given_back_after_a_delay(orders, bury):
-    bury("a")
+def test_a_redriven_message_waits_for_the_delay(orders, reject):
+    reject("a")
     redrive(delay_seconds=60)
     assert orders.consume() == []
     [waiting], _ = browsing.browse("orders", browsing.Browse())
@@ -126,54 +131,54 @@ def test_a_message_is_given_back_after_a_delay(orders, bury):
     assert waiting.leased_at is None
 
 
-def test_ids_that_are_no_dead_letters_of_the_topic_do_not_count(orders, invoices, bury):
-    bury("a", "b")
+def test_redrive_ignores_ids_that_are_not_dead_letters_of_the_topic(orders, invoices, reject):
+    reject("a", "b")
     [alive] = orders.publish("alive")
     [foreign] = invoices.publish("b")
-    first, _ = (letter.id for letter in listed()[0])
+    first, _ = (dead_letter.id for dead_letter in list_dead_letters()[0])
     assert redrive(ids=[first, alive, foreign]) == dead_letters.Redriven(1, 1, complete=True)
-    assert orders.contents(listed()[0]) == ["b"]
+    assert orders.contents(list_dead_letters()[0]) == ["b"]
 
 
-def test_ids_and_a_filter_do_not_go_together():
+def test_redrive_with_ids_and_a_filter_is_refused():
     with pytest.raises(msgspec.ValidationError, match="give either ids or a filter"):
         msgspec.convert({"ids": ["01a20ce4-07b0-7303-aece-1db29531985d"], "key": "k"}, dead_letters.Redrive)
 
 
-def test_that_ids_stand_alone_is_what_is_said_whatever_else_is_written_oddly():
+def test_ids_with_a_filter_are_the_only_fault_beside_a_delay_written_as_a_decimal():
     body = b'{"ids": ["01a20ce4-07b0-7303-aece-1db29531985d"], "key": "k", "delay_seconds": 60.0}'
     with pytest.raises(InvalidInput) as refused:
         json_input.decode(body, dead_letters.Redrive)
     assert [fault.detail for fault in refused.value.faults] == ["give either ids or a filter"]
 
 
-def test_a_dry_run_counts_and_changes_nothing(orders, bury):
-    bury("a", "b", reason="one")
-    bury("c", reason="other")
+def test_a_dry_run_counts_and_changes_nothing(orders, reject):
+    reject("a", "b", reason="one")
+    reject("c", reason="other")
     before = orders.rows()
     assert redrive(reason="one", dry_run=True) == dead_letters.Redriven(2, 0, complete=True)
     assert delete(dry_run=True) == dead_letters.Deleted(3, 0, complete=True)
     assert orders.rows() == before
 
 
-def test_what_is_deleted_is_gone(orders, bury):
-    bury("a", reason="one")
-    bury("b", reason="other")
-    [a] = [letter.id for letter in listed(reason="one")[0]]
+def test_a_deleted_dead_letter_cannot_be_traced(orders, reject):
+    reject("a", reason="one")
+    reject("b", reason="other")
+    [a] = [dead_letter.id for dead_letter in list_dead_letters(reason="one")[0]]
     assert delete(reason="one") == dead_letters.Deleted(1, 1, complete=True)
-    assert orders.contents(listed()[0]) == ["b"]
+    assert orders.contents(list_dead_letters()[0]) == ["b"]
     with pytest.raises(NotFound):
         browsing.trace("orders", a)
 
 
-def test_more_than_ten_thousand_are_given_back_in_several_steps(orders, owner):
+def test_one_redrive_can_move_more_than_ten_thousand_messages(orders, owner):
     orders.fill(10_001)
     owner.execute("UPDATE queue SET died_at = now(), reason = 'broken'")
     deadlines.begin(60)
     assert redrive() == dead_letters.Redriven(10_001, 10_001, complete=True)
 
 
-def test_what_does_not_fit_in_the_time_is_said_to_be_left(orders, owner):
+def test_a_redrive_that_runs_out_of_time_is_not_complete(orders, owner):
     orders.fill(10_001)
     owner.execute("UPDATE queue SET died_at = now(), reason = 'broken'")
     deadlines.begin(11)  # less than a further step may take
@@ -181,13 +186,13 @@ def test_what_does_not_fit_in_the_time_is_said_to_be_left(orders, owner):
     assert redrive() == dead_letters.Redriven(1, 1, complete=True)
 
 
-@pytest.mark.parametrize("operation", [listed, redrive, delete])
+@pytest.mark.parametrize("operation", [list_dead_letters, redrive, delete])
 def test_an_unknown_topic_is_not_found(operation):
     with pytest.raises(NotFound):
         operation()
 
 
-def test_dead_letters_are_counted(bury):
-    bury("a", "b")
+def test_a_topic_counts_its_dead_letters(reject):
+    reject("a", "b")
     assert topics.read("orders").dead_letters == topics.Dead(2, exact=True, estimate=2)
     assert topics.read("orders").queue.waiting == 0

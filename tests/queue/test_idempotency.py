@@ -1,4 +1,4 @@
-"""Idempotency keys: a publish that is repeated gets the first answer and stores nothing."""
+"""Idempotency keys: a repeated publish gets the first response and stores nothing."""
 
 import pytest
 
@@ -13,34 +13,34 @@ PUBLISH = "/topics/orders/messages"
 KEY = {"Idempotency-Key": "import-7"}
 
 
-def stored(owner):
+def count_messages(owner):
     return owner.execute("SELECT count(*) FROM messages").fetchone()[0]
 
 
-def test_the_same_request_again_gets_the_first_answer(client, owner):
+def test_a_repeated_request_gets_the_first_response(client, owner):
     first = client.post(PUBLISH, {"messages": [{"content": 1}, {"content": 2}]}, headers=KEY)
     again = client.post(PUBLISH, {"messages": [{"content": 1}, {"content": 2}]}, headers=KEY)
     assert (first.status, again.status) == (201, 201)
     assert again.json == first.json
     assert "Idempotency-Replayed" not in first.headers
     assert again.headers["Idempotency-Replayed"] == "true"
-    assert stored(owner) == 2
+    assert count_messages(owner) == 2
 
 
-def test_the_key_with_another_body_is_refused_and_stores_nothing(client, owner):
+def test_a_key_with_another_body_is_refused_and_stores_nothing(client, owner):
     client.post(PUBLISH, {"content": 1}, headers=KEY)
     refused = client.post(PUBLISH, {"content": 2}, headers=KEY)
     assert refused.status == 422
     assert refused.json["type"] == "urn:pgbroker:problem:idempotency-key-reused"
-    assert stored(owner) == 1
+    assert count_messages(owner) == 1
 
 
-def test_a_key_is_of_its_token_and_topic_alone(client, owner):
+def test_a_key_counts_for_its_token_and_topic_only(client, owner):
     minted = client.post("/tokens", {"name": "shop", "scopes": ["publish"]}).json["token"]
-    for who, topic in ((client, "orders"), (client, "invoices"), (Client(minted), "orders")):
-        answer = who.post(f"/topics/{topic}/messages", {"content": 1}, headers=KEY)
-        assert "Idempotency-Replayed" not in answer.headers
-    assert stored(owner) == 3
+    for caller, topic in ((client, "orders"), (client, "invoices"), (Client(minted), "orders")):
+        response = caller.post(f"/topics/{topic}/messages", {"content": 1}, headers=KEY)
+        assert "Idempotency-Replayed" not in response.headers
+    assert count_messages(owner) == 3
 
 
 def test_a_key_is_free_again_after_a_day(client, owner):
@@ -49,10 +49,10 @@ def test_a_key_is_free_again_after_a_day(client, owner):
     first = client.post(PUBLISH, {"content": 2}, headers=KEY)
     assert first.status == 201
     assert client.post(PUBLISH, {"content": 2}, headers=KEY).json == first.json
-    assert stored(owner) == 2
+    assert count_messages(owner) == 2
 
 
-def test_a_request_that_failed_leaves_its_key_free(client):
+def test_a_refused_request_does_not_use_up_its_key(client):
     assert client.post(PUBLISH, {"content": 1, "sender": 5}, headers=KEY).status == 400
     assert client.post(PUBLISH, {"content": 1}, headers=KEY).status == 201
 
@@ -62,30 +62,30 @@ def test_a_key_is_1_to_256_printable_characters(client, owner, key):
     refused = client.post(PUBLISH, {"content": 1}, headers={"idempotency-key": key})
     assert refused.status == 400
     assert refused.json["errors"][0]["parameter"] == "Idempotency-Key"
-    assert stored(owner) == 0
+    assert count_messages(owner) == 0
 
 
-TWIN = "SELECT ids, replayed FROM broker.publish_batch('orders', '[{\"content\": 1}]', 'x', 'k')"
+PUBLISH_WITH_KEY = "SELECT ids, replayed FROM broker.publish_batch('orders', '[{\"content\": 1}]', 'x', 'k')"
 
 
-def test_a_twin_waits_for_the_first_and_gets_its_answer(first, second, background, owner):
-    [(ids, replayed)] = first.execute(TWIN).fetchall()
-    twin = background(second, TWIN)
+def test_a_concurrent_repeat_waits_for_the_first_publish_and_gets_its_ids(first, second, background, owner):
+    [(ids, replayed)] = first.execute(PUBLISH_WITH_KEY).fetchall()
+    repeat = background(second, PUBLISH_WITH_KEY)
     first.commit()
-    assert (replayed, twin.result()) == (False, [(ids, True)])
-    assert stored(owner) == 1
+    assert (replayed, repeat.result()) == (False, [(ids, True)])
+    assert count_messages(owner) == 1
 
 
-def test_a_twin_publishes_when_the_first_rolls_back(first, second, background, owner):
-    [(_, replayed)] = first.execute(TWIN).fetchall()
-    twin = background(second, TWIN)
+def test_a_concurrent_repeat_publishes_when_the_first_rolls_back(first, second, background, owner):
+    [(_, replayed)] = first.execute(PUBLISH_WITH_KEY).fetchall()
+    repeat = background(second, PUBLISH_WITH_KEY)
     first.rollback()
-    [(_, twin_replayed)] = twin.result()
-    assert [replayed, twin_replayed] == [False, False]
-    assert stored(owner) == 1
+    [(_, repeat_replayed)] = repeat.result()
+    assert [replayed, repeat_replayed] == [False, False]
+    assert count_messages(owner) == 1
 
 
-def test_maintain_clears_the_keys_of_the_day_before(client, owner):
+def test_keys_older_than_a_day_are_cleared(client, owner):
     for key in "abc":
         client.post(PUBLISH, {"content": 1}, headers={"idempotency-key": key})
     owner.execute("UPDATE idempotency_keys SET created_at = created_at - interval '25 hours' WHERE key <> 'c'")
@@ -93,7 +93,7 @@ def test_maintain_clears_the_keys_of_the_day_before(client, owner):
     assert owner.execute("SELECT key FROM idempotency_keys").fetchall() == [("c",)]
 
 
-def test_the_operation_says_whether_it_was_repeated():
+def test_publish_returns_whether_it_was_a_repeat():
     idempotency = messages.Idempotency("k", tokens.authorize("brk_" + "a" * 43).id, b"1")
     document = messages.Publication('[{"content": 1}]', many=False)
     first = messages.publish("orders", document, "x", idempotency)

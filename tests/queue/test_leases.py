@@ -1,4 +1,4 @@
-"""Leases: who has a message, for how long, and what happens when nobody settles it."""
+"""Leases: which consumer has a message, for how long, and what happens when it does not settle."""
 
 import pytest
 
@@ -16,7 +16,7 @@ def test_messages_are_leased_oldest_first(orders):
     assert orders.consume() == []
 
 
-def test_a_leased_message_says_what_was_published(orders):
+def test_a_leased_message_has_all_published_fields(orders):
     document = '[{"content": {"n": 1}, "sender": "shop", "key": "k", "attributes": {"kind": "new"}}, {"content": null}]'
     ids = messages.publish("orders", messages.Publication(document, many=True), "a token").ids
 
@@ -41,7 +41,7 @@ def test_consume_takes_from_its_own_topic_only(orders, invoices):
     assert orders.contents(invoices.consume()) == ["b"]
 
 
-def test_a_leased_message_is_hidden(orders):
+def test_a_leased_message_is_not_leased_again(orders):
     orders.publish("a")
     assert len(orders.consume()) == 1
     assert orders.consume() == []
@@ -60,7 +60,7 @@ def test_a_message_returns_when_its_lease_ends(orders):
     assert orders.rows()[first.id]["reason"] is None
 
 
-def test_a_receipt_is_the_message_and_its_receives(orders):
+def test_a_receipt_is_the_message_id_and_its_receives(orders):
     [message_id] = orders.publish("a")
     [leased] = orders.consume()
     assert leased.receipt == f"{message_id}.1"
@@ -82,7 +82,7 @@ def test_a_lease_lasts_as_long_as_the_consumer_asks(orders):
     assert (row["ready_at"] - row["leased_at"]).total_seconds() == 86400
 
 
-def test_auto_ack_removes_on_read(orders):
+def test_auto_ack_removes_the_message_at_once(orders):
     [message_id] = orders.publish("a")
     [taken] = orders.consume(auto_ack=True)
     assert (taken.receipt, taken.lease_expires_at, taken.receives) == (None, None, 1)
@@ -90,14 +90,14 @@ def test_auto_ack_removes_on_read(orders):
     assert browsing.trace("orders", message_id).state == "consumed"
 
 
-def test_auto_ack_leaves_what_is_on_lease(orders):
+def test_auto_ack_leaves_leased_messages(orders):
     orders.publish("a", "b")
     orders.consume(1)
     assert orders.contents(orders.consume(auto_ack=True)) == ["b"]
     assert len(orders.rows()) == 1
 
 
-def test_a_message_out_of_receives_is_buried_when_met(orders):
+def test_an_exhausted_message_becomes_a_dead_letter_at_the_next_consume(orders):
     topics.put("orders", topics.Put(max_receives=2))
     [message_id] = orders.publish("a")
     for receives in (1, 2):
@@ -115,7 +115,7 @@ def test_a_message_out_of_receives_is_buried_when_met(orders):
     assert orders.consume() == []
 
 
-def test_auto_ack_buries_what_is_out_of_receives(orders):
+def test_an_exhausted_message_becomes_a_dead_letter_with_auto_ack_too(orders):
     topics.put("orders", topics.Put(max_receives=1))
     orders.publish("a")
     orders.consume()
@@ -124,7 +124,7 @@ def test_auto_ack_buries_what_is_out_of_receives(orders):
     assert [row["reason"] for row in orders.rows().values()] == ["receives exhausted"]
 
 
-def test_what_is_ready_behind_thousands_that_are_out_of_receives_is_found_at_once(orders, owner):
+def test_one_consume_finds_ready_messages_behind_thousands_of_exhausted_ones(orders, owner):
     orders.fill(2_500)
     owner.execute("UPDATE queue SET receives = max_receives")
     owner.execute(
@@ -137,7 +137,7 @@ def test_what_is_ready_behind_thousands_that_are_out_of_receives_is_found_at_onc
     assert [row["reason"] for row in orders.rows().values()].count("receives exhausted") == 2_498
 
 
-def test_without_an_end_of_receives_nothing_is_buried(orders):
+def test_a_message_without_max_receives_never_becomes_a_dead_letter(orders):
     topics.put("orders", topics.Put(max_receives=None))
     orders.publish("a")
     for receives in range(1, 13):
@@ -146,7 +146,7 @@ def test_without_an_end_of_receives_nothing_is_buried(orders):
         orders.end_leases()
 
 
-def test_ten_receives_are_the_default(orders):
+def test_max_receives_defaults_to_ten(orders):
     orders.publish("a")
     for _ in range(10):
         assert len(orders.consume()) == 1
@@ -154,14 +154,14 @@ def test_ten_receives_are_the_default(orders):
     assert orders.consume() == []
 
 
-def test_messages_keep_the_receives_they_came_with(orders):
+def test_a_message_keeps_the_max_receives_of_the_time_of_its_publish(orders):
     orders.publish("a")
     topics.change("orders", topics.Patch(max_receives=1))
     orders.publish("b")
     assert [row["max_receives"] for row in orders.rows().values()] == [10, 1]
 
 
-def test_a_buried_head_does_not_hide_what_waits_behind_it(orders):
+def test_exhausted_messages_do_not_hide_the_messages_behind_them(orders):
     topics.put("orders", topics.Put(max_receives=1))
     orders.publish(*range(5))
     orders.consume()
@@ -171,7 +171,7 @@ def test_a_buried_head_does_not_hide_what_waits_behind_it(orders):
     assert orders.contents(orders.consume(2)) == ["b"]
 
 
-def test_a_claim_fills_up_behind_the_buried(orders, owner):
+def test_a_claim_takes_messages_from_between_exhausted_ones_until_it_is_full(orders, owner):
     orders.publish(*range(9))
     owner.execute(
         "UPDATE queue SET receives = 10 WHERE message_id IN (SELECT id FROM messages WHERE content::text::int % 2 = 0)"

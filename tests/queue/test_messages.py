@@ -1,4 +1,4 @@
-"""Publishing: ids in order, all or none, and content that comes back octet by octet."""
+"""Publishing: ids in order, all messages or none, and content that is returned byte for byte."""
 
 import json
 from itertools import pairwise
@@ -18,7 +18,7 @@ ODD_CONTENTS = [
     b'""',
     b'"text"',
     b"[]",
-    b'{ "z" : 1,\t"a":2 , "z": 3 }',  # spaces, the order of keys, one twice
+    b'{ "z" : 1,\t"a":2 , "z": 3 }',  # spaces, unsorted keys, one key twice
     b"1e131071",
     b"-0.0",
     b"123456789012345678901234567890.10",
@@ -34,25 +34,25 @@ def publish(topic, body, sender="a token"):
 
 
 @pytest.mark.parametrize("content", ODD_CONTENTS)
-def test_content_comes_back_octet_by_octet(orders, content):
+def test_content_is_returned_byte_for_byte(orders, content):
     publish("orders", b'{"content":' + content + b"}")
     [leased] = orders.consume()
     assert bytes(leased.content) == content
 
 
-def test_a_batch_keeps_the_octets_of_each(orders):
-    messages = [b'{"content":' + content + b"}" for content in ODD_CONTENTS]
-    publish("orders", b'{"messages": [' + b" , ".join(messages) + b"]}")
+def test_a_batch_keeps_the_bytes_of_each_message(orders):
+    batch = [b'{"content":' + content + b"}" for content in ODD_CONTENTS]
+    publish("orders", b'{"messages": [' + b" , ".join(batch) + b"]}")
     assert [bytes(message.content) for message in orders.consume(100)] == ODD_CONTENTS
 
 
-def test_a_field_given_twice_is_read_as_it_was_checked(orders):
+def test_the_last_value_of_a_repeated_field_is_stored(orders):
     publish("orders", b'{"content": 1, "key": "a", "content": 2, "\\u006bey": "b"}')
     [leased] = orders.consume()
     assert (bytes(leased.content), leased.key) == (b"2", "b")
 
 
-def test_ids_come_in_the_order_given(orders):
+def test_ids_are_in_the_order_of_the_messages(orders):
     document = json.dumps([{"content": n} for n in range(2000)])
     ids = messages.publish("orders", messages.Publication(document, many=True), "a test").ids
 
@@ -76,9 +76,9 @@ def test_later_statements_give_later_ids(orders):
 
 def test_a_batch_is_stored_whole_or_not_at_all(orders, owner):
     orders.publish("before")
-    broken = '[{"content": 1}, {"content": 2, "sender": "\\u0000"}]'
+    invalid = '[{"content": 1}, {"content": 2, "sender": "\\u0000"}]'
     with pytest.raises(InvalidInput):
-        messages.publish("orders", messages.Publication(broken, many=True), "a test")
+        messages.publish("orders", messages.Publication(invalid, many=True), "a test")
     assert len(orders.rows()) == 1
     assert owner.execute("SELECT count(*) FROM messages").fetchone() == (1,)
 
@@ -90,55 +90,55 @@ def test_publish_creates_the_topic(orders):
 
 
 @pytest.mark.parametrize("name", ["", "a b", "a/b", "é", "a" * 129, "a\n"])
-def test_a_topic_that_cannot_be_named_is_refused(owner, name):
+def test_an_invalid_topic_name_is_refused(owner, name):
     with pytest.raises(InvalidInput, match="the name of a topic"):
         publish(name, b'{"content": 1}')
     assert owner.execute("SELECT count(*) FROM messages").fetchone() == (0,)
 
 
-def test_the_longest_name_is_taken():
+def test_a_topic_name_may_have_128_characters():
     publish("A-z0.9_" * 18 + "ab", b'{"content": 1}')
 
 
-def test_publish_tells_whether_its_topic_broadcasts_by_itself(owner):
+def test_a_publish_to_an_auto_topic_is_due(owner):
     assert publish("orders", b'{"content": 1}').due is False
     owner.execute("UPDATE topics SET broadcast = 'auto' WHERE name = 'orders'")
     assert publish("orders", b'{"content": 1}').due is True
 
 
-def test_a_message_counts_as_many_octets_as_its_answer_will_have(orders):
+def test_the_stored_size_is_that_of_the_message_in_a_response(orders):
     publish("orders", '{"content": "é\\"\\\\", "sender": "s\\"", "key": "k", "attributes": {"a": "b"}}'.encode())
     [row] = orders.rows().values()
     [leased] = orders.consume()
-    said = [bytes(leased.content), bytes(leased.attributes), *map(json_octets, (leased.sender, leased.key))]
-    assert row["bytes"] == 400 + len(json_octets(b"".join(said).decode()))
+    fields = [bytes(leased.content), bytes(leased.attributes), *map(json_bytes, (leased.sender, leased.key))]
+    assert row["bytes"] == 400 + len(json_bytes(b"".join(fields).decode()))
 
 
-def json_octets(text):
+def json_bytes(text):
     return json.dumps(text, ensure_ascii=False).encode()
 
 
 def test_a_message_of_256_kib_is_stored_and_a_larger_one_refused(orders):
-    room = b'"' + b"a" * (messages.MAX_BYTES - 2) + b'"'
-    publish("orders", b'{"content": ' + room + b"}")
+    content = b'"' + b"a" * (messages.MAX_BYTES - 2) + b'"'
+    publish("orders", b'{"content": ' + content + b"}")
     with pytest.raises(TooLarge) as refused:
-        publish("orders", b'{"messages": [{"content": 1}, {"content": ' + room + b', "attributes": {}}]}')
+        publish("orders", b'{"messages": [{"content": 1}, {"content": ' + content + b', "attributes": {}}]}')
     assert [fault.pointer for fault in refused.value.faults] == ["/messages/1"]
     assert len(orders.rows()) == 1
 
 
 def test_messages_are_never_rewritten(orders, owner):
     [message_id] = orders.publish("a")
-    written = owner.execute("SELECT xmin, ctid FROM messages").fetchall()
+    before = owner.execute("SELECT xmin, ctid FROM messages").fetchall()
     [leased] = orders.consume()
     orders.settle(release=[leased.receipt])
     orders.subscribe("http://127.0.0.1:8000/")
     orders.broadcast()
-    assert owner.execute("SELECT xmin, ctid FROM messages").fetchall() == written
+    assert owner.execute("SELECT xmin, ctid FROM messages").fetchall() == before
     assert browsing.trace("orders", message_id).state == "broadcast"
 
 
-def test_without_content_nothing_is_stored(owner):
+def test_a_message_without_content_is_not_stored(owner):
     with pytest.raises(psycopg.errors.NotNullViolation):
         messages.publish("orders", messages.Publication("[{}]", many=True), "a test")
     assert owner.execute("SELECT FROM topics WHERE name = 'orders'").fetchall() == []

@@ -1,4 +1,4 @@
-"""Settling: what ends a lease, which receipts still count, and which are gone or stale."""
+"""Settling: how a lease ends, and which receipts are valid, gone or stale."""
 
 import pytest
 
@@ -17,8 +17,8 @@ def leased(orders):
     return leased
 
 
-def seconds_left(row):
-    """How long the lease is, counted from the statement that wrote it."""
+def lease_seconds_of(row):
+    """The length of the lease, from the statement that wrote it."""
     return (row["ready_at"] - row["leased_at"]).total_seconds()
 
 
@@ -27,13 +27,13 @@ def test_ack_removes_the_message(orders, leased):
     assert orders.rows() == {}
 
 
-def test_release_gives_it_back_at_once(orders, leased):
+def test_release_makes_the_message_ready_at_once(orders, leased):
     assert orders.settle(release=[leased.receipt]) == leases.Settled(0, 1, 0, 0, [], [])
     [again] = orders.consume()
     assert (again.id, again.receives) == (leased.id, 2)
 
 
-def test_release_with_a_delay_hides_it_until_then(orders, leased):
+def test_release_with_a_delay_makes_the_message_ready_after_the_delay(orders, leased):
     orders.settle(release=[{"receipt": leased.receipt, "delay_seconds": 3600}])
     assert orders.consume() == []
     row = orders.rows()[leased.id]
@@ -45,18 +45,18 @@ def test_release_with_a_delay_hides_it_until_then(orders, leased):
 def test_extend_lengthens_the_lease(orders, leased):
     receipt = {"receipt": leased.receipt, "lease_seconds": 86400}
     assert orders.settle(extend=[receipt]) == leases.Settled(0, 0, 1, 0, [], [])
-    assert seconds_left(orders.rows()[leased.id]) >= 86400
+    assert lease_seconds_of(orders.rows()[leased.id]) >= 86400
     assert orders.settle(ack=[leased.receipt]).acked == 1
 
 
 def test_extend_defaults_to_the_lease_of_the_topic(orders, leased):
     topics.change("orders", topics.Patch(lease_seconds=500))
     orders.settle(extend=[leased.receipt])
-    assert seconds_left(orders.rows()[leased.id]) >= 500
+    assert lease_seconds_of(orders.rows()[leased.id]) >= 500
     assert orders.consume() == []
 
 
-def test_reject_buries_it_with_the_reason(orders, leased):
+def test_reject_makes_a_dead_letter_with_the_reason(orders, leased):
     receipt = {"receipt": leased.receipt, "reason": "no such customer"}
     assert orders.settle(reject=[receipt]) == leases.Settled(0, 0, 0, 1, [], [])
     row = orders.rows()[leased.id]
@@ -65,7 +65,7 @@ def test_reject_buries_it_with_the_reason(orders, leased):
     assert orders.consume() == []
 
 
-def test_reject_without_a_reason_says_so(orders, leased):
+def test_the_reason_of_a_reject_defaults_to_rejected(orders, leased):
     orders.settle(reject=[leased.receipt])
     assert orders.rows()[leased.id]["reason"] == "rejected"
 
@@ -79,7 +79,7 @@ def test_one_settle_ends_leases_in_all_four_ways(orders):
 
 
 @pytest.mark.parametrize("verb", ["ack", "release", "reject"])
-def test_a_retried_settle_is_gone(orders, leased, verb):
+def test_the_receipt_of_a_repeated_settle_is_gone(orders, leased, verb):
     orders.settle(**{verb: [leased.receipt]})
     rows = orders.rows()
     assert orders.settle(**{verb: [leased.receipt]}) == leases.Settled(0, 0, 0, 0, [leased.receipt], [])
@@ -87,7 +87,7 @@ def test_a_retried_settle_is_gone(orders, leased, verb):
 
 
 @pytest.mark.parametrize("verb", ["ack", "release", "extend", "reject"])
-def test_a_receipt_that_was_taken_over_is_stale(orders, leased, verb):
+def test_a_receipt_is_stale_after_another_consumer_leased_the_message(orders, leased, verb):
     orders.end_leases()
     orders.consume()
     rows = orders.rows()
@@ -95,7 +95,7 @@ def test_a_receipt_that_was_taken_over_is_stale(orders, leased, verb):
     assert orders.rows() == rows
 
 
-def test_settle_names_a_receipt_that_was_taken_over(orders, leased):
+def test_settle_names_the_stale_receipt_and_settles_the_other(orders, leased):
     orders.end_leases()
     [fast] = orders.consume()
 
@@ -105,14 +105,14 @@ def test_settle_names_a_receipt_that_was_taken_over(orders, leased):
     assert settled.acked == 1
 
 
-def test_a_receipt_is_stale_also_after_the_one_who_took_over_gave_back(orders, leased):
+def test_a_receipt_stays_stale_after_the_next_consumer_released_the_message(orders, leased):
     orders.end_leases()
     [fast] = orders.consume()
     orders.settle(release=[fast.receipt])
     assert orders.settle(ack=[leased.receipt]).stale == [leased.receipt]
 
 
-def test_a_receipt_is_gone_after_the_one_who_took_over_acked(orders, leased):
+def test_a_receipt_is_gone_after_the_next_consumer_acked_the_message(orders, leased):
     orders.end_leases()
     [fast] = orders.consume()
     orders.settle(ack=[fast.receipt])
@@ -120,13 +120,13 @@ def test_a_receipt_is_gone_after_the_one_who_took_over_acked(orders, leased):
 
 
 @pytest.mark.parametrize("verb", ["ack", "release", "extend", "reject"])
-def test_a_lease_that_ran_out_and_was_not_taken_over_still_settles(orders, leased, verb):
+def test_an_expired_lease_can_be_settled_before_another_consumer_leases_the_message(orders, leased, verb):
     orders.end_leases()
     settled = orders.settle(**{verb: [leased.receipt]})
     assert (settled.gone, settled.stale) == ([], [])
 
 
-def test_a_receipt_of_a_lease_that_never_was_is_gone(orders, leased):
+def test_a_receipt_of_a_lease_that_never_existed_is_gone(orders, leased):
     future = f"{leased.id}.2"
     assert orders.settle(ack=[future]).gone == [future]
     assert len(orders.rows()) == 1
@@ -140,12 +140,12 @@ def test_a_receipt_of_a_broadcast_message_is_gone(orders, leased):
 
 
 @pytest.mark.parametrize(("verb", "left"), [("ack", 0), ("extend", 1)])
-def test_the_last_holder_of_a_buried_message_may_still_settle(orders, verb, left):
+def test_the_last_receipt_of_an_exhausted_message_still_settles(orders, verb, left):
     topics.put("orders", topics.Put(max_receives=1))
     orders.publish("a")
     [last] = orders.consume()
     orders.end_leases()
-    assert orders.consume() == []  # it is buried here
+    assert orders.consume() == []  # the message becomes a dead letter here
 
     settled = orders.settle(**{verb: [last.receipt]})
 
@@ -153,7 +153,7 @@ def test_the_last_holder_of_a_buried_message_may_still_settle(orders, verb, left
     assert [row["died_at"] for row in orders.rows().values()] == [None] * left
 
 
-def test_release_after_the_last_receive_buries(orders):
+def test_release_after_the_last_receive_makes_a_dead_letter(orders):
     topics.put("orders", topics.Put(max_receives=1))
     orders.publish("a")
     [last] = orders.consume()
@@ -165,14 +165,17 @@ def test_release_after_the_last_receive_buries(orders):
 def test_the_same_receipt_twice_is_refused_and_nothing_changes(orders, leased, verbs):
     rows = orders.rows()
     first, second = verbs
-    wish = {first: [leased.receipt]}
-    wish.setdefault(second, []).append(leased.receipt)
+    receipts = {first: [leased.receipt]}
+    receipts.setdefault(second, []).append(leased.receipt)
 
     with pytest.raises(InvalidInput) as refused:
-        orders.settle(**wish)
+        orders.settle(**receipts)
 
     [fault] = refused.value.faults
-    assert (fault.pointer, fault.detail) == (f"/{second}/{len(wish[second]) - 1}", "receipt is listed more than once")
+    assert (fault.pointer, fault.detail) == (
+        f"/{second}/{len(receipts[second]) - 1}",
+        "receipt is listed more than once",
+    )
     assert orders.rows() == rows
 
 
@@ -202,12 +205,12 @@ def test_settle_in_an_unknown_topic_is_refused(orders):
         orders.settle(ack=[])
 
 
-def test_ack_of_one_is_silent_when_it_was_settled_before(orders, leased):
+def test_ack_of_a_settled_message_does_nothing(orders, leased):
     leases.ack("orders", leased.receipt)
     leases.ack("orders", leased.receipt)
 
 
-def test_ack_of_one_that_was_taken_over_is_refused(orders, leased):
+def test_ack_with_a_stale_receipt_is_refused(orders, leased):
     orders.end_leases()
     orders.consume()
     with pytest.raises(StaleReceipt):

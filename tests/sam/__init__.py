@@ -1,1 +1,1 @@
-"""The broker under AWS's own `sam local`, in Docker: `make sam-test`. `make test` leaves it out."""
+"""Tests of the broker in AWS's own `sam local`, in Docker: `make sam-test`. `make test` does not run them."""

@@ -1,4 +1,4 @@
-"""`python -m tests.sam` serves the broker under `sam local` until Ctrl-C; given a file of events/, it answers that."""
+"""`python -m tests.sam` serves the broker in `sam local` until Ctrl-C. With a file of events/ it runs that event."""
 
 import json
 import secrets
@@ -7,19 +7,19 @@ import sys
 from pathlib import Path
 
 from local.postgres.embedded import PostgresError
-from local.secret_file import kept
-from local.terminal import CannotRun, pasted, say
+from local.secret_file import read_or_make
+from local.terminal import CannotRun, say, shell_path
 from tests.sam import stack
 from tests.support.client import ADMIN_TOKEN, ROOT
 
 DATA = ROOT / ".local" / "sam"
-PORT = 3000  # as `make run`, so that the README's lines fit
+PORT = 3000  # that of `make run`, so that the README's lines work
 
 
 def main(arguments: list[str]) -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     DATA.mkdir(parents=True, exist_ok=True)
-    token = kept(DATA / "admin.token", lambda: f"brk_{secrets.token_urlsafe(32)}")
+    token = read_or_make(DATA / "admin.token", lambda: f"brk_{secrets.token_urlsafe(32)}")
     try:
         with stack.broker(DATA, token) as sam:
             if arguments:
@@ -35,7 +35,7 @@ def main(arguments: list[str]) -> None:
 def serve(sam: stack.Sam) -> None:
     say("starting a container for each function")
     with sam.api(DATA / "log", port=PORT) as api:
-        token, log = pasted(DATA / "admin.token"), pasted(DATA / "log")
+        token, log = shell_path(DATA / "admin.token"), shell_path(DATA / "log")
         say(f"ready on {api.url}    export TOKEN=$(cat {token})    logs: {log}    stop: Ctrl-C")
         api.process.wait()
 

@@ -1,4 +1,4 @@
-"""tests.client's requests, made to functions in containers. Each answer must be one of ours."""
+"""Clients for functions in containers. They check each response against the contract."""
 
 import json
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from tests.support.client import ADMIN_TOKEN, Client, Response, routes
 
 
 class Remote(Client):
-    """Makes requests over HTTP, to `sam local start-api` or to another server of the routes."""
+    """Makes requests over HTTP, to `sam local start-api` or to another server with the same routes."""
 
     def __init__(self, url: str, token: str | None = ADMIN_TOKEN) -> None:
         super().__init__(token)
@@ -29,12 +29,12 @@ class Remote(Client):
     ) -> Response:
         event = self.event(method, target, content, headers=headers)
         body = content if content is None or isinstance(content, str | bytes) else json.dumps(content)
-        came = requests.request(method, self.url + target, data=body, headers=event["headers"], timeout=seconds)
-        return _ours(event["routeKey"], Response(came.status_code, came.headers, came.text))
+        response = requests.request(method, self.url + target, data=body, headers=event["headers"], timeout=seconds)
+        return _check(event["routeKey"], Response(response.status_code, response.headers, response.text))
 
 
 class Invoker(Client):
-    """Has each request answered by `sam local invoke`."""
+    """Sends each request as an event to `sam local invoke`."""
 
     def __init__(self, sam: stack.Sam) -> None:
         super().__init__()
@@ -54,11 +54,11 @@ class Invoker(Client):
 
     def answer(self, route: str, event: str) -> Response:
         answer = self._sam.invoke(routes()[route], event)
-        return _ours(route, Response(answer["statusCode"], answer["headers"], answer.get("body", "")))
+        return _check(route, Response(answer["statusCode"], answer["headers"], answer.get("body", "")))
 
 
-def _ours(route: str, response: Response) -> Response:
+def _check(route: str, response: Response) -> Response:
     if response.text:
-        stack.handled(response.json)
+        stack.check_answer(response.json)
     contract.by_route(route).check(response)
     return response

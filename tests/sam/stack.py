@@ -1,4 +1,4 @@
-"""The broker under the real `sam local`: what `sam build` made, in Docker, on a PostgreSQL of this machine."""
+"""The broker in the real `sam local`: the result of `sam build`, in Docker, with a PostgreSQL on this machine."""
 
 import contextlib
 import ipaddress
@@ -19,7 +19,7 @@ import psycopg
 
 from local.postgres import embedded
 from local.postgres.programs import Programs
-from local.secret_file import kept
+from local.secret_file import read_or_make
 from local.terminal import CannotRun
 from tests.support.client import ROOT, template
 
@@ -27,7 +27,7 @@ SAM = ROOT / ".venv-sam" / "bin" / "sam"
 BUILT = ROOT / ".aws-sam" / "build" / "template.yaml"
 PATIENCE_SECONDS = 180
 
-# The function of each folder: {"publish": "Publish", …}
+# the function of each folder: {"publish": "Publish", …}
 FUNCTIONS = {
     Path(resource["Properties"]["CodeUri"]).name: name
     for name, resource in template()["Resources"].items()
@@ -36,12 +36,12 @@ FUNCTIONS = {
 
 
 class Unhandled(Exception):
-    """A function ended with an exception, which `sam local` passes on as an answer: 200, with the trace."""
+    """A function ended with an exception. `sam local` returns this as an answer: 200, with the trace."""
 
 
 @dataclass(frozen=True)
 class Bridge:
-    """The network of Docker's containers, and this machine's address in it."""
+    """The network of Docker's containers, and the address of this machine in it."""
 
     network: str
     address: str
@@ -55,92 +55,92 @@ class Api:
 
 @dataclass(frozen=True)
 class Sam:
-    """`sam local` with a built template and values for its parameters."""
+    """`sam local` with a built template and the values of its parameters."""
 
     parameters: Mapping[str, str]
     template: Path = BUILT
 
     def invoke(self, folder: str, event: str) -> Any:
-        """Run the function of a folder once, in a container of its own, and return its answer. Raises Unhandled."""
+        """Run the function of a folder once, in its own container, and return its answer. Raises Unhandled."""
         command = self._command("invoke", FUNCTIONS[folder], "--event", "-")
         run = subprocess.run(command, input=event, capture_output=True, text=True, env=_environment(), check=False)
         if run.returncode != 0 or not run.stdout.strip():
             raise CannotRun(f"sam local invoke {FUNCTIONS[folder]}: {run.stderr.strip()}")
-        return handled(json.loads(run.stdout))
+        return check_answer(json.loads(run.stdout))
 
     @contextlib.contextmanager
     def api(self, log: Path, *, port: int = 0, warm: str = "EAGER") -> Iterator[Api]:
-        """Serve the routes until the end of the block, or of this process. Port 0 is a free one."""
+        """Serve the routes until the end of the block or of this process. Port 0 picks a free port."""
         port = port or _free_port()
         command = self._command("start-api", "--warm-containers", warm, "--port", str(port))
         with log.open("w") as out:
             process = subprocess.Popen(command, stdout=out, stderr=out, env=_environment(), start_new_session=True)
         try:
-            _await(process, log)
+            _wait_until_ready(process, log)
             yield Api(f"http://127.0.0.1:{port}", process)
         finally:
             process.terminate()
             process.wait(PATIENCE_SECONDS)
-            _remove_forgotten(log)
+            _remove_lost_containers(log)
 
     def _command(self, verb: str, *arguments: str) -> list[str]:
-        given = [f"{name}={value}" for name, value in self.parameters.items()]
-        overrides = ["--parameter-overrides", *given] if given else []
+        parameters = [f"{name}={value}" for name, value in self.parameters.items()]
+        overrides = ["--parameter-overrides", *parameters] if parameters else []
         common = ("--skip-pull-image", "--template", str(self.template), *overrides)
-        # ends with this process, as PostgreSQL does
+        # so it ends with this process, as PostgreSQL does
         return Programs(SAM.parent, "none").command(SAM.name, "local", verb, *arguments, *common)
 
 
-def handled(answer: Any) -> Any:
-    """Return what a function answered. Raises Unhandled."""
+def check_answer(answer: Any) -> Any:
+    """Return the answer of a function. Raises Unhandled."""
     if isinstance(answer, dict) and answer.keys() & {"errorType", "errorMessage", "stackTrace"}:
         raise Unhandled(json.dumps(answer))
     return answer
 
 
-def bridge() -> Bridge:
-    """Find Docker's bridge. Raises CannotRun where containers cannot reach this machine by one."""
+def find_bridge() -> Bridge:
+    """Find Docker's bridge. Raises CannotRun if containers cannot reach this machine through it."""
     if shutil.which("docker") is None:
         raise CannotRun("Docker is needed, and there is no `docker` on PATH")
-    asked = subprocess.run(["docker", "network", "inspect", "bridge"], capture_output=True, text=True, check=False)
-    if asked.returncode != 0:
-        raise CannotRun(f"Docker does not answer: {asked.stderr.strip()}")
-    [found] = json.loads(asked.stdout)
-    config = next(each for each in found["IPAM"]["Config"] if "." in each["Subnet"])
+    inspection = subprocess.run(["docker", "network", "inspect", "bridge"], capture_output=True, text=True, check=False)
+    if inspection.returncode != 0:
+        raise CannotRun(f"Docker does not respond: {inspection.stderr.strip()}")
+    [description] = json.loads(inspection.stdout)
+    config = next(each for each in description["IPAM"]["Config"] if "." in each["Subnet"])
     address = config.get("Gateway") or str(next(ipaddress.ip_network(config["Subnet"]).hosts()))
     try:
         socket.create_server((address, 0)).close()
     except OSError as error:
-        raise CannotRun(f"{address}, the address of Docker's bridge, is not one of this machine's: {error}") from error
+        raise CannotRun(f"this machine does not have {address}, the address of Docker's bridge: {error}") from error
     return Bridge(config["Subnet"], address)
 
 
 @contextlib.contextmanager
 def broker(folder: Path, admin_token: str) -> Iterator[Sam]:
-    """Run a PostgreSQL whose data stands in `folder`, with the schema up to date, and yield `sam local` on it.
+    """Run PostgreSQL with its data in `folder`, bring its schema up to date, and yield `sam local` for it.
 
-    One that another process runs on the same folder is shared. Raises CannotRun, PostgresError.
+    If another process already runs the PostgreSQL of this folder, both use it. Raises CannotRun, PostgresError.
     """
     if not SAM.exists() or not BUILT.exists():
-        raise CannotRun("nothing is built: make build")
-    network = bridge()
+        raise CannotRun("nothing is built: run `make build` first")
+    bridge = find_bridge()
     folder.mkdir(parents=True, exist_ok=True)
-    allowed = folder.absolute() / "pg_hba.conf"
-    networks = ("127.0.0.1/32", network.network)
-    allowed.write_text("".join(f"host all all {each} scram-sha-256\n" for each in networks))
-    settings = {"listen_addresses": f"127.0.0.1,{network.address}", "hba_file": str(allowed)}
+    access_rules = folder.absolute() / "pg_hba.conf"
+    networks = ("127.0.0.1/32", bridge.network)
+    access_rules.write_text("".join(f"host all all {each} scram-sha-256\n" for each in networks))
+    settings = {"listen_addresses": f"127.0.0.1,{bridge.address}", "hba_file": str(access_rules)}
     with contextlib.ExitStack() as undo:
         shared = False
         try:
             undo.enter_context(embedded.start(folder, settings=settings))
         except embedded.PostgresError:
-            shared = _answers(folder)
+            shared = _accepts_connections(folder)
             if not shared:
                 raise
-        kept(folder / "functions.password", lambda: secrets.token_urlsafe(32))
+        read_or_make(folder / "functions.password", lambda: secrets.token_urlsafe(32))
         parameters = {
-            "DatabaseUrl": _url(folder, network.address, "broker_functions", "functions.password"),
-            "OwnerDatabaseUrl": _url(folder, network.address, "postgres", "postgres.password"),
+            "DatabaseUrl": _url(folder, bridge.address, "broker_functions", "functions.password"),
+            "OwnerDatabaseUrl": _url(folder, bridge.address, "postgres", "postgres.password"),
             "AdminToken": admin_token,
             "AllowPrivateWebhooks": "true",
         }
@@ -155,7 +155,7 @@ def _url(folder: Path, host: str, user: str, password: str) -> str:
     return f"postgresql://{user}:{secret}@{host}:{port}/broker"
 
 
-def _answers(folder: Path) -> bool:
+def _accepts_connections(folder: Path) -> bool:
     try:
         url = _url(folder, "127.0.0.1", "postgres", "postgres.password")
         psycopg.connect(url, connect_timeout=2).close()
@@ -165,9 +165,9 @@ def _answers(folder: Path) -> bool:
 
 
 def _environment() -> dict[str, str]:
-    """What sam is told of this machine. A variable that the template names would come before the template's value."""
-    known = {name: value for name, value in os.environ.items() if name in {"PATH", "HOME"} or name.startswith("DOCKER")}
-    return {**known, "SAM_CLI_TELEMETRY": "0", "AWS_DEFAULT_REGION": "us-east-1"}
+    """The environment for sam. In it, a variable that the template names would replace the template's value."""
+    kept = {name: value for name, value in os.environ.items() if name in {"PATH", "HOME"} or name.startswith("DOCKER")}
+    return {**kept, "SAM_CLI_TELEMETRY": "0", "AWS_DEFAULT_REGION": "us-east-1"}
 
 
 def _free_port() -> int:
@@ -176,7 +176,7 @@ def _free_port() -> int:
     return port
 
 
-def _await(process: subprocess.Popen[bytes], log: Path) -> None:
+def _wait_until_ready(process: subprocess.Popen[bytes], log: Path) -> None:
     give_up = time.monotonic() + PATIENCE_SECONDS
     while "Running on http" not in log.read_text():
         if process.poll() is not None or time.monotonic() > give_up:
@@ -184,7 +184,7 @@ def _await(process: subprocess.Popen[bytes], log: Path) -> None:
         time.sleep(0.1)
 
 
-def _remove_forgotten(log: Path) -> None:
-    """Remove the container that sam may lose sight of: its threads that make the first ones race for its registry."""
-    if made := re.findall(r"SAM_CONTAINER_ID: (\w+)", log.read_text()):
-        subprocess.run(["docker", "rm", "--force", *made], capture_output=True, check=False)
+def _remove_lost_containers(log: Path) -> None:
+    """Remove a container that sam may forget: the threads that create its first containers race for its registry."""
+    if containers := re.findall(r"SAM_CONTAINER_ID: (\w+)", log.read_text()):
+        subprocess.run(["docker", "rm", "--force", *containers], capture_output=True, check=False)

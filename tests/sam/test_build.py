@@ -1,4 +1,4 @@
-"""What `sam build` makes of the layer, for each architecture."""
+"""The layer that `sam build` makes, for each architecture."""
 
 import shutil
 import struct
@@ -23,7 +23,7 @@ class Layer(NamedTuple):
 
 @pytest.fixture(scope="module", params=MACHINES)
 def layer(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Layer:
-    """The layer, as built for an architecture."""
+    """The layer, built for one architecture."""
     if shutil.which("python3.13") is None:
         pytest.skip("python3.13 is needed on PATH to build for Lambda")
     folder = tmp_path_factory.mktemp(request.param)
@@ -43,7 +43,7 @@ def layer(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     return Layer(request.param, folder / "build" / "BrokerLayer")
 
 
-def test_every_library_is_of_the_architecture(layer: Layer, capsys: pytest.CaptureFixture[str]) -> None:
+def test_each_library_is_built_for_the_architecture(layer: Layer, capsys: pytest.CaptureFixture[str]) -> None:
     libraries = [file for file in layer.folder.rglob("*.so*") if file.is_file()]
     assert len(libraries) > 10
     for library in libraries:
@@ -55,7 +55,7 @@ def test_every_library_is_of_the_architecture(layer: Layer, capsys: pytest.Captu
         say(f"\nlayer, {layer.architecture}: {unpacked / 1e6:.1f} MB, zipped {archive.stat().st_size / 1e6:.1f} MB")
 
 
-def test_every_module_has_its_bytecode(layer: Layer) -> None:
+def test_each_module_has_its_bytecode(layer: Layer) -> None:
     modules = list((layer.folder / "python").rglob("*.py"))
     assert any(module.match("broker/api.py") for module in modules)
     for module in modules:

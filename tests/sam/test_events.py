@@ -1,4 +1,4 @@
-"""Each file of events/ is answered by `sam local invoke` as tests/contract/test_events.py says."""
+"""`sam local invoke` answers each file of events/ as tests/contract/test_events.py expects."""
 
 import json
 from collections.abc import Iterator
@@ -13,13 +13,13 @@ from tests.support import contract
 from tests.support.contract_examples import Story
 from tests.support.endpoints import Endpoint
 
-CHORES = ("maintain-daily", "dispatch", "dispatch-wake-up", "dispatch-outcomes", "deliver", "migrate")
+BACKGROUND = ("maintain-daily", "dispatch", "dispatch-wake-up", "dispatch-outcomes", "deliver", "migrate")
 BROKEN = "def handler(event, context): raise ValueError(event['rawPath'])"
 
 
 @pytest.fixture
 def broken(bridge: stack.Bridge, tmp_path: Path) -> Iterator[Remote]:
-    """An api whose one function raises."""
+    """An API with one function, which raises."""
     (tmp_path / "function").mkdir()
     (tmp_path / "function" / "app.py").write_text(BROKEN)
     template = tmp_path / "template.yaml"
@@ -38,7 +38,7 @@ Resources:
         yield Remote(api.url)
 
 
-def test_each_request_is_answered(sam: stack.Sam, webhooks: tuple[Endpoint, Endpoint]) -> None:
+def test_each_http_event_has_the_expected_response(sam: stack.Sam, webhooks: tuple[Endpoint, Endpoint]) -> None:
     client = Invoker(sam)
     story = Story(client, {"https://shop.example.com": webhooks[0].url})
     for name, status, example in STORY:
@@ -50,21 +50,21 @@ def test_each_request_is_answered(sam: stack.Sam, webhooks: tuple[Endpoint, Endp
     webhooks[0].wait_for(1)
 
 
-def test_the_chores_are_done(sam: stack.Sam) -> None:
-    done = {name: sam.invoke(name.partition("-")[0], EVENTS[name].read_text()) for name in CHORES}
-    assert done["maintain-daily"].keys() == {"made", "lost", "removed", "kept", "cleared", "sent"}
-    assert done["dispatch"] == {"next_due_at": None}
-    assert [done[name] for name in ("dispatch-wake-up", "dispatch-outcomes", "deliver")] == [
+def test_each_event_of_the_background_functions_has_the_expected_answer(sam: stack.Sam) -> None:
+    answers = {name: sam.invoke(name.partition("-")[0], EVENTS[name].read_text()) for name in BACKGROUND}
+    assert answers["maintain-daily"].keys() == {"made", "lost", "removed", "kept", "cleared", "sent"}
+    assert answers["dispatch"] == {"next_due_at": None}
+    assert [answers[name] for name in ("dispatch-wake-up", "dispatch-outcomes", "deliver")] == [
         {"batchItemFailures": []}
     ] * 3
-    assert done["migrate"]["applied"] == []
+    assert answers["migrate"]["applied"] == []
 
 
-def test_no_event_is_left_out() -> None:
-    assert {*HTTP, *CHORES} == EVENTS.keys()
+def test_each_event_file_is_tested() -> None:
+    assert {*HTTP, *BACKGROUND} == EVENTS.keys()
 
 
-def test_an_exception_is_not_taken_for_an_answer(sam: stack.Sam, broken: Remote) -> None:
+def test_an_exception_is_not_accepted_as_an_answer(sam: stack.Sam, broken: Remote) -> None:
     with pytest.raises(stack.Unhandled, match="KeyError"):
         sam.invoke("manage", "{}")
     with pytest.raises(stack.Unhandled, match="ValueError"):

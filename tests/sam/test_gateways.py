@@ -1,4 +1,4 @@
-"""`sam local start-api` and our own gateway serve the same routes alike, but for the differences listed here."""
+"""`sam local start-api` and our gateway give the same responses, except for the differences that are listed here."""
 
 import os
 import subprocess
@@ -19,27 +19,27 @@ ADMIN = {"Authorization": f"Bearer {ADMIN_TOKEN}"}
 
 @dataclass(frozen=True)
 class Difference:
-    """A request, what our gateway answers, as API Gateway does, and what `sam local` answers instead: and why."""
+    """A request to which our gateway responds as API Gateway does (`ours`), and `sam local` differently (`sams`)."""
 
     what: str
     why: str
     request: tuple[str, str, bytes | None]
     ours: object
     sams: object
-    seen: str = "status"
+    compared: str = "status"
 
 
 DIFFERENCES = [
     Difference(
         "an unknown route",
-        "sam refuses it in the words of a REST API; an HTTP API answers Not Found",
+        "sam refuses it as a REST API does; an HTTP API answers Not Found",
         ("GET", "/nothing", None),
         ours=404,
         sams=403,
     ),
     Difference(
         "an unknown method",
-        "as an unknown route",
+        "the same as for an unknown route",
         ("PUT", "/tokens", None),
         ours=404,
         sams=403,
@@ -60,7 +60,7 @@ DIFFERENCES = [
     ),
     Difference(
         "an encoded slash",
-        "sam decodes the path before it looks for the route; the topic's name is ours to refuse",
+        "sam decodes the path before it looks for the route; then the broker refuses the topic's name",
         ("GET", "/topics/a%2Fb", None),
         ours=400,
         sams=403,
@@ -74,18 +74,18 @@ DIFFERENCES = [
     ),
     Difference(
         "the case of header names",
-        "sam passes them as the function wrote them; HTTP does not care",
+        "sam keeps the case that the function uses; in HTTP the case has no meaning",
         ("GET", "/health", None),
         ours="content-type",
         sams="Content-Type",
-        seen="header",
+        compared="header",
     ),
 ]
 
 
 @pytest.fixture(scope="module")
 def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Remote]:
-    """Requests to `make run`, with the admin token."""
+    """A client of `make run`, with the admin token."""
     environment = {
         "PATH": os.environ["PATH"],
         "BROKER_PORT": "0",
@@ -100,23 +100,27 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Remote]:
 
 
 @pytest.mark.parametrize("route", sorted(routes()))
-def test_a_route_is_closed_alike(api: Remote, gateway: Remote, route: str) -> None:
-    assert _answer(Remote(api.url, None), route) == _answer(Remote(gateway.url, None), route)
+def test_both_gateways_refuse_a_request_without_a_token_in_the_same_way(
+    api: Remote, gateway: Remote, route: str
+) -> None:
+    assert _send_example(Remote(api.url, None), route) == _send_example(Remote(gateway.url, None), route)
 
 
 @pytest.mark.parametrize("route", sorted(routes()))
-def test_a_route_answers_alike(api: Remote, gateway: Remote, route: str) -> None:
-    assert _answer(api, route) == _answer(gateway, route)
+def test_both_gateways_give_the_same_response_to_the_first_example_of_a_route(
+    api: Remote, gateway: Remote, route: str
+) -> None:
+    assert _send_example(api, route) == _send_example(gateway, route)
 
 
 @pytest.mark.parametrize("difference", DIFFERENCES, ids=lambda difference: difference.what)
-def test_a_difference_is_still_one(api: Remote, gateway: Remote, difference: Difference) -> None:
-    assert _seen(gateway.url, difference) == difference.ours
-    assert _seen(api.url, difference) == difference.sams, difference.why
+def test_a_listed_difference_still_exists(api: Remote, gateway: Remote, difference: Difference) -> None:
+    assert _compared_value(gateway.url, difference) == difference.ours
+    assert _compared_value(api.url, difference) == difference.sams, difference.why
 
 
-def _answer(client: Remote, route: str) -> tuple[int, str | None, Any]:
-    """What comes of a route's first example: status, type and JSON's keys."""
+def _send_example(client: Remote, route: str) -> tuple[int, str | None, Any]:
+    """Send the first example of a route. Returns the status, the content type and the keys of the JSON."""
     operation = contract.by_route(route)
     target = operation.path
     for parameter in operation.parameters:
@@ -139,9 +143,9 @@ def _keys(value: Any) -> Any:
     return [_keys(each) for each in value] if isinstance(value, list) else None
 
 
-def _seen(url: str, difference: Difference) -> object:
+def _compared_value(url: str, difference: Difference) -> object:
     method, target, body = difference.request
-    came = requests.request(method, url + target, data=body, headers=ADMIN, timeout=60)
-    if difference.seen == "status":
-        return came.status_code
-    return next(name for name in came.headers if name.lower() == "content-type")
+    response = requests.request(method, url + target, data=body, headers=ADMIN, timeout=60)
+    if difference.compared == "status":
+        return response.status_code
+    return next(name for name in response.headers if name.lower() == "content-type")

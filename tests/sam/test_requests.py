@@ -1,4 +1,4 @@
-"""The README's requests, to `sam local start-api`."""
+"""The requests of the README, sent to `sam local start-api`."""
 
 import json
 from concurrent.futures import ThreadPoolExecutor
@@ -7,7 +7,7 @@ from tests.sam.clients import Remote
 from tests.support.endpoints import Endpoint
 
 
-def test_what_is_published_is_consumed_and_settled(api: Remote) -> None:
+def test_published_messages_are_consumed_and_settled(api: Remote) -> None:
     one = {"content": {"order": 1}, "sender": "shop", "attributes": {"kind": "new"}}
     first = api.post("/topics/orders/messages", one)
     rest = api.post("/topics/orders/messages", {"messages": [{"content": {"order": 2}}, {"content": {"order": 3}}]})
@@ -24,7 +24,7 @@ def test_what_is_published_is_consumed_and_settled(api: Remote) -> None:
     assert left["id"] == rest.json["ids"][1]
 
 
-def test_a_publish_is_repeated_under_its_key(api: Remote) -> None:
+def test_a_publish_with_a_known_idempotency_key_is_replayed(api: Remote) -> None:
     headers = {"Idempotency-Key": "import-7"}
     once, again = (api.post("/topics/imports/messages", {"content": 1}, headers=headers) for _ in range(2))
     assert once.json == again.json
@@ -32,7 +32,7 @@ def test_a_publish_is_repeated_under_its_key(api: Remote) -> None:
     assert again.headers["Idempotency-Replayed"] == "true"
 
 
-def test_a_consume_waits_for_what_is_not_there_yet(api: Remote) -> None:
+def test_a_consume_waits_for_a_message_that_is_published_later(api: Remote) -> None:
     api.put("/topics/quiet", {})
     with ThreadPoolExecutor() as pool:
         waiting = pool.submit(api.post, "/topics/quiet/consume", {"wait_seconds": 10})
@@ -41,7 +41,7 @@ def test_a_consume_waits_for_what_is_not_there_yet(api: Remote) -> None:
     assert message["id"] == published["id"]
 
 
-def test_a_broadcast_reaches_both_webhooks(api: Remote, webhooks: tuple[Endpoint, Endpoint]) -> None:
+def test_a_broadcast_reaches_both_endpoints(api: Remote, webhooks: tuple[Endpoint, Endpoint]) -> None:
     for webhook in webhooks:
         assert api.post("/topics/news/subscriptions", {"url": webhook.url}).status == 201
     api.post("/topics/news/messages", {"content": "hello, both"})
@@ -57,21 +57,21 @@ def test_a_broadcast_reaches_both_webhooks(api: Remote, webhooks: tuple[Endpoint
     assert api.get("/topics/news/subscriptions").json["items"] == []
 
 
-def test_without_a_token_nobody_is_let_in(api: Remote) -> None:
+def test_a_request_without_a_valid_token_is_refused(api: Remote) -> None:
     for token in (None, "brk_" + "b" * 43):
         refused = Remote(api.url, token).get("/topics")
         assert (refused.status, refused.headers["WWW-Authenticate"]) == (401, "Bearer")
 
 
-def test_a_token_is_held_to_its_scopes_and_topics(api: Remote) -> None:
-    wish = {"name": "shop", "scopes": ["publish"], "topics": ["shop.*"]}
-    shop = Remote(api.url, api.post("/tokens", wish).json["token"])
+def test_a_token_permits_only_its_scopes_and_topics(api: Remote) -> None:
+    token = {"name": "shop", "scopes": ["publish"], "topics": ["shop.*"]}
+    shop = Remote(api.url, api.post("/tokens", token).json["token"])
     assert shop.post("/topics/shop.orders/messages", {"content": 1}).status == 201
     assert shop.post("/topics/invoices/messages", {"content": 1}).status == 403
     assert shop.post("/topics/shop.orders/consume").status == 403
 
 
-def test_text_of_any_script_comes_back(api: Remote) -> None:
+def test_text_of_any_script_is_returned_unchanged(api: Remote) -> None:
     text = "Größe \N{SNOWMAN} \N{GRINNING FACE}"
     api.post("/topics/scripts/messages", json.dumps({"content": text}, ensure_ascii=False).encode())
     [message] = api.post("/topics/scripts/consume").json["messages"]

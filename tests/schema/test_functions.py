@@ -1,4 +1,4 @@
-"""The schema: one function a verb, with its owner's rights on a search path of its own, and nothing for everybody."""
+"""The schema: its verbs run as its owner with a fixed search path, and PUBLIC has no rights."""
 
 import pytest
 
@@ -21,52 +21,52 @@ def test_no_verb_has_two_signatures(functions):
     assert len(names) == len(set(names)) > len(HELPERS)
 
 
-def test_every_verb_runs_as_its_owner_and_helpers_do_not(functions):
+def test_verbs_run_as_their_owner_and_helpers_do_not(functions):
     assert {name for name, as_owner, _ in functions if not as_owner} == HELPERS
 
 
-def test_what_runs_as_its_owner_has_a_search_path_of_its_own(functions):
+def test_a_function_that_runs_as_its_owner_sets_its_search_path(functions):
     assert {
         name for name, as_owner, config in functions if as_owner and "search_path=broker, pg_temp" not in config
     } == set()
 
 
-def test_no_verb_that_writes_waits_long_for_a_lock(owner):
-    patient = owner.execute(
+def test_a_verb_that_writes_waits_at_most_five_seconds_for_a_lock(owner):
+    without_timeout = owner.execute(
         "SELECT proname FROM pg_proc WHERE pronamespace = 'broker'::regnamespace AND prosecdef AND provolatile = 'v'"
         " AND NOT coalesce(proconfig, '{}') @> '{lock_timeout=5s}'"
     )
-    assert patient.fetchall() == [("publish",)]  # which only calls publish_batch
+    assert without_timeout.fetchall() == [("publish",)]  # it only calls publish_batch
 
 
-def test_nothing_is_for_everybody(owner):
-    given = owner.execute(
+def test_public_has_no_rights_in_the_schema(owner):
+    granted = owner.execute(
         "SELECT objects.name FROM ("
         " SELECT proname AS name, coalesce(proacl, acldefault('f', proowner)) AS acl FROM pg_proc"
         "  WHERE pronamespace = 'broker'::regnamespace"
         " UNION ALL SELECT relname, coalesce(relacl, acldefault('r', relowner)) FROM pg_class"
         "  WHERE relnamespace = 'broker'::regnamespace AND relkind IN ('r', 'p', 'v', 'S')"
         " UNION ALL SELECT nspname, coalesce(nspacl, acldefault('n', nspowner)) FROM pg_namespace"
-        "  WHERE nspname = 'broker') objects, aclexplode(objects.acl) given WHERE given.grantee = 0"
+        "  WHERE nspname = 'broker') objects, aclexplode(objects.acl) granted WHERE granted.grantee = 0"
     )
-    assert given.fetchall() == []
+    assert granted.fetchall() == []
 
 
 def test_every_table_has_a_primary_key(owner):
-    without = owner.execute(
+    without_key = owner.execute(
         "SELECT relname FROM pg_class c WHERE relnamespace = 'broker'::regnamespace AND relkind IN ('r', 'p')"
         " AND NOT EXISTS (SELECT FROM pg_constraint WHERE conrelid = c.oid AND contype = 'p')"
     )
-    assert without.fetchall() == []
+    assert without_key.fetchall() == []
 
 
-def test_a_time_is_written_as_json_writes_it(owner):
+def test_sql_writes_times_as_the_json_of_the_api_does(owner):
     assert owner.execute("SELECT broker.rfc3339('2026-01-02 03:04:05.6+01')").fetchone() == (
         "2026-01-02T02:04:05.600000Z",
     )
 
 
-def test_an_id_is_the_time_and_then_chance(owner):
+def test_an_id_is_a_time_followed_by_random_bits(owner):
     at = "2026-01-02 03:04:05.678Z"
     [first, other, later] = owner.execute(
         "SELECT uuidv7(ticks(%(at)s)), uuidv7(ticks(%(at)s)), uuidv7(ticks(%(at)s) + 1)", {"at": at}

@@ -1,4 +1,4 @@
-"""Retention: what is past its time goes, partition by partition, and what is still needed stays and is told of."""
+"""Maintenance: partitions past the retention are removed; those that are still needed stay, and are reported."""
 
 from datetime import timedelta
 from uuid import UUID
@@ -13,7 +13,7 @@ from broker.queue import browsing, dead_letters
 from broker.schema import maintenance
 from tests.support.topic import Topic
 
-LATER = timedelta(days=40)
+FORTY_DAYS = timedelta(days=40)
 
 
 @pytest.fixture
@@ -22,16 +22,16 @@ def orders(ring):
 
 
 @pytest.fixture
-def age(ring):
-    """Let all that is there have been published, sent and tried forty days ago, in a partition of that time."""
+def make_older(ring):
+    """Move all messages, their log and the attempts forty days into the past, into a partition of that time."""
 
-    def age():
+    def make_older():
         ring.execute("SELECT ensure_partitions(now())")
         first = ring.execute("SELECT first_uuid(date_trunc('day', now(), 'UTC') - interval '41 days')").fetchone()[0]
         end = ring.execute("SELECT first_uuid(date_trunc('day', now(), 'UTC') - interval '39 days')").fetchone()[0]
         ring.execute("CREATE TABLE messages_old (LIKE messages INCLUDING ALL)")
         ring.execute(f"ALTER TABLE messages ATTACH PARTITION messages_old FOR VALUES FROM ('{first}') TO ('{end}')")
-        shift = int(LATER.total_seconds() * 1000) << 80
+        shift = int(FORTY_DAYS.total_seconds() * 1000) << 80
         for table, columns in {
             "queue": ("message_id",),
             "log": ("message_id",),
@@ -44,9 +44,9 @@ def age(ring):
                     )
         for (found,) in ring.execute("SELECT id FROM messages").fetchall():
             ring.execute("UPDATE messages SET id = %s WHERE id = %s", [UUID(int=found.int - shift), found])
-        ring.execute("UPDATE attempts SET started_at = started_at - %s", [LATER])
+        ring.execute("UPDATE attempts SET started_at = started_at - %s", [FORTY_DAYS])
 
-    return age
+    return make_older
 
 
 def partitions(ring):
@@ -59,10 +59,10 @@ def partitions(ring):
     ]
 
 
-def test_what_was_consumed_long_ago_goes_with_its_partition(ring, orders, age):
+def test_a_partition_of_consumed_messages_past_the_retention_is_removed(ring, orders, make_older):
     [message_id] = orders.publish("a")
     orders.consume(auto_ack=True)
-    age()
+    make_older()
     orders.publish("today")
 
     done = maintenance.maintain()
@@ -76,14 +76,14 @@ def test_what_was_consumed_long_ago_goes_with_its_partition(ring, orders, age):
     assert maintenance.maintain().removed == []
 
 
-@pytest.mark.parametrize("fate", ["waits", "is on lease", "is dead"])
-def test_what_is_in_a_queue_keeps_its_partition(ring, orders, age, fate):
+@pytest.mark.parametrize("state", ["waiting", "leased", "dead"])
+def test_a_partition_stays_while_its_messages_are_in_a_queue(ring, orders, make_older, state):
     orders.publish("a")
-    if fate != "waits":
+    if state != "waiting":
         [leased] = orders.consume()
-    if fate == "is dead":
+    if state == "dead":
         orders.settle(reject=[leased.receipt])
-    age()
+    make_older()
     done = maintenance.maintain()
     assert done.removed == []
     assert done.kept == [maintenance.KeptPartition("messages_old", "messages wait in it, or are dead letters")]
@@ -94,24 +94,24 @@ def test_what_is_in_a_queue_keeps_its_partition(ring, orders, age, fate):
 
 
 @pytest.mark.parametrize("paused", [False, True])
-def test_what_is_owed_to_a_subscription_keeps_its_partition(ring, orders, age, paused):
+def test_a_partition_stays_while_a_subscription_has_yet_to_get_its_messages(ring, orders, make_older, paused):
     subscribed = orders.subscribe("http://127.0.0.1:8000/")
     orders.change(subscribed, paused=paused)
     orders.publish("a")
     orders.broadcast()
-    age()
+    make_older()
     kept = [maintenance.KeptPartition("messages_old", "a subscription has yet to get messages of it")]
     assert maintenance.maintain().kept == kept
     subscriptions.unsubscribe("orders", subscribed.id)
     assert maintenance.maintain().removed == ["messages_old"]
 
 
-def test_the_log_of_what_was_sent_goes_with_the_messages(ring, orders, age):
+def test_the_log_of_delivered_messages_is_removed_with_their_partition(ring, orders, make_older):
     orders.subscribe("http://127.0.0.1:8000/")
     orders.publish("a", "b")
     orders.broadcast()
     ring.execute("UPDATE subscriptions SET cursor = 2")
-    age()
+    make_older()
     orders.publish("c")
     orders.broadcast()
     assert maintenance.maintain().removed == ["messages_old"]
@@ -120,15 +120,15 @@ def test_the_log_of_what_was_sent_goes_with_the_messages(ring, orders, age):
     assert topics.read("orders").behind == 1
 
 
-@pytest.mark.parametrize("at_once", [1, 3, 10_000])
-def test_many_broadcasts_go_some_at_a_time(ring, orders, age, monkeypatch, at_once):
-    monkeypatch.setattr(maintenance, "CLEARED_AT_ONCE", at_once)
+@pytest.mark.parametrize("chunk", [1, 3, 10_000])
+def test_the_log_of_a_partition_is_cleared_in_chunks(ring, orders, make_older, monkeypatch, chunk):
+    monkeypatch.setattr(maintenance, "CLEARED_AT_ONCE", chunk)
     orders.subscribe("http://127.0.0.1:8000/")
     for messages in ("a", "bc", "defg", "h"):
         orders.publish(*messages)
         orders.broadcast()
     ring.execute("UPDATE subscriptions SET cursor = 8")
-    age()
+    make_older()
     assert maintenance.maintain().removed == ["messages_old"]
     assert orders.log() == []
     assert ring.execute("SELECT FROM log_spans").fetchall() == []
@@ -136,17 +136,17 @@ def test_many_broadcasts_go_some_at_a_time(ring, orders, age, monkeypatch, at_on
 
 @pytest.fixture
 def many_broadcasts(ring, orders):
-    """2,000 broadcasts of five messages each, forty days ago, of which the one subscription has had all."""
+    """2,000 broadcasts of five messages each, forty days ago; the only subscription has received all of them."""
     orders.subscribe("http://127.0.0.1:8000/")
     ring.execute(
         "INSERT INTO log SELECT t.id, n, first_uuid(now() - %s + (n - 1) / 5 * interval '1 s'), 1"
         " FROM topics t, generate_series(1, 10000) n",
-        [LATER],
+        [FORTY_DAYS],
     )
     ring.execute(
         "INSERT INTO log_spans SELECT topic_id, min(seq), max(seq), min(message_id::text)::uuid,"
         " max(message_id::text)::uuid, now() - %s FROM log GROUP BY topic_id, (seq - 1) / 5",
-        [LATER],
+        [FORTY_DAYS],
     )
     ring.execute("UPDATE topics SET last_seq = 10000")
     ring.execute("UPDATE subscriptions SET cursor = 10000")
@@ -156,21 +156,23 @@ def many_broadcasts(ring, orders):
 
 @pytest.fixture
 def rows_read(ring):
-    """What a statement read of a table: rows of scans of the whole table, and rows found by an index."""
+    """Run a statement: return its result, and how many rows of a table it read by scans and by an index."""
 
     def rows_read(table, statement, values=()):
-        look = "SELECT seq_tup_read, idx_tup_fetch FROM pg_stat_xact_user_tables WHERE relname = %s"
+        counts = "SELECT seq_tup_read, idx_tup_fetch FROM pg_stat_xact_user_tables WHERE relname = %s"
         with ring.transaction():
-            before = ring.execute(look, [table]).fetchone()
-            answer = ring.execute(statement, values).fetchall()
-            after = ring.execute(look, [table]).fetchone()
-        return answer, after[0] - before[0], after[1] - before[1]
+            before = ring.execute(counts, [table]).fetchone()
+            result = ring.execute(statement, values).fetchall()
+            after = ring.execute(counts, [table]).fetchone()
+        return result, after[0] - before[0], after[1] - before[1]
 
     return rows_read
 
 
 @pytest.mark.parametrize("analyzed", [True, False])
-def test_clearing_the_log_reads_what_goes_and_not_the_whole_log(ring, many_broadcasts, rows_read, analyzed):
+def test_clearing_the_log_reads_the_rows_that_it_removes_and_not_the_whole_log(
+    ring, many_broadcasts, rows_read, analyzed
+):
     if analyzed:
         ring.execute("ANALYZE log, log_spans")
     cleared, scanned, found = rows_read("log", "SELECT clear_log(%s, %s, 1000)", many_broadcasts)
@@ -179,9 +181,13 @@ def test_clearing_the_log_reads_what_goes_and_not_the_whole_log(ring, many_broad
 
 
 @pytest.mark.parametrize(
-    ("cursor", "holds"), [(10_000, None), (9_997, "a subscription has yet to get messages of it")], ids=["sent", "owed"]
+    ("cursor", "holds"),
+    [(10_000, None), (9_997, "a subscription has yet to get messages of it")],
+    ids=["delivered", "undelivered"],
 )
-def test_what_is_owed_is_looked_for_from_the_slowest_cursor_on(ring, many_broadcasts, rows_read, cursor, holds):
+def test_the_search_for_undelivered_messages_starts_at_the_slowest_cursor(
+    ring, many_broadcasts, rows_read, cursor, holds
+):
     first, end = many_broadcasts
     ring.execute(f"CREATE TABLE messages_old PARTITION OF messages FOR VALUES FROM ('{first}') TO ('{end}')")
     ring.execute("ANALYZE log_spans, subscriptions")
@@ -191,10 +197,10 @@ def test_what_is_owed_is_looked_for_from_the_slowest_cursor_on(ring, many_broadc
     assert found <= 3
 
 
-def test_of_a_broadcast_of_old_and_new_only_the_old_goes(ring, orders, age):
+def test_the_log_keeps_the_new_messages_of_a_broadcast_of_old_and_new_ones(ring, orders, make_older):
     orders.subscribe("http://127.0.0.1:8000/")
     orders.publish("old")
-    age()
+    make_older()
     [new] = orders.publish("new")
     orders.broadcast()
     ring.execute("UPDATE subscriptions SET cursor = 2")
@@ -203,10 +209,10 @@ def test_of_a_broadcast_of_old_and_new_only_the_old_goes(ring, orders, age):
     assert browsing.trace("orders", new).seq == 2
 
 
-def test_removing_a_partition_holds_up_no_publisher_beside_an_idle_reader(ring, orders, age):
+def test_publishers_do_not_wait_when_a_long_transaction_blocks_the_removal_of_a_partition(ring, orders, make_older):
     orders.publish("a")
     orders.consume(auto_ack=True)
-    age()
+    make_older()
     with psycopg.connect(ring.info.dsn, password=ring.info.password, options="-c search_path=broker") as reader:
         reader.execute("SELECT count(*) FROM messages")
         done = maintenance.maintain()
@@ -217,29 +223,29 @@ def test_removing_a_partition_holds_up_no_publisher_beside_an_idle_reader(ring, 
     assert ring.execute("SELECT FROM pg_class WHERE relname = 'messages_old'").fetchall() == []
 
 
-def test_a_chore_that_fails_keeps_none_of_the_others_from_being_done(ring, orders, age):
+def test_maintenance_goes_on_when_one_task_fails(ring, orders, make_older):
     orders.publish("a")
     orders.consume(auto_ack=True)
-    age()
-    ring.execute("ALTER FUNCTION expire_backlog() RENAME TO expire_backlog_away")
-    ring.execute("ALTER FUNCTION clear_attempts(integer) RENAME TO clear_attempts_away")
+    make_older()
+    ring.execute("ALTER FUNCTION expire_backlog() RENAME TO expire_backlog_hidden")
+    ring.execute("ALTER FUNCTION clear_attempts(integer) RENAME TO clear_attempts_hidden")
     try:
         with pytest.raises(psycopg.errors.UndefinedFunction, match="expire_backlog"):
             maintenance.maintain()
     finally:
-        ring.execute("ALTER FUNCTION expire_backlog_away() RENAME TO expire_backlog")
-        ring.execute("ALTER FUNCTION clear_attempts_away(integer) RENAME TO clear_attempts")
+        ring.execute("ALTER FUNCTION expire_backlog_hidden() RENAME TO expire_backlog")
+        ring.execute("ALTER FUNCTION clear_attempts_hidden(integer) RENAME TO clear_attempts")
     assert "messages_old" not in partitions(ring)
 
 
-def test_attempts_past_the_retention_are_cleared(ring, orders, age):
+def test_attempts_past_the_retention_are_cleared(ring, orders, make_older):
     subscribed = orders.subscribe("http://127.0.0.1:8000/")
     attempt = (
         "INSERT INTO attempts (subscription_id, webhook_id, first_seq, last_seq, attempt, started_at, duration_ms)"
         " VALUES (%s, 'w', 1, 1, 1, now(), 1)"
     )
     ring.execute(attempt, [subscribed.id])
-    age()
+    make_older()
     ring.execute(attempt, [subscribed.id])
     assert maintenance.maintain().cleared["attempts"] == 1
     assert len(attempts.list_attempts("orders", subscribed.id, None, 10)) == 1

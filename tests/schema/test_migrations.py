@@ -1,17 +1,20 @@
-"""Migrations: safe to repeat and to run at once, and every verb stands as its file says."""
+"""Migrations: safe to repeat and to run at the same time; afterwards every function equals its file."""
 
 import os
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta
 
 import psycopg
 import pytest
 
 from broker import settings, tokens, topics
 from broker.errors import Unauthorized
+from broker.pubsub import subscriptions
 from broker.schema import migrations
 from tests.support.client import ADMIN_TOKEN, ROOT
 
+MIGRATIONS = ROOT / "layers/broker/broker/sql/migrations"
 MIGRATE = "from broker.schema import migrations; print(*migrations.migrate().applied)"
 SCHEMA = """SELECT oid::regprocedure::text, prosrc, proconfig, prosecdef, proacl::text FROM pg_proc
              WHERE pronamespace = 'broker'::regnamespace ORDER BY 1"""
@@ -19,7 +22,7 @@ SCHEMA = """SELECT oid::regprocedure::text, prosrc, proconfig, prosecdef, proacl
 
 @pytest.fixture
 def migrate(monkeypatch):
-    """Migrate with these settings."""
+    """Migrate with these variables in the environment."""
 
     def migrate(**variables):
         for name, value in variables.items():
@@ -37,6 +40,22 @@ def new(new_database):
         yield connection
 
 
+def apply_migrations(connection, last):
+    """Apply the migrations up to this version to an empty database, and none of the functions."""
+    files = sorted(MIGRATIONS.iterdir())[:last]
+    assert files[-1].name.startswith(f"{last:04}_")
+    with connection.transaction():
+        connection.execute("CREATE SCHEMA broker")
+        connection.execute("SET LOCAL search_path = broker, pg_temp")
+        connection.execute(
+            "CREATE TABLE migrations (version integer PRIMARY KEY, name text NOT NULL,"
+            " applied_at timestamptz NOT NULL DEFAULT statement_timestamp())"
+        )
+        for version, file in enumerate(files, 1):
+            connection.execute(file.read_text())
+            connection.execute("INSERT INTO migrations (version, name) VALUES (%s, %s)", [version, file.stem])
+
+
 def signatures(connection, verb):
     found = connection.execute(
         "SELECT oid::regprocedure::text FROM pg_proc WHERE pronamespace = 'broker'::regnamespace AND proname = %s",
@@ -45,9 +64,9 @@ def signatures(connection, verb):
     return [signature for (signature,) in found]
 
 
-def test_an_empty_database_is_made_ready(new, migrate):
+def test_migrating_an_empty_database_makes_it_ready(new, migrate):
     done = migrate()
-    files = sorted(file.stem for file in (ROOT / "layers/broker/broker/sql/migrations").iterdir())
+    files = sorted(file.stem for file in MIGRATIONS.iterdir())
     assert (done.applied, done.version, done.notes) == (files, len(files), [])
     assert topics.read("default").queue.waiting == 0
 
@@ -55,26 +74,51 @@ def test_an_empty_database_is_made_ready(new, migrate):
 def test_migrating_again_changes_nothing(new, migrate):
     first = migrate()
     before = new.execute(SCHEMA).fetchall()
-    again = migrate()
-    assert (again.applied, again.version) == ([], first.version)
+    second = migrate()
+    assert (second.applied, second.version) == ([], first.version)
     assert new.execute(SCHEMA).fetchall() == before
 
 
-def test_migrating_loses_nothing(new, migrate):
+def test_migrating_keeps_the_messages(new, migrate):
     migrate()
     new.execute("""SELECT broker.publish('orders', '"a"')""")
     migrate()
     assert topics.read("orders").queue.waiting == 1
 
 
-def test_five_processes_may_migrate_at_once(new):
+def test_migrating_from_version_9_keeps_the_values_of_the_renamed_columns(new, migrate):
+    apply_migrations(new, 9)
+    moment = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+    topic_values = {"watched_until": moment, "due_from": moment + timedelta(hours=1)}
+    [topic_id] = new.execute(
+        "INSERT INTO broker.topics (name, watched_until, due_from)"
+        " VALUES ('orders', %(watched_until)s, %(due_from)s) RETURNING id",
+        topic_values,
+    ).fetchone()
+    new.execute(
+        "INSERT INTO broker.subscriptions (id, topic_id, name, url, secrets, cursor, owed_days)"
+        " VALUES (gen_random_uuid(), %s, 'shop', 'http://127.0.0.1:8000/', '{whsec_}', 0, 7)",
+        [topic_id],
+    )
+
+    done = migrate()
+
+    assert done.applied[0] == "0010_plain_names"
+    renamed = new.execute("SELECT batch_window_until, next_due_at FROM broker.topics WHERE name = 'orders'")
+    assert renamed.fetchall() == [tuple(topic_values.values())]
+    assert new.execute("SELECT name, backlog_days FROM broker.subscriptions").fetchall() == [("shop", 7)]
+    [subscription] = subscriptions.list_subscriptions("orders", None, 10)
+    assert subscription.backlog_days == 7
+
+
+def test_five_processes_can_migrate_at_the_same_time(new):
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "layers/broker")}
     command = [sys.executable, "-c", MIGRATE]
     running = [subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) for _ in range(5)]
-    said = [process.communicate()[0].strip() for process in running]
+    outputs = [process.communicate()[0].strip() for process in running]
     assert [process.returncode for process in running] == [0] * 5
-    assert sorted(said)[:4] == [""] * 4
-    assert sorted(said)[4].startswith("0001")
+    assert sorted(outputs)[:4] == [""] * 4
+    assert sorted(outputs)[4].startswith("0001")
 
 
 def test_a_migration_that_fails_changes_nothing(new, migrate):
@@ -110,14 +154,14 @@ def test_a_verb_is_replaced_when_its_signature_changed(new, migrate):
     assert new.execute(SCHEMA).fetchall() == before
 
 
-def test_a_verb_whose_file_is_gone_is_dropped(new, migrate):
+def test_a_verb_without_a_file_is_dropped(new, migrate):
     migrate()
     new.execute("CREATE FUNCTION broker.shout(p_topic text) RETURNS boolean LANGUAGE sql RETURN true")
     migrate()
     assert signatures(new, "shout") == []
 
 
-def test_a_session_that_knew_an_earlier_result_goes_on(new, migrate):
+def test_a_session_with_a_prepared_statement_goes_on_when_a_result_changed(new, migrate):
     migrate()
     new.execute("DROP FUNCTION broker.authorize_token")
     new.execute(
@@ -126,14 +170,14 @@ def test_a_session_that_knew_an_earlier_result_goes_on(new, migrate):
     )
     migrate()
     statement = "SELECT name, topics FROM broker.authorize_token(%s)"
-    with psycopg.connect(settings.current().database_url, autocommit=True) as warm:
-        earlier = warm.execute(statement, [tokens.digest(ADMIN_TOKEN)], prepare=True).fetchall()
+    with psycopg.connect(settings.current().database_url, autocommit=True) as session:
+        earlier = session.execute(statement, [tokens.digest(ADMIN_TOKEN)], prepare=True).fetchall()
         migrate()
-        assert warm.execute(statement, [tokens.digest(ADMIN_TOKEN)], prepare=True).fetchall() == earlier
+        assert session.execute(statement, [tokens.digest(ADMIN_TOKEN)], prepare=True).fetchall() == earlier
     assert earlier == [("admin", ["*"])]
 
 
-def test_the_admin_token_is_the_one_in_the_settings(new, migrate):
+def test_a_migration_replaces_the_admin_token_by_the_one_in_the_settings(new, migrate):
     migrate(BROKER_ADMIN_TOKEN="brk_first")
     first = tokens.authorize("brk_first")
     tokens.forget()
@@ -145,13 +189,13 @@ def test_the_admin_token_is_the_one_in_the_settings(new, migrate):
         tokens.authorize("brk_first")
 
 
-def test_without_an_admin_token_the_stored_one_stays(new, migrate):
+def test_the_stored_admin_token_stays_when_the_settings_have_none(new, migrate):
     migrate(BROKER_ADMIN_TOKEN="brk_first")
     migrate(BROKER_ADMIN_TOKEN="")
     assert tokens.authorize("brk_first").scopes == list(tokens.SCOPES)
 
 
-def test_messages_are_kept_as_long_as_the_settings_say(new, migrate):
+def test_the_retention_is_the_one_in_the_settings(new, migrate):
     migrate()
     retention = "SELECT extract(day FROM retention)::integer FROM broker.ring"
     assert new.execute(retention).fetchone() == (30,)

@@ -1,4 +1,4 @@
-"""Partitions: the ring in which messages are kept is never short of one, whatever the stack slept through."""
+"""Partitions: publish always has one to write to, even when Maintain has not run for months."""
 
 import re
 from itertools import pairwise
@@ -14,8 +14,8 @@ from tests.support.topic import Topic
 DAY = 86_400_000  # ms
 
 
-def sleep(ring, days):
-    """Let the stack have slept: the partitions of its last days are not there, as if nobody had made them."""
+def skip_maintenance(ring, days):
+    """Drop all partitions, and let the last one have ended so many days ago, as if Maintain had not run since."""
     for (partition,) in ring.execute(
         "SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = 'messages'::regclass"
     ):
@@ -24,7 +24,7 @@ def sleep(ring, days):
 
 
 def bounds(ring):
-    """From when to when each partition reaches, in milliseconds since 1970."""
+    """The begin and the end of each partition, in milliseconds since 1970."""
     found = ring.execute(
         "SELECT pg_get_expr(relpartbound, oid) FROM pg_class WHERE relispartition AND relkind = 'r' ORDER BY 1"
     )
@@ -44,9 +44,9 @@ def test_a_new_database_is_ready_for_today_and_tomorrow(ring):
 
 
 @pytest.mark.parametrize("days", [0, 3, 20, 400])
-def test_publish_makes_a_missing_partition_itself(ring, days):
+def test_publish_makes_a_missing_partition(ring, days):
     orders = Topic("orders", ring)
-    sleep(ring, days)
+    skip_maintenance(ring, days)
 
     orders.publish("a")
 
@@ -57,7 +57,7 @@ def test_publish_makes_a_missing_partition_itself(ring, days):
     assert len(made) <= 2
 
 
-def test_messages_from_before_the_sleep_are_still_there(ring):
+def test_older_messages_are_still_there_after_publish_has_made_a_partition(ring):
     orders = Topic("orders", ring)
     [before] = orders.publish("before")
     ring.execute("UPDATE ring SET ends_at = to_timestamp(%s)", [bounds(ring)[0][1] / 1000])
@@ -66,13 +66,13 @@ def test_messages_from_before_the_sleep_are_still_there(ring):
 
 
 def test_a_partition_begins_where_the_last_one_ends(ring):
-    sleep(ring, 30)
+    skip_maintenance(ring, 30)
     for days in range(0, 40, 3):
         ring.execute("SELECT ensure_partitions(now() + make_interval(days => %s))", [days])
     assert all(earlier[1] == later[0] for earlier, later in pairwise(bounds(ring)))
 
 
-def test_partitions_that_stand_are_not_made_again(ring):
+def test_existing_partitions_are_not_made_again(ring):
     assert ring.execute("SELECT ensure_partitions(now() + interval '20 days')").fetchone()[0] > 0
     before = bounds(ring)
     assert ring.execute("SELECT ensure_partitions(now() + interval '20 days')").fetchone() == (0,)
@@ -80,9 +80,9 @@ def test_partitions_that_stand_are_not_made_again(ring):
 
 
 @pytest.mark.parametrize(("days", "width"), [(1, 1), (8, 1), (30, 3.75), (365, 45.625)])
-def test_a_ring_has_at_most_ten_partitions(ring, days, width):
+def test_there_are_at_most_ten_partitions_for_any_retention(ring, days, width):
     ring.execute("UPDATE ring SET retention = make_interval(days => %s)", [days])
-    sleep(ring, 0)
+    skip_maintenance(ring, 0)
     ring.execute("SELECT ensure_partitions(now() + make_interval(days => %s))", [days])
     made = bounds(ring)
     assert len(made) <= 10
@@ -91,14 +91,14 @@ def test_a_ring_has_at_most_ten_partitions(ring, days, width):
 
 def test_maintain_makes_the_partitions_of_the_days_ahead(ring):
     ring.execute("UPDATE ring SET retention = interval '1 day'")
-    sleep(ring, 5)
+    skip_maintenance(ring, 5)
     assert maintenance.maintain().made > 0
     assert maintenance.maintain().made == 0
     assert bounds(ring)[-1][1] > now(ring) + 2 * DAY
 
 
-def test_a_partition_is_like_the_others_and_nobody_elses(ring):
-    sleep(ring, 0)
+def test_a_partition_made_by_publish_has_a_primary_key_and_no_rights(ring):
+    skip_maintenance(ring, 0)
     Topic("orders", ring).publish("a")
     [(partition, keys, rights)] = ring.execute(
         "SELECT c.relname, (SELECT count(*) FROM pg_index WHERE indrelid = c.oid AND indisprimary), relacl"
@@ -107,7 +107,7 @@ def test_a_partition_is_like_the_others_and_nobody_elses(ring):
     assert (partition[:9], keys, rights) == ("messages_", 1, None)
 
 
-def test_making_a_partition_holds_up_no_publisher(ring):
+def test_publishers_do_not_wait_while_a_partition_is_made(ring):
     orders = Topic("orders", ring)
     orders.publish("a")
     with ring.transaction():
@@ -118,8 +118,8 @@ def test_making_a_partition_holds_up_no_publisher(ring):
     assert orders.contents(orders.consume()) == ["a", "b"]
 
 
-def test_publishers_that_miss_the_same_partition_make_it_once(ring, background):
-    sleep(ring, 0)
+def test_two_publishers_make_a_missing_partition_once(ring, background):
+    skip_maintenance(ring, 0)
     url = settings.current().database_url
     with psycopg.connect(url) as first, psycopg.connect(url, autocommit=True) as second:
         first.execute("""SELECT broker.publish('orders', '"a"')""")

@@ -1,4 +1,4 @@
-"""What the verbs read when the planner takes a full queue for an empty one, as after a vacuum between two rushes."""
+"""Query plans: the verbs stay fast when the planner believes that full tables are empty."""
 
 import json
 from typing import Any
@@ -34,10 +34,10 @@ CALLS = {
 }
 
 
-@pytest.mark.parametrize("left", ["ANALYZE", "VACUUM"])
+@pytest.mark.parametrize("command", ["ANALYZE", "VACUUM"])
 @pytest.mark.parametrize("call", CALLS.values(), ids=CALLS.keys())
-def test_no_statement_reads_far_more_rows_than_it_wants(call, left, owner, database_url):
-    """A session plans on tables that were just emptied, and then there is a rush."""
+def test_no_statement_reads_many_rows_in_vain_with_plans_for_empty_tables(call, command, owner, database_url):
+    """A session plans its statements while the tables are empty, and then many messages arrive."""
     owner.execute(
         "SELECT broker.put_topic(name, CASE name WHEN 'news' THEN 'auto' ELSE 'manual' END, 30, 10)"
         " FROM unnest('{orders,news,dead,read}'::text[]) name"
@@ -45,10 +45,10 @@ def test_no_statement_reads_far_more_rows_than_it_wants(call, left, owner, datab
     _fill(owner, ROWS)
     for table in TABLES:
         owner.execute(f"DELETE FROM {table}".encode())
-        owner.execute(f"{left} {table}".encode())
-    said: list[str] = []
+        owner.execute(f"{command} {table}".encode())
+    notices: list[str] = []
     with psycopg.connect(database_url, autocommit=True) as session:
-        session.add_notice_handler(lambda notice: said.append(notice.message_primary or ""))
+        session.add_notice_handler(lambda notice: notices.append(notice.message_primary or ""))
         _fill(owner, 1)
         session.execute(f"SELECT count(*) {call}".encode())
         _fill(owner, ROWS)
@@ -56,16 +56,16 @@ def test_no_statement_reads_far_more_rows_than_it_wants(call, left, owner, datab
             "LOAD 'auto_explain'; SET auto_explain.log_min_duration = 0; SET auto_explain.log_nested_statements = on;"
             "SET auto_explain.log_analyze = on; SET auto_explain.log_format = json; SET auto_explain.log_level = notice"
         )
-        [met] = session.execute(f"SELECT count(*) {call}".encode()).fetchone() or [0]
-    assert met > 0
-    plans = [json.loads(text.partition("plan:\n")[2]) for text in said if text.startswith("duration")]
+        [count] = session.execute(f"SELECT count(*) {call}".encode()).fetchone() or [0]
+    assert count > 0
+    plans = [json.loads(text.partition("plan:\n")[2]) for text in notices if text.startswith("duration")]
     assert len(plans) > 1
     wasted = {plan["Query Text"]: _wasted(plan["Plan"]) for plan in plans if "Actual Rows" in plan["Plan"]}
     assert {query: rows for query, rows in wasted.items() if rows > 10 * ROWS} == {}
 
 
 def _fill(owner: psycopg.Connection[Any], rows: int) -> None:
-    """So many messages that wait, and that are dead, and so many subscriptions that are behind."""
+    """Make so many messages that wait, as many dead letters, and as many subscriptions that are behind."""
     owner.execute(
         "SELECT broker.publish_batch(name, (SELECT json_agg(json_build_object('content', n))"
         " FROM generate_series(1, %s) n)) FROM unnest('{orders,news,dead,read}'::text[]) name",
@@ -85,6 +85,6 @@ def _fill(owner: psycopg.Connection[Any], rows: int) -> None:
 
 
 def _wasted(plan: dict[str, Any]) -> float:
-    """Rows that were read and thrown away."""
-    own = sum(plan.get(f"Rows Removed by {what}", 0) for what in ("Filter", "Join Filter", "Index Recheck"))
+    """Count the rows that were read and discarded."""
+    own = sum(plan.get(f"Rows Removed by {step}", 0) for step in ("Filter", "Join Filter", "Index Recheck"))
     return float(own * plan.get("Actual Loops", 0)) + sum(_wasted(child) for child in plan.get("Plans", []))

@@ -1,4 +1,4 @@
-"""Roles: the functions' login has the verbs, a producer's login the SQL door, and nobody but the owner a table."""
+"""Roles: the functions' login may call all verbs, a client those of the SQL door; only the owner may use tables."""
 
 import os
 from urllib.parse import quote
@@ -12,60 +12,61 @@ from broker.schema import migrations, roles
 from tests.support.client import ROOT
 
 PASSWORD = "a test's password"
-VERBS = """SELECT proname FROM pg_proc WHERE pronamespace = 'broker'::regnamespace
-            AND has_function_privilege(%s, oid, 'EXECUTE') ORDER BY 1"""
-TOUCHED = """SELECT relname FROM pg_class WHERE relnamespace = 'broker'::regnamespace AND relkind IN ('r', 'p', 'S')
-              AND has_table_privilege(%s, oid, 'SELECT, INSERT, UPDATE, DELETE, TRUNCATE, REFERENCES, TRIGGER')"""
+CALLABLE = """SELECT proname FROM pg_proc WHERE pronamespace = 'broker'::regnamespace
+              AND has_function_privilege(%s, oid, 'EXECUTE') ORDER BY 1"""
+TABLES_WITH_RIGHTS = """SELECT relname FROM pg_class
+             WHERE relnamespace = 'broker'::regnamespace AND relkind IN ('r', 'p', 'S')
+               AND has_table_privilege(%s, oid, 'SELECT, INSERT, UPDATE, DELETE, TRUNCATE, REFERENCES, TRIGGER')"""
 
 
 @pytest.fixture
-def limited(new_database, monkeypatch):
-    """Let the owner of a new database be one who may not make roles; the superuser's connection to it."""
+def superuser(new_database, monkeypatch):
+    """A superuser's connection to a new database, whose owner may not create roles."""
     url = new_database()
     name = conninfo_to_dict(url)["dbname"]
-    owner = make_conninfo(url, user=f"{name}_owner", password=PASSWORD)
-    with psycopg.connect(url, autocommit=True) as superuser:
-        superuser.execute(f"CREATE ROLE {name}_owner LOGIN PASSWORD '{PASSWORD.replace(chr(39), chr(39) * 2)}'")
-        superuser.execute(f"GRANT CREATE ON DATABASE {name} TO {name}_owner")
-        monkeypatch.setenv("OWNER_DATABASE_URL", owner)
+    owner_url = make_conninfo(url, user=f"{name}_owner", password=PASSWORD)
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(f"CREATE ROLE {name}_owner LOGIN PASSWORD '{PASSWORD.replace(chr(39), chr(39) * 2)}'")
+        connection.execute(f"GRANT CREATE ON DATABASE {name} TO {name}_owner")
+        monkeypatch.setenv("OWNER_DATABASE_URL", owner_url)
         settings.current.cache_clear()
-        yield superuser
+        yield connection
 
 
-def login():
+def login_name():
     return conninfo_to_dict(settings.current().database_url)["user"]
 
 
-def test_the_functions_login_may_execute_every_verb_and_nothing_of_the_owner(owner):
+def test_the_functions_login_can_call_every_verb_and_no_function_of_the_owner(owner):
     folders = {folder.name: folder for folder in (ROOT / "layers/broker/broker/sql/functions").iterdir()}
     assert folders.keys() > migrations.WITHHELD
     verbs = {file.stem for name in folders.keys() - migrations.WITHHELD for file in folders[name].iterdir()}
-    assert owner.execute(VERBS, [login()]).fetchall() == [(verb,) for verb in sorted(verbs)]
-    every = owner.execute("SELECT count(*) FROM pg_proc WHERE pronamespace = 'broker'::regnamespace").fetchone()[0]
+    assert owner.execute(CALLABLE, [login_name()]).fetchall() == [(verb,) for verb in sorted(verbs)]
+    functions = owner.execute("SELECT count(*) FROM pg_proc WHERE pronamespace = 'broker'::regnamespace").fetchone()[0]
     withheld = [file for name in migrations.WITHHELD for file in folders[name].iterdir()]
-    assert len(verbs) + len(withheld) == every
+    assert len(verbs) + len(withheld) == functions
 
 
-def test_the_functions_login_may_touch_no_table(owner, session):
-    assert owner.execute(TOUCHED, [login()]).fetchall() == []
-    functions = session()
+def test_the_functions_login_has_no_rights_on_tables(owner, session):
+    assert owner.execute(TABLES_WITH_RIGHTS, [login_name()]).fetchall() == []
+    connection = session()
     for statement in ("SELECT FROM broker.messages", "DELETE FROM broker.tokens", "CREATE TABLE broker.mine ()"):
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
-            functions.execute(statement)
+            connection.execute(statement)
 
 
-def test_a_client_may_use_the_sql_door_and_nothing_else(owner):
-    assert owner.execute(VERBS, [roles.CLIENT]).fetchall() == [(verb,) for verb in sorted(roles.DOOR)]
-    assert owner.execute(TOUCHED, [roles.CLIENT]).fetchall() == []
+def test_the_client_role_can_call_the_verbs_of_the_sql_door_and_nothing_else(owner):
+    assert owner.execute(CALLABLE, [roles.CLIENT]).fetchall() == [(verb,) for verb in sorted(roles.DOOR)]
+    assert owner.execute(TABLES_WITH_RIGHTS, [roles.CLIENT]).fetchall() == []
 
 
-def test_a_login_that_is_a_client_goes_through_the_sql_door(new_database):
+def test_a_login_with_the_client_role_can_publish_consume_settle_and_broadcast(new_database):
     url = new_database()
     migrations.migrate()
-    shop = f"{conninfo_to_dict(url)['dbname']}_owner"
+    login = f"{conninfo_to_dict(url)['dbname']}_owner"
     with psycopg.connect(url, autocommit=True) as superuser:
-        superuser.execute(f"CREATE ROLE {shop} LOGIN PASSWORD 'shop' IN ROLE {roles.CLIENT}")
-    with psycopg.connect(make_conninfo(url, user=shop, password="shop"), autocommit=True) as client:
+        superuser.execute(f"CREATE ROLE {login} LOGIN PASSWORD 'shop' IN ROLE {roles.CLIENT}")
+    with psycopg.connect(make_conninfo(url, user=login, password="shop"), autocommit=True) as client:
         client.execute("""SELECT broker.publish('orders', '"a"')""")
         [(receipt, sender)] = client.execute("SELECT receipt, sender FROM broker.consume('orders')").fetchall()
         settled = client.execute(
@@ -76,11 +77,11 @@ def test_a_login_that_is_a_client_goes_through_the_sql_door(new_database):
         for statement in ("SELECT broker.delete_topic('orders', true)", "SELECT FROM broker.tokens"):
             with pytest.raises(psycopg.errors.InsufficientPrivilege):
                 client.execute(statement)
-    assert sender == shop
+    assert sender == login
 
 
-def test_the_functions_login_carries_its_limits(owner):
-    [limits] = owner.execute("SELECT rolconfig FROM pg_roles WHERE rolname = %s", [login()]).fetchone()
+def test_the_functions_login_has_its_limits(owner):
+    [limits] = owner.execute("SELECT rolconfig FROM pg_roles WHERE rolname = %s", [login_name()]).fetchone()
     assert {limit.lower() for limit in limits} >= {
         "statement_timeout=10s",
         "idle_in_transaction_session_timeout=10s",
@@ -89,47 +90,47 @@ def test_the_functions_login_carries_its_limits(owner):
     }
 
 
-def test_a_password_is_not_told_to_the_server(new_database):
+def test_the_server_never_sees_the_password_of_the_functions_login(new_database):
     url = new_database()
     migrations.migrate()
     with psycopg.connect(url) as superuser:
-        [stored] = superuser.execute("SELECT rolpassword FROM pg_authid WHERE rolname = %s", [login()]).fetchone()
+        [stored] = superuser.execute("SELECT rolpassword FROM pg_authid WHERE rolname = %s", [login_name()]).fetchone()
     assert stored.startswith("SCRAM-SHA-256$")
     database.ping()
 
 
-def test_an_owner_who_may_not_make_the_login_goes_on_and_says_so(limited):
+def test_a_migration_goes_on_and_reports_when_its_owner_may_not_create_the_login(superuser):
     done = migrations.migrate()
     assert done.applied
-    assert done.notes == [f"{owner_name()} may not create the login {login()}: create it and migrate again"]
-    limited.execute("SELECT FROM broker.topics")
+    assert done.notes == [f"{owner_name()} may not create the login {login_name()}: create it and migrate again"]
+    superuser.execute("SELECT FROM broker.topics")
 
 
-def test_an_owner_who_may_not_change_the_login_goes_on_and_says_so(limited):
-    limited.execute(f"CREATE ROLE {login()} LOGIN PASSWORD 'other'")
-    limited.execute(f"ALTER ROLE {login()} PASSWORD '{PASSWORD.replace(chr(39), chr(39) * 2)}'")
+def test_a_migration_goes_on_and_reports_when_its_owner_may_not_change_the_login(superuser):
+    superuser.execute(f"CREATE ROLE {login_name()} LOGIN PASSWORD 'other'")
+    superuser.execute(f"ALTER ROLE {login_name()} PASSWORD '{PASSWORD.replace(chr(39), chr(39) * 2)}'")
 
     done = migrations.migrate()
 
-    assert done.notes == [f"{owner_name()} may not change the login {login()}: its limits go with each connection"]
+    assert done.notes == [f"{owner_name()} may not change the login {login_name()}: its limits go with each connection"]
     assert topics.read("default").name == "default"
     [timeout] = database.call("SELECT current_setting('statement_timeout') AS value", {}, lambda value: value)
     assert timeout == "10s"
 
 
-def test_an_owner_whose_login_the_functions_share_is_told(limited, monkeypatch):
+def test_a_migration_reports_that_the_functions_use_the_owners_login(superuser, monkeypatch):
     monkeypatch.setenv("DATABASE_URL", os.environ["OWNER_DATABASE_URL"])
     settings.current.cache_clear()
     assert migrations.migrate().notes == ["DATABASE_URL is the owner's: give the functions a login of their own"]
     assert topics.read("default").name == "default"
 
 
-def test_a_login_that_needs_quoting_is_made(new_database, monkeypatch):
+def test_a_login_whose_name_needs_quotes_is_created(new_database, monkeypatch):
     url = conninfo_to_dict(new_database())
     name = f"{url['dbname']}_functions"
-    odd = f'{name}"; DROP'
+    login = f'{name}"; DROP'
     monkeypatch.setenv(
-        "DATABASE_URL", f"postgresql://{quote(odd)}:pass%27word@{url['host']}:{url['port']}/{url['dbname']}"
+        "DATABASE_URL", f"postgresql://{quote(login)}:pass%27word@{url['host']}:{url['port']}/{url['dbname']}"
     )
     settings.current.cache_clear()
     migrations.migrate()
@@ -138,7 +139,7 @@ def test_a_login_that_needs_quoting_is_made(new_database, monkeypatch):
     finally:
         database.functions.close()
         with database.owner.transaction() as connection:
-            quoted = psycopg.sql.Identifier(odd)
+            quoted = psycopg.sql.Identifier(login)
             connection.execute(psycopg.sql.SQL("DROP OWNED BY {}; DROP ROLE {}").format(quoted, quoted))
 
 

@@ -21,7 +21,7 @@ ADMIN_TOKEN = "brk_" + "a" * 43
 
 
 class Context:
-    """What Lambda tells a function of its invocation."""
+    """The context of an invocation, as far as the functions read it."""
 
     aws_request_id = "00000000-0000-0000-0000-000000000000"
     function_name = "function"
@@ -47,7 +47,7 @@ class Response:
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML with CloudFormation's tags, whose values are kept as they are written."""
+    """Reads YAML with CloudFormation's tags; their values stay as they are written."""
 
 
 _Loader.add_multi_constructor("!", lambda _loader, _suffix, node: node.value)
@@ -55,7 +55,7 @@ _Loader.add_multi_constructor("!", lambda _loader, _suffix, node: node.value)
 
 @cache
 def template() -> Any:
-    """template.yaml as it is written."""
+    """The content of template.yaml."""
     return yaml.load((ROOT / "template.yaml").read_text(), _Loader)
 
 
@@ -83,7 +83,7 @@ def routes() -> Mapping[str, str]:
 
 
 class Client:
-    """Makes requests with a token. Each answer is held against openapi.yaml."""
+    """Makes requests with a token, and checks each response against openapi.yaml."""
 
     def __init__(self, token: str | None = ADMIN_TOKEN) -> None:
         self.token = token
@@ -112,10 +112,10 @@ class Client:
         headers: Mapping[str, str] | None = None,
         seconds: float = 28,
     ) -> Response:
-        """`content` is sent as it is when it is str or bytes, else as JSON. `seconds` is the function's time."""
+        """Send `content` unchanged when it is str or bytes, else as JSON. The function has `seconds` of time."""
         event = self.event(method, target, content, headers=headers)
-        answer = app(routes()[event["routeKey"]]).handler(event, Context(seconds))
-        response = Response(answer["statusCode"], answer["headers"], answer.get("body", ""))
+        result = app(routes()[event["routeKey"]]).handler(event, Context(seconds))
+        response = Response(result["statusCode"], result["headers"], result.get("body", ""))
         contract.by_route(event["routeKey"]).check(response)
         return response
 
@@ -125,13 +125,13 @@ class Client:
         """The event that API Gateway makes of a request (payload format 2.0), as far as the functions read it."""
         parts = urlsplit(target)
         key, parameters = _match(method, parts.path)
-        sent = {"authorization": f"Bearer {self.token}"} if self.token else {}
+        own_headers = {"authorization": f"Bearer {self.token}"} if self.token else {}
         event: dict[str, Any] = {
             "version": "2.0",
             "routeKey": key,
             "rawPath": parts.path,
             "rawQueryString": parts.query,
-            "headers": {**sent, **(headers or {})},
+            "headers": {**own_headers, **(headers or {})},
             "isBase64Encoded": False,
         }
         if parameters:

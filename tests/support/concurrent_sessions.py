@@ -1,7 +1,7 @@
-"""What others do meanwhile: a module marked `verbs` has each of its tests run alone, and again beside two sessions.
+"""Concurrent sessions: each test of a module marked `verbs` runs alone, and once more while two sessions are open.
 
-One looks at what waits, under a snapshot from before the test, as a report or a dump does. The other has published to
-a topic of its own through the SQL door, and has not committed. A verb must neither wait for them nor see them.
+One session reads the queue in a snapshot from before the test, as a report or a dump does. The other has published to
+another topic through the SQL door, and has not committed. A verb must neither wait for them nor see their messages.
 """
 
 from collections.abc import Iterator
@@ -28,6 +28,6 @@ def concurrent_sessions(request: pytest.FixtureRequest, database_url: str, _clea
         before = reader.execute(WAITING).fetchall()
         producer.execute("""SELECT broker.publish('elsewhere', '"not committed"')""")
         yield
-        assert reader.execute(WAITING).fetchall() == before, "the snapshot was not held"
+        assert reader.execute(WAITING).fetchall() == before, "the snapshot changed"
         assert producer.info.transaction_status == psycopg.pq.TransactionStatus.INTRANS
         assert producer.execute("SELECT count(*) FROM broker.consume('elsewhere')").fetchone() == (1,)

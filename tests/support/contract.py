@@ -1,4 +1,4 @@
-"""openapi.yaml in a test's hands: its operations, its schemas and its examples."""
+"""openapi.yaml for tests: its operations, schemas and examples, and checks against them."""
 
 import json
 from collections.abc import Mapping
@@ -24,7 +24,7 @@ def document() -> Any:
 
 
 def resolved(node: Any) -> Any:
-    """A part of the document, or what its `$ref` points to; what stands beside the `$ref` is kept."""
+    """Follow the `$ref` of a part of the document. Other fields of the part override those of the target."""
     while "$ref" in node:
         target: Any = document()
         for step in node["$ref"].removeprefix("#/").split("/"):
@@ -53,28 +53,30 @@ class Operation:
 
     @property
     def requests(self) -> Mapping[str, Any]:
-        """The examples of its body, by their names."""
+        """The examples of its body, by name."""
         return _examples(self.spec.get("requestBody", {}))
 
     def answers(self, status: int | str) -> Mapping[str, Any]:
-        """The examples of its answers with this status, by their names."""
+        """The examples of its responses with this status, by name."""
         return _examples(self.answer(status))
 
     def examples(self) -> set[tuple[str, str, str]]:
-        """All of them: the operation's id, `request` or a status, and the name."""
-        asked = {(self.id, "request", name) for name in self.requests}
-        return asked | {(self.id, status, name) for status in self.spec["responses"] for name in self.answers(status)}
+        """All its examples: the operation's id, `request` or a status, and the name."""
+        requests = {(self.id, "request", name) for name in self.requests}
+        return requests | {
+            (self.id, status, name) for status in self.spec["responses"] for name in self.answers(status)
+        }
 
     def check(self, response: "Response") -> None:
-        """Hold that the contract knows this answer: its status, type, headers and body."""
-        assert str(response.status) in self.spec["responses"], f"{self.route} answers {response.status}"
-        answer = self.answer(response.status)
-        for header, spec in answer.get("headers", {}).items():
+        """Check that the contract has this response: its status, type, headers and body."""
+        assert str(response.status) in self.spec["responses"], f"{self.route} may not respond with {response.status}"
+        expected = self.answer(response.status)
+        for header, spec in expected.get("headers", {}).items():
             assert header in response.headers or not spec.get("required")
-        if "content" not in answer:
+        if "content" not in expected:
             assert response.text == ""
             return
-        [(kind, content)] = answer["content"].items()
+        [(kind, content)] = expected["content"].items()
         assert response.headers["Content-Type"] == kind
         validate(response.json, content["schema"])
 
@@ -86,7 +88,7 @@ def _examples(part: Any) -> Mapping[str, Any]:
 
 @cache
 def operations() -> Mapping[str, Operation]:
-    """The operations by their ids."""
+    """The operations by id."""
     found = {}
     for path, item in document()["paths"].items():
         for method in [each for each in item if each in METHODS]:
@@ -102,11 +104,11 @@ def by_route(route: str) -> Operation:
 
 
 def validate(value: Any, schema: Any) -> None:
-    """Hold a value against a schema of the document."""
+    """Check a value against a schema of the document."""
     _validator(json.dumps(schema)).validate(value)
 
 
 @cache
 def _validator(schema: str) -> jsonschema.Draft202012Validator:
-    whole = {**json.loads(schema), "components": document()["components"]}
-    return jsonschema.Draft202012Validator(whole, format_checker=jsonschema.FormatChecker())
+    with_components = {**json.loads(schema), "components": document()["components"]}
+    return jsonschema.Draft202012Validator(with_components, format_checker=jsonschema.FormatChecker())

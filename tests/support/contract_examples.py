@@ -1,4 +1,4 @@
-"""The examples of openapi.yaml as requests to a broker, and what its answers have to say then."""
+"""Sends the examples of openapi.yaml to a broker, and compares its responses with the examples of responses."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -8,26 +8,26 @@ from urllib.parse import quote, urlencode
 from tests.support.client import Client, Response
 from tests.support.contract import Operation, operations, validate
 
-# What differs from one run to the next: an example's stands for whatever the run has instead.
-GIVEN = re.compile(
+# Ids, times and secrets differ in each run: one in an example is replaced by the one that this run has instead.
+VARYING = re.compile(
     r"\d{16}\.(?=[0-9a-f]{8}-)|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z"
     r"|brk_[A-Za-z0-9_-]{43}|whsec_[A-Za-z0-9+/=]{44}"
 )
 
 
 class Story:
-    """Runs the contract's examples one after the other. An id that an answer gave stands for the example's after it."""
+    """Sends the contract's examples one after the other. Ids in responses replace those of the examples."""
 
     def __init__(self, client: Client, known: Mapping[str, str]) -> None:
         self._client = client
-        self._known = dict(known)  # what an example says, and what this run has instead
-        self.told: set[str] = set()  # operations
-        self.shown: set[tuple[str, str, str]] = set()  # examples
+        self._known = dict(known)  # a value of the examples: what this run has instead
+        self.told: set[str] = set()  # ids of operations that were sent
+        self.shown: set[tuple[str, str, str]] = set()  # examples that were sent or compared
 
     def tell(
         self, operation_id: str, status: int, example: str | None = None, query: Mapping[str, str] | None = None
     ) -> None:
-        """Send an operation's example, and hold the answer against the example of the answer."""
+        """Send an operation's example, and compare the response with the example of the response."""
         operation = operations()[operation_id]
         self.told.add(operation_id)
         self.answered(operation, self._client.request(*self.request(operation, example, query)), status, example)
@@ -35,7 +35,7 @@ class Story:
     def request(
         self, operation: Operation, example: str | None = None, query: Mapping[str, str] | None = None
     ) -> tuple[str, str, Any]:
-        """An operation's method, target and content: its example of that name, else its first."""
+        """Make the method, target and content of a request: of the example with that name, else of the first."""
         name = example if example in operation.requests else next(iter(operation.requests), None)
         if name is None:
             return operation.method, self._target(operation, query or {}), None
@@ -45,7 +45,7 @@ class Story:
         return operation.method, self._target(operation, query or {}), self.real(content)
 
     def answered(self, operation: Operation, response: Response, status: int, example: str | None) -> None:
-        """Hold an answer against the example of that name; None: the operation has none."""
+        """Compare a response with the example of that name; None: the operation has no example."""
         assert response.status == status, response.text
         operation.check(response)
         if example is not None:
@@ -54,34 +54,33 @@ class Story:
             self.hold(response.json, operation.answers(status)[example], content["schema"])
 
     def hold(self, value: Any, example: Any, schema: Any) -> None:
-        """Hold that a value says what an example says, and learn what this run has for what is given."""
+        """Check that a value equals an example except for what varies, and remember what this run has instead."""
         validate(example, schema)
         self._learn(example, value)
-        assert _general(value) == _general(example)
+        assert _without_varying(value) == _without_varying(example)
 
     def real(self, example: Any) -> Any:
-        """What an example stands for in this run."""
+        """Replace what varies in an example by what this run has."""
         if isinstance(example, str):
-            for said, had in self._known.items():
-                example = example.replace(said, had)
+            for old, new in self._known.items():
+                example = example.replace(old, new)
             return example
         if isinstance(example, dict):
             return {name: self.real(value) for name, value in example.items()}
         return [self.real(value) for value in example] if isinstance(example, list) else example
 
     def _target(self, operation: Operation, query: Mapping[str, str]) -> str:
-        path, sent = operation.path, dict(query)
+        path, parameters = operation.path, dict(query)
         for parameter in operation.parameters:
             if parameter["in"] == "path":
                 path = path.replace(f"{{{parameter['name']}}}", quote(self.real(parameter["example"]), safe=""))
             elif "example" in parameter:
-                sent[parameter["name"]] = self.real(parameter["example"])
-        return f"{path}?{urlencode(sent)}" if sent else path
+                parameters[parameter["name"]] = self.real(parameter["example"])
+        return f"{path}?{urlencode(parameters)}" if parameters else path
 
     def _learn(self, example: Any, real: Any) -> None:
-        said, had = list(_strings(example)), list(_strings(real))
-        for one, other in zip(said, had, strict=True):
-            self._known |= dict(zip(GIVEN.findall(one), GIVEN.findall(other), strict=True))
+        for old, new in zip(_strings(example), _strings(real), strict=True):
+            self._known |= dict(zip(VARYING.findall(old), VARYING.findall(new), strict=True))
 
 
 def _strings(value: Any) -> Iterator[str]:
@@ -95,14 +94,14 @@ def _strings(value: Any) -> Iterator[str]:
             yield from _strings(each)
 
 
-def _general(value: Any) -> Any:
-    """A value without what differs from one run to the next."""
+def _without_varying(value: Any) -> Any:
+    """Remove from a value what differs in each run."""
     if isinstance(value, str):
-        return re.sub(r"https?://[^/ ]+", "<host>", GIVEN.sub("<given>", value))
+        return re.sub(r"https?://[^/ ]+", "<host>", VARYING.sub("<varying>", value))
     if isinstance(value, dict):
-        return {name: "<given>" if _is_given(name, each) else _general(each) for name, each in value.items()}
-    return [_general(each) for each in value] if isinstance(value, list) else value
+        return {name: "<varying>" if _varies(name, each) else _without_varying(each) for name, each in value.items()}
+    return [_without_varying(each) for each in value] if isinstance(value, list) else value
 
 
-def _is_given(name: str, value: Any) -> bool:
+def _varies(name: str, value: Any) -> bool:
     return name == "duration_ms" or (name == "id" and isinstance(value, int))  # an attempt's

@@ -1,8 +1,8 @@
-"""A real HTTP server on loopback that behaves as badly as it is told to.
+"""A real HTTP server on loopback that behaves as badly as the test demands.
 
 with Endpoint() as endpoint:
     endpoint.does(resets(), times=1)     # the next request
-    endpoint.answer(410, path="/gone")   # each request to this path, from now on
+    endpoint.answer(410, path="/gone")   # each request to this path from now on
     ...                                  # all other requests: 200
     [first, *_] = endpoint.wait_for(2)
 """
@@ -26,13 +26,13 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-# What is done about a request; slow behaviours are coroutines, and end with their connection.
+# What the endpoint does with a request. Slow behaviours are coroutines, and end with their connection.
 Behaviour = Callable[[asyncio.Transport], Coroutine[None, None, None] | None]
 
 
 @dataclass(frozen=True)
 class Received:
-    """A request as it came."""
+    """A request as the endpoint received it."""
 
     method: str
     path: str
@@ -47,7 +47,7 @@ class Received:
 
 
 class Endpoint:
-    """A server with a thread of its own; with `tls`, it speaks https."""
+    """A server in its own thread; with `tls`, it speaks https."""
 
     def __init__(self, tls: ssl.SSLContext | None = None, host: str = "127.0.0.1") -> None:
         self.url = ""
@@ -56,8 +56,8 @@ class Endpoint:
         self._open: set[asyncio.Transport] = set()
         self._tls = tls
         self._host = host
-        self._standing: dict[str | None, Behaviour] = {None: answers()}
-        self._turns: deque[tuple[str | None, Behaviour]] = deque()
+        self._lasting: dict[str | None, Behaviour] = {None: answers()}
+        self._next: deque[tuple[str | None, Behaviour]] = deque()
         self._changed = threading.Condition()
         self._started = threading.Event()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()))
@@ -72,15 +72,15 @@ class Endpoint:
         self._thread.join()
 
     def does(self, behaviour: Behaviour, *, path: str | None = None, times: int | None = None) -> None:
-        """Behave so for requests to `path` (by default, to any): for the next `times`, or else from now on.
+        """Behave so for requests to `path` (None: to any path), `times` times (None: from now on).
 
-        What is to be done a number of times comes before what is done always, in the order in which it was told.
+        A behaviour with `times` comes before one without, in the order of the calls.
         """
         with self._changed:
             if times is None:
-                self._standing[path] = behaviour
+                self._lasting[path] = behaviour
             else:
-                self._turns.extend([(path, behaviour)] * times)
+                self._next.extend([(path, behaviour)] * times)
 
     def answer(
         self,
@@ -91,18 +91,18 @@ class Endpoint:
         path: str | None = None,
         times: int | None = None,
     ) -> None:
-        """Answer so: see `does`."""
+        """Respond so: see `does`."""
         self.does(answers(status, headers, body), path=path, times=times)
 
     def hang(self, *, path: str | None = None, times: int | None = None) -> None:
-        """Never answer: see `does`."""
+        """Never respond: see `does`."""
         self.does(hangs(), path=path, times=times)
 
     def wait_for(self, count: int, timeout: float = 10) -> list[Received]:
-        """Wait until `count` requests have come in all, and give them; AssertionError after `timeout` seconds."""
+        """Wait until `count` requests have come in all, and return them; AssertionError after `timeout` seconds."""
         with self._changed:
-            came = self._changed.wait_for(lambda: len(self.requests) >= count, timeout)
-        assert came, f"{len(self.requests)} of {count} requests came within {timeout} s"
+            arrived = self._changed.wait_for(lambda: len(self.requests) >= count, timeout)
+        assert arrived, f"{len(self.requests)} of {count} requests came within {timeout} s"
         return list(self.requests)
 
     def wait_for_silence(self, timeout: float = 10) -> None:
@@ -122,15 +122,15 @@ class Endpoint:
             self._changed.notify_all()
 
     def received(self, request: Received) -> Behaviour:
-        """Note a request, and say what is to be done about it."""
+        """Note a request, and return what to do with it."""
         with self._changed:
             self.requests.append(request)
             self._changed.notify_all()
-            for turn in self._turns:
-                if turn[0] in {None, request.path}:
-                    self._turns.remove(turn)
-                    return turn[1]
-            return self._standing.get(request.path) or self._standing[None]
+            for path, behaviour in self._next:
+                if path in {None, request.path}:
+                    self._next.remove((path, behaviour))
+                    return behaviour
+            return self._lasting.get(request.path) or self._lasting[None]
 
     async def _serve(self) -> None:
         self._loop = asyncio.get_running_loop()
@@ -143,7 +143,9 @@ class Endpoint:
         for listener in server.sockets:
             self._loop.remove_reader(listener.fileno())
         for _ in range(10):
-            await asyncio.sleep(0)  # those just accepted have no transport to end yet, and get none of a closed server
+            await asyncio.sleep(
+                0
+            )  # connections just accepted have no transport to abort yet, and get none from a closed server
         server.close()
         while self._open:
             for transport in self._open:
@@ -154,7 +156,7 @@ class Endpoint:
 class _Connection(asyncio.Protocol):
     def __init__(self, endpoint: Endpoint) -> None:
         self._endpoint = endpoint
-        self._octets = bytearray()
+        self._buffer = bytearray()
         self._tasks: set[asyncio.Task[None]] = set()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -167,17 +169,17 @@ class _Connection(asyncio.Protocol):
         for task in self._tasks:
             task.cancel()
 
-    def data_received(self, octets: bytes) -> None:
-        self._octets += octets
-        if self._octets.startswith(b"\x16"):  # TLS, where http is spoken
+    def data_received(self, data: bytes) -> None:
+        self._buffer += data
+        if self._buffer.startswith(b"\x16"):  # a client that speaks TLS to a server without it
             closes(after=b"HTTP/1.1 400 Bad Request\r\n\r\n")(self._transport)
-        while (end := self._octets.find(b"\r\n\r\n")) >= 0:
-            length = re.search(rb"(?i)\r\ncontent-length: *(\d+)", self._octets[:end])
+        while (end := self._buffer.find(b"\r\n\r\n")) >= 0:
+            length = re.search(rb"(?i)\r\ncontent-length: *(\d+)", self._buffer[:end])
             size = end + 4 + (int(length[1]) if length else 0)
-            if len(self._octets) < size:
+            if len(self._buffer) < size:
                 return
-            head, body = self._octets[:end].decode("latin-1"), bytes(self._octets[end + 4 : size])
-            del self._octets[:size]
+            head, body = self._buffer[:end].decode("latin-1"), bytes(self._buffer[end + 4 : size])
+            del self._buffer[:size]
             method, path, _ = head.split(" ", 2)
             behave = self._endpoint.received(Received(method, path, body, head))
             if slow := behave(self._transport):
@@ -187,15 +189,15 @@ class _Connection(asyncio.Protocol):
 
 
 def answers(status: int = 200, headers: Mapping[str, str] | None = None, body: bytes = b"") -> Behaviour:
-    """Answer at once."""
-    lines = [f"HTTP/1.1 {status} as told", f"content-length: {len(body)}"]
+    """Respond at once."""
+    lines = [f"HTTP/1.1 {status} as asked", f"content-length: {len(body)}"]
     lines += [f"{name}: {value}" for name, value in (headers or {}).items()]
-    octets = "\r\n".join([*lines, "", ""]).encode("latin-1") + body
-    return lambda transport: transport.write(octets)
+    data = "\r\n".join([*lines, "", ""]).encode("latin-1") + body
+    return lambda transport: transport.write(data)
 
 
 def answers_after(seconds: float) -> Behaviour:
-    """Answer 200, but late."""
+    """Respond with 200, but late."""
 
     async def behave(transport: asyncio.Transport) -> None:
         await asyncio.sleep(seconds)
@@ -204,18 +206,18 @@ def answers_after(seconds: float) -> Behaviour:
     return behave
 
 
-def says(octets: bytes) -> Behaviour:
-    """Send just these octets, HTTP or not, and leave the connection open."""
-    return lambda transport: transport.write(octets)
+def says(data: bytes) -> Behaviour:
+    """Send exactly these bytes, HTTP or not, and leave the connection open."""
+    return lambda transport: transport.write(data)
 
 
 def hangs() -> Behaviour:
-    """Never answer."""
+    """Never respond."""
     return lambda _transport: None
 
 
 def closes(after: bytes = b"") -> Behaviour:
-    """Close the connection, without an answer or in the middle of one."""
+    """Close the connection, without a response or in the middle of one."""
 
     def behave(transport: asyncio.Transport) -> None:
         transport.write(after)
@@ -234,30 +236,30 @@ def resets() -> Behaviour:
     return behave
 
 
-def drips(octets: bytes, *, begin: bytes = b"", every: float = 0.02) -> Behaviour:
-    """Send `begin`, then `octets` again and again without end, a piece at a time."""
+def drips(data: bytes, *, begin: bytes = b"", every: float = 0.02) -> Behaviour:
+    """Send `begin`, then `data` again and again without end."""
 
     async def behave(transport: asyncio.Transport) -> None:
         transport.write(begin)
         while True:
-            transport.write(octets)
+            transport.write(data)
             await asyncio.sleep(every)
 
     return behave
 
 
 def drips_headers() -> Behaviour:
-    """Begin an answer whose headers never end."""
+    """Begin a response whose headers never end."""
     return drips(b"x-drip: 1\r\n", begin=b"HTTP/1.1 200 OK\r\n")
 
 
 def drips_body() -> Behaviour:
-    """Begin an answer whose body never ends."""
+    """Begin a response whose body never ends."""
     return drips(b".", begin=b"HTTP/1.1 200 OK\r\n\r\n")
 
 
 def floods(size: int) -> Behaviour:
-    """Answer 200 with a body of `size` octets, as fast as they are taken."""
+    """Respond with 200 and a body of `size` bytes, as fast as the client reads."""
 
     async def behave(transport: asyncio.Transport) -> None:
         transport.write(b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n" % size)
@@ -272,7 +274,7 @@ def floods(size: int) -> Behaviour:
 
 
 class Authority:
-    """Issues certificates below a root of its own, kept as files in `directory`."""
+    """Issues certificates under its own root certificate; they are files in `directory`."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
@@ -284,7 +286,7 @@ class Authority:
         self.certificates.write_bytes(root.sign(self._key, SHA256()).public_bytes(Encoding.PEM))
 
     def context(self, name: str = "localhost", *, lifetime: timedelta = timedelta(days=1)) -> ssl.SSLContext:
-        """What an endpoint called `name` needs for its `tls`; a negative `lifetime` has ended."""
+        """Make the `tls` of an endpoint called `name`. With a negative `lifetime` its certificate has expired."""
         key = ec.generate_private_key(ec.SECP256R1())
         leaf = self._certificate(x509.Name([]), key, lifetime)
         leaf = leaf.add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=True)

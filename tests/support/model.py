@@ -100,14 +100,14 @@ class Model:
                 del self.queue[message.number]
         return given
 
-    def settle(self, wishes: list[tuple[str, int, int, int]]) -> list[str]:
+    def settle(self, requests: list[tuple[str, int, int, int]]) -> list[str]:
         """What becomes of each (verb, number, fence, seconds): its verb, gone or stale. All are judged, then done."""
         self._turn()
-        fates = [self._judge(verb, self.queue.get(number), fence) for verb, number, fence, _ in wishes]
-        for (verb, number, _, seconds), fate in zip(wishes, fates, strict=True):
-            if fate == verb:
+        states = [self._judge(verb, self.queue.get(number), fence) for verb, number, fence, _ in requests]
+        for (verb, number, _, seconds), state in zip(requests, states, strict=True):
+            if state == verb:
                 self._end_lease(verb, self.queue[number], seconds)
-        return fates
+        return states
 
     def broadcast(self) -> int:
         """Move what is ready to the log; how many that were."""
@@ -150,7 +150,7 @@ class Model:
             self._begin_anew(subscription)
 
     def redrive(self, key: Any) -> int:
-        """Give a subscription's dead letters all their tries again; how many they are."""
+        """Redrive the dead letters of a subscription, with all attempts; how many there are."""
         self._turn()
         dead = [each for each in self.subscriptions[key].refused.values() if each.dead]
         for each in dead:
@@ -168,7 +168,7 @@ class Model:
         ]
         return [key for _, key in sorted(found)]
 
-    def owes(self) -> bool:
+    def has_pending(self) -> bool:
         """Whether anything is to be sent to anybody, now or later."""
         return any(
             subscription.cursor < len(self.log) or any(not each.dead for each in subscription.refused.values())
@@ -195,7 +195,7 @@ class Model:
             subscription.open = True
 
     def record(self, key: Any, plan: int, action: str, retry_seconds: int | None, named: list[int]) -> bool:
-        """Take the outcome of the nth plan; False when it does not count: another plan came, or it was told before.
+        """Take the outcome of the nth plan; False when it does not count: another plan came, or it was recorded before.
 
         `named` are the messages that a delivered batch is named as failed.
         """
@@ -212,8 +212,8 @@ class Model:
             self._redelivered(subscription, subscription.redelivers, action, wait)
         elif action in {"delivered", "refused"}:
             batch = self.log[subscription.cursor : subscription.batch]
-            aside = batch if action == "refused" else named
-            subscription.refused |= {number: Refused(wait, dead=retry_seconds is None) for number in aside}
+            leaving = batch if action == "refused" else named
+            subscription.refused |= {number: Refused(wait, dead=retry_seconds is None) for number in leaving}
             subscription.cursor = subscription.batch or subscription.cursor
             subscription.batch, subscription.failures = None, 0
         elif action != "slow":
@@ -221,7 +221,7 @@ class Model:
         subscription.disabled = subscription.disabled or action == "disable"
         return True
 
-    def fate(self, number: int) -> tuple[str, int | None]:
+    def state(self, number: int) -> tuple[str, int | None]:
         """What a message has become, and its seq."""
         if number in self.log:
             return "broadcast", self.log.index(number) + 1

@@ -87,26 +87,26 @@ class QueueSteps:
         self.met["auto-acked"] += auto_ack and len(given)
         self.receipts += [] if auto_ack else given
 
-    @step(6, wishes=st.dictionaries(NTH, st.tuples(WISH, SECONDS), min_size=1, max_size=4))
-    def settle(self, wishes):
+    @step(6, requests=st.dictionaries(NTH, st.tuples(WISH, SECONDS), min_size=1, max_size=4))
+    def settle(self, requests):
         if not self.receipts:
             return
-        by_receipt = {pick(self.receipts, nth): wish for nth, wish in wishes.items()}
-        wishes = [(verb, receipt, seconds) for receipt, (verb, seconds) in by_receipt.items()]
+        by_receipt = {pick(self.receipts, nth): options for nth, options in requests.items()}
+        requests = [(verb, receipt, seconds) for receipt, (verb, seconds) in by_receipt.items()]
         request = {"ack": [], "release": [], "extend": [], "reject": []}
-        for verb, receipt, seconds in wishes:
-            said = {"release": {"delay_seconds": seconds}, "extend": {"lease_seconds": seconds}}.get(verb, {})
-            request[verb].append({"receipt": self.written(receipt), **said})
+        for verb, receipt, seconds in requests:
+            recorded = {"release": {"delay_seconds": seconds}, "extend": {"lease_seconds": seconds}}.get(verb, {})
+            request[verb].append({"receipt": self.written(receipt), **recorded})
 
         settled = self.orders.settle(**request)
 
-        fates = self.model.settle([(verb, *receipt, seconds) for verb, receipt, seconds in wishes])
-        of = [(fate, self.written(receipt)) for fate, (_, receipt, _) in zip(fates, wishes, strict=True)]
+        states = self.model.settle([(verb, *receipt, seconds) for verb, receipt, seconds in requests])
+        of = [(state, self.written(receipt)) for state, (_, receipt, _) in zip(states, requests, strict=True)]
         counts = [settled.acked, settled.released, settled.extended, settled.rejected]
-        assert counts == [fates.count(verb) for verb in request]
-        assert sorted(settled.gone) == sorted(receipt for fate, receipt in of if fate == "gone")
-        assert sorted(settled.stale) == sorted(receipt for fate, receipt in of if fate == "stale")
-        self.met.update(fates)
+        assert counts == [states.count(verb) for verb in request]
+        assert sorted(settled.gone) == sorted(receipt for state, receipt in of if state == "gone")
+        assert sorted(settled.stale) == sorted(receipt for state, receipt in of if state == "stale")
+        self.met.update(states)
 
     @step(first=WISH, second=WISH)
     def settle_one_twice(self, first, second):
@@ -124,7 +124,7 @@ class QueueSteps:
 
 
 class LogSteps(QueueSteps):
-    """Broadcast, subscribe, unsubscribe, pause, plan batches and record what came of them."""
+    """Broadcast, subscribe, unsubscribe, pause, plan batches and record their outcomes."""
 
     def __init__(self, orders, owner, met) -> None:
         super().__init__(orders, owner, met)
@@ -180,10 +180,14 @@ class LogSteps(QueueSteps):
     @step(2)
     def ask_when_the_next_is_due(self):
         next_due, [(now,)] = planner.next_due(), self.owner.execute("SELECT now()")
-        assert (next_due is not None) == self.model.owes()
+        assert (next_due is not None) == self.model.has_pending()
         assert (next_due is not None and next_due <= now) == bool(self.model.due())
         self.met[
-            "something due" if self.model.due() else "something owed" if self.model.owes() else "nothing owed"
+            "something due"
+            if self.model.due()
+            else "something pending"
+            if self.model.has_pending()
+            else "nothing pending"
         ] += 1
 
     @step(9, limit=COUNT)
@@ -214,24 +218,24 @@ class LogSteps(QueueSteps):
 
     @step(11, nth=RECENT, action=ACTION, seconds=SECONDS)
     def record(self, nth, action, seconds):
-        """Tell what came of a plan; also late, again, or never."""
+        """Record the outcome of a plan; also late, twice, or never."""
         if not self.plans:
             return
         job, plan = pick(self.plans, nth)
         contents = [message["content"] for message in sent(job)]
-        said, wait, named = self.said(job, action, seconds)
-        counts = self.model.record(job.subscription_id, plan, said, wait, contents[:1] if named else [])
-        if counts and said == "delivered":
+        recorded, wait, named = self.recorded(job, action, seconds)
+        counts = self.model.record(job.subscription_id, plan, recorded, wait, contents[:1] if named else [])
+        if counts and recorded == "delivered":
             taken = self.again if job.redelivery else self.received
             taken[job.subscription_id] += contents[1:] if named else contents
         outcome = payloads.Outcome(
             job.subscription_id, job.fence, job.webhook_id, job.first_seq, job.last_seq, job.attempt, job.redelivery,
-            datetime.now(UTC), 1, 200 if said == "delivered" else 503, None, None, said, wait, named,
+            datetime.now(UTC), 1, 200 if recorded == "delivered" else 503, None, None, recorded, wait, named,
         )  # fmt: skip
         planner.record([outcome])
         self.met[action if counts else "an outcome too late"] += 1
 
-    def said(self, job, action, seconds):
+    def recorded(self, job, action, seconds):
         """The verdict as it is recorded, its wait, and the messages it names as failed."""
         if job.redelivery:
             action = {"partly": "retry", "refused": "dead", "aborted": "dead"}.get(action, action)
@@ -247,7 +251,7 @@ class LogSteps(QueueSteps):
     @step(5, name=NAME)
     def redrive_what_was_refused(self, name):
         if subscribed := self.named.get(name):
-            wish = dead_letters.Redrive(subscription=subscribed.id)
+            options = dead_letters.Redrive(subscription=subscribed.id)
             dead = self.model.redrive(subscribed.id)
-            assert dead_letters.redrive("orders", wish).redriven == dead
+            assert dead_letters.redrive("orders", options).redriven == dead
             self.met["redriven" if dead else "nothing to redrive"] += 1

@@ -1,4 +1,4 @@
-"""A door before PostgreSQL, of plain TCP, that can be out of order in several ways."""
+"""A TCP proxy in front of PostgreSQL that can fail in several ways."""
 
 import contextlib
 import socket
@@ -6,20 +6,20 @@ import threading
 import time
 from typing import Self
 
-PIECE = 64 * 1024
+CHUNK_BYTES = 64 * 1024
 
 
 class Proxy:
-    """Hands on what it gets on `port`. Most faults begin by cutting the connections there are."""
+    """Forwards what it receives on `port`. Most faults begin by closing all open connections."""
 
     def __init__(self, server_port: int) -> None:
         self._server = ("127.0.0.1", server_port)
         self._lock = threading.Lock()
         self._sockets: set[socket.socket] = set()
-        self._wait: float | None = 0.0  # seconds until a new connection is handed on; None: it never is
+        self._wait: float | None = 0.0  # seconds before a new connection is forwarded; None: never
         self._silent = False
         self._word: bytes | None = None
-        self._doomed: set[socket.socket] = set()  # to the server: what it answers is swallowed
+        self._cut_at_answer: set[socket.socket] = set()  # to the server, whose answers are dropped
         self.port = 0
         self._listen()
 
@@ -30,7 +30,7 @@ class Proxy:
         self.refuse()
 
     def work(self) -> None:
-        """Be in order again."""
+        """Work again."""
         self.cut()
         self._wait = 0.0
         self._silent = False
@@ -38,32 +38,34 @@ class Proxy:
             self._listen()
 
     def refuse(self) -> None:
+        """Refuse new connections."""
         with contextlib.suppress(OSError):
-            self._listener.shutdown(socket.SHUT_RDWR)  # wakes who accepts
+            self._listener.shutdown(socket.SHUT_RDWR)  # ends the accept of the other thread
         self._listener.close()
         self._accepting.join()
         self.cut()
 
     def hang(self) -> None:
-        """Take connections, and say nothing on them."""
+        """Accept connections, and never answer on them."""
         self._wait = None
         self.cut()
 
     def fall_silent(self) -> None:
-        """Leave the connections there are as they are, and hand nothing on any more, as a network that broke."""
+        """Leave connections open and forward nothing any more, like a network that broke."""
         self._wait = None
         self._silent = True
 
     def sleep(self, seconds: float) -> None:
-        """Hand a new connection on after so long, as a database that has to be woken."""
+        """Forward a new connection after so many seconds, like a database that must wake up."""
         self._wait = seconds
         self.cut()
 
     def swallow_answer_to(self, word: bytes) -> None:
-        """Hand on the next thing that holds the word, but cut its connection when the server answers."""
+        """Forward the next data that contains the word, but close its connection when the server answers."""
         self._word = word
 
     def cut(self) -> None:
+        """Close all open connections."""
         with self._lock:
             ended, self._sockets = self._sockets, set()
         for each in ended:
@@ -98,13 +100,13 @@ class Proxy:
 
     def _pump(self, source: socket.socket, target: socket.socket) -> None:
         with contextlib.suppress(OSError):
-            while (piece := source.recv(PIECE)) and source not in self._doomed:
+            while (chunk := source.recv(CHUNK_BYTES)) and source not in self._cut_at_answer:
                 if self._silent:
                     continue
-                if self._word is not None and self._word in piece:
+                if self._word is not None and self._word in chunk:
                     self._word = None
-                    self._doomed.add(target)
-                target.sendall(piece)
+                    self._cut_at_answer.add(target)
+                target.sendall(chunk)
         for each in (source, target):
             with contextlib.suppress(OSError):
                 each.shutdown(socket.SHUT_RDWR)

@@ -1,4 +1,4 @@
-"""Small functions to run in the local runner's workers, and ways to see what became of them."""
+"""`make run` as a process, small functions for its workers, and ways to wait for other processes."""
 
 import contextlib
 import os
@@ -16,7 +16,7 @@ ECHO = "def handler(event, context): return event"
 
 @contextlib.contextmanager
 def running(data: Path) -> Iterator[str]:
-    """`make run` on a free port, with its data in `data`: its url."""
+    """Start `make run` on a free port with its data in `data`; yield its url."""
     process = subprocess.Popen(
         [sys.executable, "-m", "local"],
         cwd=ROOT,
@@ -45,7 +45,7 @@ def function(
     environment: Mapping[str, str] | None = None,
     layers: tuple[Path, ...] = (),
 ) -> Function:
-    """A function with this source, its folder made in `folder`."""
+    """Make a function with this source, in its own folder below `folder`."""
     home = folder / name
     home.mkdir(parents=True, exist_ok=True)
     (home / "app.py").write_text(source)
@@ -53,7 +53,7 @@ def function(
 
 
 def runs(pid: int) -> bool:
-    """Whether the process exists and has not ended: a zombie has."""
+    """Whether the process exists and is not a zombie."""
     with contextlib.suppress(FileNotFoundError):
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     try:
@@ -63,9 +63,9 @@ def runs(pid: int) -> bool:
     return not Path("/proc/self").exists()
 
 
-def until(true: Callable[[], object], patience_seconds: float = 30.0) -> None:
-    """Wait for something that sends no event, such as the end of another process's child."""
-    give_up = time.monotonic() + patience_seconds
-    while not true():
-        assert time.monotonic() < give_up, "waited in vain"
+def until(condition: Callable[[], object], patience_seconds: float = 30.0) -> None:
+    """Wait until a condition is true that sends no event, such as the end of another process's child."""
+    give_up_at = time.monotonic() + patience_seconds
+    while not condition():
+        assert time.monotonic() < give_up_at, "waited in vain"
         time.sleep(0.01)

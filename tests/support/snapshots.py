@@ -1,4 +1,4 @@
-"""What is stored, to hold that a request changed nothing."""
+"""All stored rows, to check that a request changed nothing."""
 
 from typing import Any
 

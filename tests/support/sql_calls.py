@@ -1,4 +1,4 @@
-"""The verbs on the topic `orders` as statements, for tests in which two sessions meet."""
+"""SQL statements that call the verbs on the topic `orders`, for tests with two sessions."""
 
 from typing import Any
 
@@ -12,5 +12,6 @@ SUBSCRIBE = "SELECT id, created FROM broker.subscribe('orders', NULL, 'whsec_', 
 DELETE = "SELECT broker.delete_topic('orders', false)"
 
 
-def ask(session: psycopg.Connection[Any], statement: str, *values: object) -> list[Any]:
+def query(session: psycopg.Connection[Any], statement: str, *values: object) -> list[Any]:
+    """Execute a statement and return its rows."""
     return session.execute(statement.encode(), values).fetchall()

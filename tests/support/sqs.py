@@ -1,4 +1,4 @@
-"""SQS's two queues in moto, and what Lambda does with them."""
+"""The two SQS queues in moto, and invocations of their functions as Lambda makes them."""
 
 import json
 import uuid
@@ -22,22 +22,22 @@ class Queue:
         self.url: str = self._client.create_queue(QueueName=name)["QueueUrl"]
 
     def sent(self) -> list[Any]:
-        """What is in the queue, delayed or not, in the order in which it was sent."""
+        """The payloads in the queue, delayed or not, in the order in which they were sent."""
         return [json.loads(message.body) for message in self._messages()]
 
     def delays(self) -> list[int]:
-        """The seconds for which each message was delayed."""
+        """The delay of each message in seconds."""
         return [max(0, round((each.delayed_until - each.sent_timestamp) / 1000)) for each in self._messages()]
 
     def take(self) -> list[dict[str, Any]]:
-        """Take up to ten messages out, delayed or not: the records of an event."""
+        """Remove up to ten messages, delayed or not, and return them as the records of an event."""
         taken = self._messages()[:10]
         for message in taken:
             self._backend()._messages.remove(message)
         return [record(message.body) for message in taken]
 
     def break_down(self) -> None:
-        """Let nothing be sent from now on."""
+        """Make every send fail from now on."""
         self._client.delete_queue(QueueUrl=self.url)
 
     def repair(self) -> None:
@@ -51,18 +51,18 @@ class Queue:
 
 
 class Queues:
-    """The loop's two queues, and its two functions."""
+    """DispatchQueue, DeliveryQueue and their functions."""
 
     def __init__(self) -> None:
         self.dispatch, self.delivery = Queue("Dispatch"), Queue("Delivery")
 
     def pending_wake_ups(self) -> list[datetime]:
-        """The times of the wake-ups that are under way with one."""
-        wakes = [sent["wake_up"] for sent in self.dispatch.sent() if "wake_up" in sent]
-        return [datetime.fromisoformat(wake_up["not_before"]) for wake_up in wakes if "not_before" in wake_up]
+        """The times of the wake-ups in DispatchQueue that have a time."""
+        wake_ups = [sent["wake_up"] for sent in self.dispatch.sent() if "wake_up" in sent]
+        return [datetime.fromisoformat(wake_up["not_before"]) for wake_up in wake_ups if "not_before" in wake_up]
 
     def run(self, rounds: int = 20) -> None:
-        """Let the functions take what is there at once, in turn, until nothing is left but what waits."""
+        """Invoke the functions in turn until only delayed wake-ups are left."""
         for _ in range(rounds):
             if 0 in self.dispatch.delays():
                 assert dispatch(*self.dispatch.take()) == []
@@ -70,27 +70,27 @@ class Queues:
                 assert deliver(*self.delivery.take()) == []
             else:
                 return
-        raise AssertionError("it never ends")
+        raise AssertionError("the queues are never empty")
 
 
 def record(body: str | dict[str, Any]) -> dict[str, Any]:
-    """A message as Lambda hands it to a function, as far as functions read it."""
+    """A message as Lambda passes it to a function, as far as the functions read it."""
     return {"messageId": str(uuid.uuid4()), "body": body if isinstance(body, str) else json.dumps(body)}
 
 
-def wake_up(**wish: Any) -> dict[str, Any]:
-    return record({"wake_up": wish})
+def wake_up(**fields: Any) -> dict[str, Any]:
+    return record({"wake_up": fields})
 
 
 def seconds_from_now(seconds: float) -> str:
-    """A moment to come, as JSON has it."""
+    """A time so many seconds from now, as JSON has it."""
     return (datetime.now(UTC) + timedelta(seconds=seconds)).isoformat()
 
 
 def invoke(folder: str, records: list[dict[str, Any]], seconds: float = 28) -> list[str]:
-    """Invoke a function with records; the ids of the messages that shall come again."""
-    answer = app(folder).handler({"Records": records}, Context(seconds))
-    return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
+    """Invoke a function with records; return the ids of the messages that SQS must show again."""
+    result = app(folder).handler({"Records": records}, Context(seconds))
+    return [failure["itemIdentifier"] for failure in result["batchItemFailures"]]
 
 
 def dispatch(*records: dict[str, Any]) -> list[str]:
@@ -102,6 +102,6 @@ def deliver(*records: dict[str, Any]) -> list[str]:
 
 
 def outcomes_of(*planned: payloads.Job, status: int = 200) -> list[dict[str, Any]]:
-    """What deliver would tell of these jobs."""
-    answer = transfer.Response(status, None, {}, b"", datetime.now(UTC), timedelta(seconds=1))
-    return [record(body) for body in payloads.encode_outcomes([outcomes.judge(job, answer) for job in planned])]
+    """The records that Deliver would send after these jobs got responses with this status."""
+    response = transfer.Response(status, None, {}, b"", datetime.now(UTC), timedelta(seconds=1))
+    return [record(body) for body in payloads.encode_outcomes([outcomes.judge(job, response) for job in planned])]

@@ -1,4 +1,4 @@
-"""A topic in a test's hands: the operations that the functions call, and a hand on the clock."""
+"""A topic for tests: the operations that the functions call, what is stored, and ways to let time pass."""
 
 import json
 from typing import Any
@@ -30,14 +30,14 @@ class Topic:
             [self.name, count],
         )
 
-    def consume(self, maximum: int = 10, **wish: Any) -> list[LeasedMessage]:
-        return leases.consume(self.name, msgspec.convert({"max": maximum, **wish}, leases.Consume))
+    def consume(self, maximum: int = 10, **options: Any) -> list[LeasedMessage]:
+        return leases.consume(self.name, msgspec.convert({"max": maximum, **options}, leases.Consume))
 
     def settle(self, **receipts: Any) -> leases.Settled:
         return leases.settle(self.name, msgspec.convert(receipts, leases.Settle))
 
-    def subscribe(self, url: str, **wish: Any) -> subscriptions.Subscribed:
-        return subscriptions.subscribe(self.name, msgspec.convert({"url": url, **wish}, subscriptions.Subscribe))
+    def subscribe(self, url: str, **settings: Any) -> subscriptions.Subscribed:
+        return subscriptions.subscribe(self.name, msgspec.convert({"url": url, **settings}, subscriptions.Subscribe))
 
     def subscription(self, subscribed: subscriptions.Subscribed) -> subscriptions.Subscription:
         return subscriptions.read(self.name, subscribed.id)
@@ -46,15 +46,15 @@ class Topic:
         subscriptions.change(self.name, subscribed.id, msgspec.convert(changes, subscriptions.Change))
 
     def broadcast(self) -> broadcasts.Broadcast:
-        """Move only: nothing is sent."""
+        """Move the queue to the log; send nothing."""
         return broadcasts.broadcast(self.name)
 
     def end_leases(self) -> None:
-        """Let all leases and delays run out now."""
+        """End all leases and delays now."""
         self._owner.execute("UPDATE queue SET ready_at = now() - interval '1 ms' WHERE ready_at > now()")
 
     def end_waits(self) -> None:
-        """Let all that subscriptions wait for be over now: the time to the next try, the lease of a planner."""
+        """End all waits of subscriptions now: the time to the next attempt, and the leases of planned batches."""
         self._owner.execute("UPDATE redeliveries SET due_at = now() WHERE due_at > now()")
         self._owner.execute("UPDATE subscriptions SET redelivery_due_at = now() WHERE redelivery_due_at > now()")
         self._owner.execute("UPDATE subscriptions SET due_at = now() WHERE due_at > now()")
@@ -64,7 +64,7 @@ class Topic:
         return [json.loads(bytes(message.content)) for message in leased]
 
     def log(self) -> list[tuple[int, Any]]:
-        """What was broadcast: each seq with its content, in order."""
+        """The log: each seq with its content, in order."""
         return self._owner.execute(
             "SELECT l.seq, m.content FROM log l JOIN topics t ON t.id = l.topic_id"
             " JOIN messages m ON m.id = l.message_id WHERE t.name = %s ORDER BY l.seq",
@@ -72,7 +72,7 @@ class Topic:
         ).fetchall()
 
     def logged(self) -> list[UUID]:
-        """The ids of what was broadcast, in order."""
+        """The ids of the messages in the log, in order."""
         found = self._owner.execute(
             "SELECT l.message_id FROM log l JOIN topics t ON t.id = l.topic_id WHERE t.name = %s ORDER BY l.seq",
             [self.name],
@@ -80,7 +80,7 @@ class Topic:
         return [message_id for (message_id,) in found]
 
     def rows(self) -> dict[UUID, dict[str, Any]]:
-        """The topic's queue as it stands, by message id, in the order of publishing."""
+        """The rows of the topic's queue by message id, in the order of publishing."""
         with self._owner.cursor(row_factory=psycopg.rows.dict_row) as cursor:
             cursor.execute(
                 "SELECT q.* FROM queue q JOIN topics t ON t.id = q.topic_id WHERE t.name = %s ORDER BY q.message_id",

@@ -1,4 +1,4 @@
-"""Sending to SQS, by boto3's own client: what goes in one call, and what is done about what SQS refuses."""
+"""Sending to SQS with boto3: what one call sends, and what happens to messages that SQS does not take."""
 
 import json
 
@@ -18,48 +18,48 @@ def calls(queues, monkeypatch):
     return sizes
 
 
-def test_ten_go_in_one_call(queues, calls):
+def test_one_call_sends_ten_messages(queues, calls):
     sqs.send_batch(queues.delivery.url, [f"[{n}]" for n in range(25)])
     assert queues.delivery.sent() == [[n] for n in range(25)]
     assert calls == [10, 10, 5]
 
 
-def test_a_call_is_at_most_a_mebibyte(queues, calls):
-    bodies = [f'"{"é" * octets}"' for octets in (240_000, 240_000, 240_000, 10)]
+def test_one_call_sends_at_most_a_mebibyte(queues, calls):
+    bodies = [f'"{"é" * length}"' for length in (240_000, 240_000, 240_000, 10)]
     sqs.send_batch(queues.delivery.url, bodies)
     assert [len(body) for body in queues.delivery.sent()] == [240_000, 240_000, 240_000, 10]
     assert calls == [2, 2]
 
 
-def test_nothing_is_sent_when_there_is_nothing(queues, calls):
+def test_no_call_is_made_without_messages(queues, calls):
     sqs.send_batch(queues.delivery.url, [])
     assert calls == []
 
 
-def test_what_json_may_hold_and_sqs_may_not_is_sent_all_the_same(queues):
+def test_characters_that_sqs_does_not_allow_are_sent_escaped(queues):
     sqs.send(queues.delivery.url, '["\uffff\\\\\ufffe \U0001fffe"]')
     assert queues.delivery.sent() == [["\uffff\\\ufffe \U0001fffe"]]
     [message] = queues.delivery._messages()
     assert "\uffff" not in message.body
 
 
-def test_what_sqs_takes_in_part_is_sent_again(queues, monkeypatch):
+def test_messages_that_sqs_failed_to_take_are_sent_again(queues, monkeypatch):
     client = sqs._client(None)
     send, sent = client.send_message_batch, []
 
-    def half(QueueUrl, Entries):  # noqa: N803  as botocore names them
+    def take_half(QueueUrl, Entries):  # noqa: N803  as botocore names them
         sent.append([entry["Id"] for entry in Entries])
-        kept, dropped = Entries[::2], Entries[1::2]
-        failed = [{"Id": entry["Id"], "SenderFault": False, "Code": "InternalError"} for entry in dropped]
-        return {**send(QueueUrl=QueueUrl, Entries=kept), "Failed": failed}
+        taken, refused = Entries[::2], Entries[1::2]
+        failed = [{"Id": entry["Id"], "SenderFault": False, "Code": "InternalError"} for entry in refused]
+        return {**send(QueueUrl=QueueUrl, Entries=taken), "Failed": failed}
 
-    monkeypatch.setattr(client, "send_message_batch", half)
+    monkeypatch.setattr(client, "send_message_batch", take_half)
     sqs.send_batch(queues.delivery.url, ["0", "1", "2", "3"])
     assert sent == [["0", "1", "2", "3"], ["1", "3"], ["3"]]
     assert sorted(queues.delivery.sent()) == [0, 1, 2, 3]
 
 
-def test_who_is_refused_is_named_and_the_others_are_sent(queues, monkeypatch):
+def test_a_message_that_sqs_refuses_is_reported_and_the_others_are_sent(queues, monkeypatch):
     client = sqs._client(None)
     send = client.send_message_batch
 
@@ -75,7 +75,7 @@ def test_who_is_refused_is_named_and_the_others_are_sent(queues, monkeypatch):
     assert queues.delivery.sent() == [0, *range(2, 12)]
 
 
-def test_a_queue_that_is_away_is_told(queues):
+def test_a_queue_that_does_not_exist_is_reported(queues):
     queues.delivery.break_down()
     with pytest.raises(sqs.NotSent) as refused:
         sqs.send(queues.delivery.url, "{}")
@@ -83,7 +83,7 @@ def test_a_queue_that_is_away_is_told(queues):
     assert type(refused.value.__cause__).__name__ == "QueueDoesNotExist"
 
 
-def test_the_broker_sends_to_a_queue_on_this_machine_whatever_proxy_stands_before_others(monkeypatch):
+def test_the_broker_reaches_a_queue_on_this_computer_without_the_proxy_of_the_environment(monkeypatch):
     for name, value in {
         "AWS_ACCESS_KEY_ID": KEY,
         "AWS_SECRET_ACCESS_KEY": "local",

@@ -47,7 +47,7 @@ PUBLIC_V6 = ["2606:4700:4700::1111", "2a00:1450:4001:80b::200e", "2001:4860:4860
 
 
 def members(networks):
-    """Some address of one of the networks."""
+    """Any address of one of the networks."""
     return st.sampled_from([ip_network(network) for network in networks]).flatmap(
         lambda network: st.integers(0, network.num_addresses - 1).map(lambda offset: network[offset])
     )
@@ -64,17 +64,17 @@ def test_an_ipv4_address_stays_private_when_mapped_into_ipv6(address):
 
 
 @given(st.ip_addresses())
-def test_what_is_public_here_is_global_to_python_too(address):
+def test_a_public_address_is_global_to_python_too(address):
     assert addresses.is_public(str(address)) <= address.is_global
 
 
 @pytest.mark.parametrize("address", [*PUBLIC, *PUBLIC_V6, "::ffff:8.8.8.8"])
-def test_an_address_that_anybody_may_have_is_public(address):
+def test_an_ordinary_address_of_the_internet_is_public(address):
     assert addresses.is_public(address)
 
 
 @pytest.mark.parametrize("address", ["", "localhost", "8.8.8.8%1", "2606:4700::1111%eth0", "8.8.8", "8.8.8.8/32"])
-def test_what_is_no_plain_address_is_not_public(address):
+def test_text_that_is_not_a_plain_address_is_not_public(address):
     assert not addresses.is_public(address)
 
 
@@ -129,7 +129,7 @@ def test_a_public_url_may_be_a_webhook(url):
         ("http://example.com/" + "a" * 2030, "2048 characters"),
     ],
 )
-def test_a_url_that_may_not_be_a_webhook_is_told_why(url, fault):
+def test_a_url_that_may_not_be_a_webhook_is_refused_with_a_reason(url, fault):
     assert fault in addresses.url_fault(url, allow_private=True)
 
 
@@ -165,14 +165,14 @@ def test_loopback_passes_where_private_addresses_are_allowed(url):
 
 
 @given(members(PRIVATE))
-def test_a_url_with_a_private_literal_is_refused(address):
+def test_a_url_with_a_private_address_is_refused(address):
     host = f"[{address}]" if address.version == 6 else str(address)
 
     assert addresses.url_fault(f"https://{host}/", allow_private=False)
 
 
 @given(members(network for network in PRIVATE if "." in network), st.sampled_from(["{}", "{:#x}", "0{:o}"]))
-def test_a_private_literal_is_refused_as_a_bare_number_too(address, form):
+def test_a_url_with_a_private_address_written_as_a_number_is_refused(address, form):
     url = "http://" + form.format(int(ip_address(address))) + "/"
 
     assert addresses.url_fault(url, allow_private=False)

@@ -1,4 +1,4 @@
-"""What we sign, the reference implementation of Standard Webhooks verifies."""
+"""Signatures: the reference implementation of Standard Webhooks verifies what the broker signs."""
 
 import base64
 import binascii
@@ -17,7 +17,7 @@ def secret():
     return signatures.new_secret()
 
 
-def test_a_secret_is_32_random_octets():
+def test_a_secret_is_32_random_bytes():
     secret = signatures.new_secret()
 
     assert secret.startswith("whsec_")
@@ -44,11 +44,11 @@ def test_the_headers_are_those_of_the_reference_implementation(secret):
 
 
 def test_the_timestamp_is_right_in_any_time_zone(secret):
-    there = datetime.now(timezone(timedelta(hours=-9)))
+    local_time = datetime.now(timezone(timedelta(hours=-9)))
 
-    headers = signatures.sign([secret], "id", there, BODY)
+    headers = signatures.sign([secret], "id", local_time, BODY)
 
-    assert headers == signatures.sign([secret], "id", there.astimezone(UTC), BODY)
+    assert headers == signatures.sign([secret], "id", local_time.astimezone(UTC), BODY)
     assert Webhook(secret).verify(BODY, headers)
 
 

@@ -1,5 +1,6 @@
-"""Deliver: jobs in, webhooks, outcomes out; and no way to the database."""
+"""Deliver: it posts jobs, sends their outcomes to Dispatch, and has no way to the database."""
 
+import asyncio
 import json
 import os
 import subprocess
@@ -15,7 +16,7 @@ import pytest
 from broker.transport import payloads
 from broker.webhooks import worker
 from tests.support.client import ROOT, template
-from tests.support.endpoints import answers_after
+from tests.support.endpoints import answers, answers_after
 from tests.support.sqs import deliver, invoke, record
 
 PROGRAM = """
@@ -49,107 +50,120 @@ def job(url, body='{"messages":[]}'):
     )
 
 
-def planned(*jobs, age_seconds=0):
-    """Jobs as they come to deliver, in one message."""
+def message_with(*jobs, age_seconds=0):
+    """A message of DeliveryQueue with these jobs, planned so many seconds ago."""
     [body] = payloads.encode_jobs(jobs, datetime.now(UTC) - timedelta(seconds=age_seconds))
     return record(body)
 
 
-def told(queues):
-    """The outcomes in each message to dispatch."""
+def sent_outcomes(queues):
+    """The outcomes in each message that Deliver sent to Dispatch."""
     return [message["outcomes"] for message in queues.dispatch.sent()]
 
 
-def test_a_job_is_posted_and_its_outcome_told(endpoint, queues):
-    made = job(endpoint.url, '{"messages":["é"]}')
-    assert deliver(planned(made)) == []
+def test_a_job_is_posted_and_its_outcome_is_sent(endpoint, queues):
+    posted = job(endpoint.url, '{"messages":["é"]}')
+    assert deliver(message_with(posted)) == []
     [request] = endpoint.requests
     assert request.body.decode() == '{"messages":["é"]}'
     assert request.headers["x-shop"] == "1"
-    [[outcome]] = told(queues)
-    assert (outcome["subscription_id"], outcome["fence"]) == (str(made.subscription_id), 1)
+    [[outcome]] = sent_outcomes(queues)
+    assert (outcome["subscription_id"], outcome["fence"]) == (str(posted.subscription_id), 1)
     assert (outcome["action"], outcome["status"]) == ("delivered", 200)
 
 
 def test_all_jobs_of_an_event_are_posted_at_once(endpoint, queues):
     endpoint.does(answers_after(0.3))
     started = time.monotonic()
-    assert deliver(*[planned(job(endpoint.url)) for _ in range(10)]) == []
+    assert deliver(*[message_with(job(endpoint.url)) for _ in range(10)]) == []
     assert time.monotonic() - started < 2
-    assert sum(map(len, told(queues))) == 10
+    assert sum(map(len, sent_outcomes(queues))) == 10
 
 
-def test_what_is_done_is_told_before_what_hangs_ends(endpoint, queues):
+def test_an_outcome_is_sent_while_another_job_hangs(endpoint, queues):
     endpoint.hang(path="/hangs")
     slow, fast = job(endpoint.url + "/hangs"), job(endpoint.url + "/fast")
-    running = threading.Thread(target=lambda: answers.append(invoke("deliver", [planned(slow), planned(fast)], 20.5)))
-    answers = []
+    running = threading.Thread(
+        target=lambda: results.append(invoke("deliver", [message_with(slow), message_with(fast)], 20.5))
+    )
+    results = []
     running.start()
     until = time.monotonic() + 10
     while not queues.dispatch.sent():
         assert time.monotonic() < until
         time.sleep(0.01)
     assert running.is_alive()
-    [[outcome]] = told(queues)
+    [[outcome]] = sent_outcomes(queues)
     assert outcome["subscription_id"] == str(fast.subscription_id)
     running.join()
-    assert answers == [[]]
-    assert [each["action"] for [each] in told(queues)] == ["delivered", "retry"]
+    assert results == [[]]
+    assert [each["action"] for [each] in sent_outcomes(queues)] == ["delivered", "retry"]
 
 
-def test_a_job_that_is_too_old_is_dropped_unsent(endpoint, queues):
-    assert deliver(planned(job(endpoint.url), age_seconds=241)) == []
+def test_a_job_that_is_too_old_is_dropped(endpoint, queues):
+    assert deliver(message_with(job(endpoint.url), age_seconds=241)) == []
     assert endpoint.requests == []
     assert queues.dispatch.sent() == []
 
 
-def test_a_job_that_is_nearly_too_old_is_sent(endpoint, queues):
-    assert deliver(planned(job(endpoint.url), age_seconds=235)) == []
+def test_a_job_that_is_nearly_too_old_is_posted(endpoint, queues):
+    assert deliver(message_with(job(endpoint.url), age_seconds=235)) == []
     assert len(endpoint.requests) == 1
 
 
-def test_a_job_that_there_is_no_time_for_comes_again(endpoint, queues):
-    message = planned(job(endpoint.url))
+def test_sqs_shows_a_job_again_when_deliver_has_no_time_to_post_it(endpoint, queues):
+    message = message_with(job(endpoint.url))
     assert invoke("deliver", [message], seconds=10) == [message["messageId"]]
     assert endpoint.requests == []
 
 
-def test_a_job_whose_outcome_cannot_be_told_comes_again(endpoint, queues, log_lines):
-    message = planned(job(endpoint.url))
+def test_sqs_shows_a_job_again_when_deliver_cannot_send_its_outcome(endpoint, queues, log_lines):
+    message = message_with(job(endpoint.url))
     queues.dispatch.break_down()
     assert deliver(message) == [message["messageId"]]
     assert [line["error"] for line in log_lines()] == ["QueueDoesNotExist"]
 
 
 @pytest.mark.parametrize("body", ["", "{}", '{"jobs": [{}]}', '{"planned_at": "2026-01-01T00:00:00Z"}'])
-def test_a_message_that_makes_no_sense_is_dropped_and_the_others_are_posted(endpoint, queues, log_lines, body):
-    assert deliver(record(body), planned(job(endpoint.url))) == []
+def test_an_unreadable_message_is_dropped_and_the_jobs_of_others_are_posted(endpoint, queues, log_lines, body):
+    assert deliver(record(body), message_with(job(endpoint.url))) == []
     assert len(endpoint.requests) == 1
     assert [line["route"] for line in log_lines()] == ["deliver"]
 
 
-def test_an_answer_that_cannot_be_read_harms_no_other(endpoint, queues):
+def test_an_unreadable_response_does_not_affect_other_jobs(endpoint, queues):
     endpoint.answer(body=b'{"failed":' + b"[" * 60_000, path="/nested")
     endpoint.answer(body=b'{"failed": ["\xff"]}', path="/latin")
-    assert deliver(planned(*(job(endpoint.url + path) for path in ("/", "/nested", "/latin")))) == []
-    told = [outcome["action"] for sent in queues.dispatch.sent() for outcome in sent["outcomes"]]
-    assert told == ["delivered"] * 3
+    assert deliver(message_with(*(job(endpoint.url + path) for path in ("/", "/nested", "/latin")))) == []
+    actions = [outcome["action"] for sent in queues.dispatch.sent() for outcome in sent["outcomes"]]
+    assert actions == ["delivered"] * 3
 
 
-def test_a_message_of_many_jobs_comes_again_when_one_of_them_was_not_told(endpoint, queues, monkeypatch):
-    endpoint.does(answers_after(0.3), path="/late")
+def test_sqs_shows_a_message_again_when_one_outcome_of_its_jobs_was_not_sent(endpoint, queues, monkeypatch):
+    others_were_sent = threading.Event()
+
+    async def answer_when_the_others_were_sent(transport):
+        assert await asyncio.to_thread(others_were_sent.wait, 10)
+        answers()(transport)
+
+    endpoint.does(answer_when_the_others_were_sent, path="/late")
     endpoint.answer(body=b"at once")
-    first, second = (planned(job(endpoint.url), job(endpoint.url + path)) for path in ("/", "/late"))
-    send = worker._send
+    first, second = (message_with(job(endpoint.url), job(endpoint.url + path)) for path in ("/", "/late"))
+    send, others = worker._send, []
 
-    def forget_the_late(judged, queue_url):
-        return judged[0].answer == "at once" and send(judged, queue_url)
+    def fail_for_the_late_outcome(judged, queue_url):
+        if judged[0].answer != "at once":
+            return False
+        others.extend(judged)
+        if len(others) == 3:
+            others_were_sent.set()
+        return send(judged, queue_url)
 
-    monkeypatch.setattr(worker, "_send", forget_the_late)
+    monkeypatch.setattr(worker, "_send", fail_for_the_late_outcome)
     assert deliver(first, second) == [second["messageId"]]
 
 
-def test_many_jobs_go_in_one_message_and_large_ones_in_few():
+def test_a_message_has_at_most_ten_jobs_and_fewer_when_they_are_large():
     small, large = job("http://127.0.0.1/"), job("http://127.0.0.1/", "x" * 100_000)
     sizes = [
         [len(json.loads(body)["jobs"]) for body in payloads.encode_jobs(jobs, datetime.now(UTC))]
@@ -158,7 +172,7 @@ def test_many_jobs_go_in_one_message_and_large_ones_in_few():
     assert sizes == [[10, 10, 5], [2, 2, 1], [1, 1, 1]]
 
 
-def test_many_outcomes_go_in_messages_of_a_quarter_of_a_mebibyte():
+def test_a_message_has_as_many_outcomes_as_fit_in_256_kib():
     outcome = msgspec.json.decode(
         '{"subscription_id": "00000000-0000-0000-0000-000000000000", "fence": 1, "webhook_id": "w", "first_seq": 1,'
         ' "last_seq": 1, "attempt": 1, "started_at": "2026-01-01T00:00:00Z", "duration_ms": 1, "status": 500,'
@@ -172,7 +186,7 @@ def test_many_outcomes_go_in_messages_of_a_quarter_of_a_mebibyte():
     assert sum(len(json.loads(body)["outcomes"]) for body in bodies) == 500
 
 
-def test_it_neither_imports_what_speaks_to_the_database_nor_is_told_where_that_is(endpoint):
+def test_deliver_runs_without_a_database_client_and_without_a_database_url(endpoint):
     environment = {
         name: value
         for name, value in template()["Resources"]["Deliver"]["Properties"]["Environment"]["Variables"].items()
@@ -187,20 +201,20 @@ def test_it_neither_imports_what_speaks_to_the_database_nor_is_told_where_that_i
             **environment,
             "ALLOW_PRIVATE_WEBHOOKS": "true",
         },
-        input=json.dumps({"Records": [planned(job(endpoint.url))]}),
+        input=json.dumps({"Records": [message_with(job(endpoint.url))]}),
         capture_output=True,
         text=True,
         check=False,
     )
     assert run.returncode == 0, run.stderr
-    answer, modules = map(json.loads, run.stdout.splitlines()[-2:])
-    assert answer == {"batchItemFailures": []}
+    result, modules = map(json.loads, run.stdout.splitlines()[-2:])
+    assert result == {"batchItemFailures": []}
     assert len(endpoint.requests) == 1
     assert "pycurl" in modules
     assert not {"psycopg", "boto3"} & {*modules}
 
 
-def test_the_template_gives_it_no_way_to_the_database():
-    deliver = template()["Resources"]["Deliver"]
-    assert deliver["IgnoreGlobals"] == ["Environment"]
-    assert not [name for name in deliver["Properties"]["Environment"]["Variables"] if "DATABASE" in name]
+def test_the_template_gives_deliver_no_database_url():
+    function = template()["Resources"]["Deliver"]
+    assert function["IgnoreGlobals"] == ["Environment"]
+    assert not [name for name in function["Properties"]["Environment"]["Variables"] if "DATABASE" in name]

@@ -1,6 +1,6 @@
 """A serverless message broker on PostgreSQL, called pgbroker outside of this repository.
 
-The package has six rooms, and a flat ground on which they stand:
+The package has six rooms, the SQL, and a flat ground:
 
     queue       publish, wait, lease, settle, dead letters
     pubsub      move the queue to the log; subscriptions, which read it

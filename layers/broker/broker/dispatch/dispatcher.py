@@ -153,7 +153,7 @@ def _hand_on(dispatch_queue_url: str, delivery_queue_url: str, topics: Collectio
 
 
 def _is_soon(due_at: datetime | None) -> TypeGuard[datetime]:
-    """Whether something is due within the second, less than SQS would wait: so a rate is kept, not undercut."""
+    """Whether something is due within the second, less than SQS would wait: so a subscription gets its full rate."""
     return due_at is not None and deadlines.left() > SPARE_SECONDS and timedelta() < due_at - datetime.now(UTC) < SOON
 
 

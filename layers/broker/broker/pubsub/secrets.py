@@ -1,4 +1,4 @@
-"""Secrets of subscriptions: give a new one, while the old ones sign beside it for a time."""
+"""Secrets of subscriptions: give a new one; for a time, requests are signed with the old ones too."""
 
 from dataclasses import dataclass
 from datetime import datetime

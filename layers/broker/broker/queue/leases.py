@@ -16,9 +16,9 @@ MAX_RECEIPTS = 1000
 SPARE_SECONDS = 3  # a long poll ends this long before the request's time is over
 FIRST_PAUSE, LAST_PAUSE = 0.05, 0.5  # seconds between the looks of a long poll
 
-# A claim starts at its topic's floor, so that it does not walk over the dead index entries below: the oldest ready_at
-# that the last claim met, less a margin for late commits. After FLOOR_SECONDS, or when a claim comes short, the next
-# look starts at the beginning, and finds what committed later than the margin allows.
+# A claim starts at its topic's floor, the oldest ready_at that the last claim found, less a margin for late commits: so
+# it skips the index entries of rows that were removed. After FLOOR_SECONDS, or when a claim finds too few, the next one
+# starts at the beginning, and finds what committed later than the margin allows.
 FLOOR_SECONDS = 5
 FLOOR_MARGIN = timedelta(seconds=1)
 MAX_FLOORS = 1000

@@ -83,7 +83,7 @@ def maintain() -> Maintained:
 
 
 def _try(task: Callable[[], Value], otherwise: Value, failures: list[Exception]) -> Value:
-    """Run a task and note its failure. After a failure, run no further task that could take all the time left."""
+    """Run a task and note its failure. After a failure, skip it when the time left is short."""
     if failures and deadlines.left() < FAILING_SECONDS:
         return otherwise
     try:

@@ -162,7 +162,7 @@ _REASONS = {
 _URL = re.compile(r"(?i)https?://[!-~]+")
 _HEADER = re.compile(r"[!-9;-~]+: [ -~]*")
 
-# One of these could lie about where a request ends: a kept connection would then return the response of another.
+# With one of these a server could see two requests in one, and a kept connection return the response of another.
 _OWN_HEADERS = {"connection", "content-length", "expect", "host", "transfer-encoding", "upgrade"}
 
 

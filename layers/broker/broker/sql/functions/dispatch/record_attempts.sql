@@ -3,8 +3,8 @@
 -- "duration_ms", "status", "reason", "answer", "action", "retry_seconds", "refused", "redelivery", "pause_seconds"}.
 -- redelivery is the message, when the request was one; pause_seconds is how long nothing else is sent after it.
 -- action, of a batch:
---   delivered  the cursor moves behind it; the messages that refused names become redeliveries
---   refused    the cursor moves behind it; all its messages become redeliveries, dead ones when retry_seconds is null
+--   delivered  the cursor moves past it; the messages that refused names become redeliveries
+--   refused    the cursor moves past it; all its messages become redeliveries, dead ones when retry_seconds is null
 --   retry      the batch waits retry_seconds, and counts one failure more
 --   slow       the batch waits retry_seconds, and counts no failure
 --   disable    the cursor stays, and nothing more is sent

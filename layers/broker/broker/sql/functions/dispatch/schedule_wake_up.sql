@@ -1,4 +1,4 @@
--- Note that a delayed wake-up for p_due is pending in SQS (null: nothing is due later), unless one is that comes no later.
+-- Note that a delayed wake-up for p_due is pending in SQS (null: nothing is due later), unless an earlier or equal one is.
 -- Returns whether the caller must send it.
 -- p_arrived: the times of wake-ups that have arrived: the noted one among them is no longer pending.
 -- p_sweep: the noted one may be lost. A minute after its time it counts as lost too.

@@ -1,6 +1,6 @@
 -- Make the partitions of messages that reach beyond p_until; nothing when they exist. Returns how many were made. Each begins
--- where the last one ends, and is an eighth of the retention wide, a day at least, so that the ring has at most ten. A gap
--- left by a stack that slept becomes one partition. Each is built apart and attached: creating it in place would lock out
+-- where the last one ends, and is an eighth of the retention wide, a day at least, so that the ring has at most ten. When
+-- none was made for days, one partition covers the gap. Each is built apart and attached: creating it in place would lock out
 -- every publisher.
 CREATE OR REPLACE FUNCTION broker.ensure_partitions(p_until timestamptz)
 RETURNS integer

@@ -1,5 +1,5 @@
 -- List a topic's subscriptions by id, after p_after; or the one with the id p_id. Secrets are not shown.
--- state: disabled, paused, waiting (it failed, and its next attempt is in the future) or active: the first that fits.
+-- state: disabled, paused, waiting (an attempt failed, and the next one is in the future) or active: the first that fits.
 -- behind: how many broadcast messages are not delivered yet. redeliveries, dead_letters: up to 1,000 are counted.
 -- due_at: null when nothing is pending. Raises BR404 for the topic.
 CREATE OR REPLACE FUNCTION broker.list_subscriptions(p_topic text, p_id uuid, p_after uuid, p_limit integer)
@@ -16,7 +16,8 @@ BEGIN
     SELECT s.id, v_topic.name, s.name, s.url,
            CASE WHEN s.disabled_at IS NOT NULL THEN 'disabled'
                 WHEN s.paused_at IS NOT NULL THEN 'paused'
-                WHEN s.failures > 0 AND s.due_at > statement_timestamp() THEN 'waiting'
+                WHEN (s.batch_last_seq IS NOT NULL OR s.redelivery_due_at IS NOT NULL) AND s.lease_ends_at IS NULL
+                     AND s.due_at > statement_timestamp() THEN 'waiting'
                 ELSE 'active' END,
            s.headers, s.batch_size, s.retry_schedule, s.ordered, s.rate_per_second,
            s.backlog_days, s.cursor, v_topic.last_seq - s.cursor,
