@@ -196,10 +196,13 @@ def test_all_messages_are_shown_again_when_the_function_fails_or_its_answer_is_i
                 consumer.answer = answer
             queue.send("a")
             queue.send("b")
-            await consumer.wait_for_calls(2)
+            while sum(map(len, consumer.bodies())) < 4:  # each message is shown again by a timer of its own
+                await consumer.wait_for_calls(len(consumer.bodies()) + 1)
             return consumer.bodies()
 
-    assert asyncio.run(run()) == [["a", "b"], ["a", "b"]]
+    first, *others = asyncio.run(run())
+    assert first == ["a", "b"]
+    assert [body for call in others for body in call][:2] == ["a", "b"]
 
 
 def test_messages_are_shown_again_at_once_when_no_worker_is_free(tmp_path):

@@ -25,6 +25,7 @@ Globals:
   Function:
     Handler: app.handler
     Runtime: python3.13
+    Timeout: 30
     Environment:
       Variables:
         OWNER_DATABASE_URL: !Ref OwnerDatabaseUrl
