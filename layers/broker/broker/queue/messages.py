@@ -10,7 +10,7 @@ import msgspec
 
 from broker import database, json_input
 from broker.errors import Fault, TooLarge
-from broker.fields import Key, Label
+from broker.fields import IdempotencyKey, Label
 
 MAX_BYTES = 256 * 1024  # of content and attributes, as sent
 MAX_BATCH = 1000
@@ -99,7 +99,9 @@ def idempotency(key: str | None, token_id: UUID, body: bytes) -> Idempotency | N
     """Read an Idempotency-Key; None when there is none. Raises InvalidInput."""
     if key is None:
         return None
-    return Idempotency(json_input.convert("Idempotency-Key", key, Key), token_id, hashlib.sha256(body).digest())
+    return Idempotency(
+        json_input.convert("Idempotency-Key", key, IdempotencyKey), token_id, hashlib.sha256(body).digest()
+    )
 
 
 def publish(topic: str, publication: Publication, sender: str, idempotency: Idempotency | None = None) -> Published:

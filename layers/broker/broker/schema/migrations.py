@@ -1,6 +1,6 @@
 """Bring the schema up to date: numbered migrations forward, then every function again, then rights."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
@@ -34,7 +34,8 @@ def migrate() -> Migrated:
         connection.execute("SET LOCAL lock_timeout = '5s'")  # but it must not keep others waiting
         connection.execute("SET LOCAL client_min_messages = warning")
         applied = _apply_migrations(connection)
-        _apply_functions(connection)
+        functions = list(_functions())
+        _apply_functions(connection, {name: source for _, name, source in functions})
         connection.execute(
             "UPDATE broker.ring SET retention = make_interval(days => %s) WHERE retention <> make_interval(days => %s)",
             [wanted.retention_days, wanted.retention_days],
@@ -42,7 +43,7 @@ def migrate() -> Migrated:
         connection.execute("SELECT broker.ensure_partitions(statement_timestamp() + interval '1 day')")
         if wanted.admin_token:
             _store_admin(connection, wanted.admin_token)
-        verbs = sorted(name for folder, name, _ in _functions() if folder not in WITHHELD)
+        verbs = sorted(name for folder, name, _ in functions if folder not in WITHHELD)
         notes = roles.grant(connection, wanted.database_url, verbs)
         version = connection.execute("SELECT max(version) FROM broker.migrations").fetchone()
     return Migrated(version=version[0] if version else 0, applied=applied, notes=notes)
@@ -66,13 +67,12 @@ def _apply_migrations(connection: psycopg.Connection[Any]) -> list[str]:
     return applied
 
 
-def _apply_functions(connection: psycopg.Connection[Any]) -> None:
+def _apply_functions(connection: psycopg.Connection[Any], sources: Mapping[str, str]) -> None:
     """Create or replace every function; drop those without a file, and those with an earlier signature.
 
     Replacing a function keeps it callable for sessions that are in the middle of a call. One whose result changed
     cannot be replaced.
     """
-    sources = {name: source for _, name, source in _functions()}
     for name, source in sources.items():
         try:
             with connection.transaction():

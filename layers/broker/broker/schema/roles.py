@@ -1,6 +1,6 @@
 """Rights in the database: the functions' login may call every verb, the client role those of the SQL door.
 
-Neither may touch a table. What runs as the owner of the schema, and the helpers of the verbs, nobody else may call.
+Neither may touch a table, nor call the helpers of the verbs or what maintenance runs as the owner of the schema.
 """
 
 from collections.abc import Sequence

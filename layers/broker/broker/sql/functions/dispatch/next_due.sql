@@ -9,7 +9,7 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = broker, pg_temp SET jit = of
 SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
 AS $$
 DECLARE
-    v_due   timestamptz;
+    v_due  timestamptz;
     v_idle integer[];
 BEGIN
     SELECT min(o.due_at), array_agg(o.id) FILTER (WHERE o.next_due_at < statement_timestamp() - interval '1 minute'

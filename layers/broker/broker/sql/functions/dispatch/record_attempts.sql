@@ -18,8 +18,8 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = broker, pg_temp SET jit = of
 SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
 AS $$
 DECLARE
-    v_given   integer;
-    v_current integer;
+    v_given        integer;
+    v_current      integer;
     v_redeliveries json;
 BEGIN
     WITH given AS MATERIALIZED (

@@ -9,7 +9,7 @@ SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_has
 AS $$
 DECLARE
     v_exhausted uuid[];
-    v_next  timestamptz;
+    v_next      timestamptz;
 BEGIN
     SELECT array_agg(h.message_id) FILTER (WHERE h.living = 0),
            coalesce(min(h.ready_at) FILTER (WHERE h.living > 0), max(h.ready_at))

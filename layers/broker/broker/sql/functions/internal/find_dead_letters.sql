@@ -10,15 +10,15 @@ LANGUAGE plpgsql STABLE
 SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
 AS $$
 DECLARE
-    v_sender text := p_filter ->> 'sender';
-    v_key    text := p_filter ->> 'key';
-    v_reason text := p_filter ->> 'reason';
-    v_since  timestamptz := coalesce((p_filter ->> 'since')::timestamptz, '-infinity');
-    v_until  timestamptz := coalesce((p_filter ->> 'until')::timestamptz, 'infinity');
+    v_sender       text := p_filter ->> 'sender';
+    v_key          text := p_filter ->> 'key';
+    v_reason       text := p_filter ->> 'reason';
+    v_since        timestamptz := coalesce((p_filter ->> 'since')::timestamptz, '-infinity');
+    v_until        timestamptz := coalesce((p_filter ->> 'until')::timestamptz, 'infinity');
     v_subscription uuid := (p_filter ->> 'subscription')::uuid;
-    v_read   integer := 0;
-    v_token  text := p_after;  -- behind the row that was read last
-    v_row    record;
+    v_read         integer := 0;
+    v_token        text := p_after;  -- behind the row that was read last
+    v_row          record;
 BEGIN
     IF v_subscription IS NOT NULL
        AND NOT EXISTS (SELECT FROM broker.subscriptions s WHERE s.id = v_subscription AND s.topic_id = p_topic_id) THEN

@@ -1,8 +1,8 @@
 -- Lease up to p_max ready messages of a topic, oldest first. A lease ends by itself: nothing has to give it back.
 -- p_lease_seconds: null: the topic's.
 -- p_auto_ack: remove the messages instead of leasing them.
--- p_floor: start at this ready_at. It spares the claim the dead index entries below: the oldest was_ready_at that the
--- caller's last claim saw, less a margin for late commits. A claim that comes short looks once more without it.
+-- p_floor: start at this ready_at, and so skip the index entries of rows that were removed: the oldest was_ready_at of the
+-- caller's last claim, less a margin for late commits. A claim that finds too few looks once more without it.
 -- p_max_bytes: stop before the messages have more bytes than this together; one message always fits.
 -- It never waits for another session. Raises BR404.
 CREATE OR REPLACE FUNCTION broker.consume(
@@ -17,16 +17,16 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = broker, pg_temp SET jit = of
 SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
 AS $$
 DECLARE
-    v_topic topics := find_topic(p_topic);
-    v_lease interval := make_interval(secs => coalesce(p_lease_seconds, v_topic.lease_seconds));
-    v_floor timestamptz := coalesce(p_floor, '-infinity');
-    v_room  bigint := p_max_bytes;
-    v_given integer := 0;  -- in all passes
-    v_left  integer;       -- wanted from this pass
-    v_locked   bigint;        -- rows this pass locked
-    v_exhausted bigint;    -- of these, receives exhausted
-    v_taken integer;       -- of these, given out
-    v_bytes integer;
+    v_topic     topics := find_topic(p_topic);
+    v_lease     interval := make_interval(secs => coalesce(p_lease_seconds, v_topic.lease_seconds));
+    v_floor     timestamptz := coalesce(p_floor, '-infinity');
+    v_room      bigint := p_max_bytes;
+    v_given     integer := 0;  -- in all passes
+    v_left      integer;       -- wanted from this pass
+    v_locked    bigint;    -- rows that this pass locked
+    v_exhausted bigint;    -- of these, those whose receives are exhausted
+    v_taken     integer;       -- of these, leased
+    v_bytes     integer;
 BEGIN
     WHILE v_given < p_max LOOP
         v_left := p_max - v_given;

@@ -8,9 +8,9 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = broker, pg_temp SET jit = of
 SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
 AS $$
 DECLARE
-    v_topic  topics := find_topic(p_topic);
+    v_topic        topics := find_topic(p_topic);
     v_subscription uuid := (p_filter ->> 'subscription')::uuid;
-    v_ids    uuid[];
+    v_ids          uuid[];
 BEGIN
     PERFORM FROM subscriptions s WHERE s.id = v_subscription FOR NO KEY UPDATE;
     SELECT f.ids, f.next INTO v_ids, next FROM find_dead_letters(v_topic.id, p_filter, p_after, 10000) f;

@@ -1,7 +1,6 @@
 -- List the dead letters of a topic, or of one of its subscriptions, in the order in which they died, as find_dead_letters
--- finds them: at most p_limit, and p_max_bytes of them (one always). For those of a subscription,
--- receives is the number of failed attempts. When there
--- may be more, a last row holds nothing but next, a page token. Raises BR404.
+-- finds them: at most p_limit, and p_max_bytes of them (one always). For those of a subscription, receives is the number of
+-- failed attempts. When there may be more, a last row holds nothing but next, a page token. Raises BR404.
 CREATE OR REPLACE FUNCTION broker.list_dead_letters(
     p_topic text, p_filter json, p_after text, p_limit integer, p_max_bytes integer DEFAULT 5500000)
 RETURNS TABLE (id uuid, content json, sender text, key text, attributes json, created_at timestamptz,
@@ -11,10 +10,10 @@ LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = broker, pg_temp SET j
 SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
 AS $$
 DECLARE
-    v_topic  topics := find_topic(p_topic);
+    v_topic        topics := find_topic(p_topic);
     v_subscription uuid := (p_filter ->> 'subscription')::uuid;
-    v_ids    uuid[];
-    v_next   text;
+    v_ids          uuid[];
+    v_next         text;
 BEGIN
     SELECT f.ids, f.next INTO v_ids, v_next FROM find_dead_letters(v_topic.id, p_filter, p_after, p_limit) f;
     RETURN QUERY

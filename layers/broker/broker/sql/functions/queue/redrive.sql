@@ -10,10 +10,10 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = broker, pg_temp SET jit = of
 SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
 AS $$
 DECLARE
-    v_topic  topics := find_topic(p_topic);
+    v_topic        topics := find_topic(p_topic);
     v_subscription uuid := (p_filter ->> 'subscription')::uuid;
-    v_due_at timestamptz := statement_timestamp() + make_interval(secs => p_delay_seconds);
-    v_ids    uuid[];
+    v_due_at       timestamptz := statement_timestamp() + make_interval(secs => p_delay_seconds);
+    v_ids          uuid[];
 BEGIN
     IF v_subscription IS NOT NULL AND NOT p_dry_run THEN
         UPDATE topics t SET next_due_at = statement_timestamp() WHERE t.id = v_topic.id;
