@@ -4,18 +4,16 @@ import contextlib
 import statistics
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from multiprocessing import get_context
 from typing import Any
 
 import psycopg
 
-from bench import functions, pushes, receivers, servers
+from bench import functions, loop, pushes, receivers, servers
 from bench.handlers import MESSAGE
 from bench.measure import Bench, Figures, alternate, seconds
-from broker import database, in_process
+from broker import database
 from broker.dispatch import planner
 from broker.pubsub import broadcasts
 from broker.webhooks import outcomes
@@ -48,12 +46,13 @@ def _count_written_rows(owner: psycopg.Connection[Any]) -> int:
 
 
 def fan_out(bench: Bench) -> Figures:
-    """One message of 1 KB goes to 10,000 subscriptions, measured from the broadcast's call until the last webhook arrives; against a Sender that posts 10,000 webhooks of that size."""
+    """Dispatch and Deliver, each in a process of its own, push one message of 1 KB to 10,000 subscriptions: measured from the broadcast's call until the last webhook arrives; against a Sender that posts 10,000 webhooks of that size."""
     many = 10_000
     with (
         receivers.receiver() as receiver,
         Sender[int](allow_private=True) as sender,
         _topic(bench, "orders", [receiver.url()] * many),
+        loop.loop() as push_loop,
         functions.discard_metrics(),
     ):
         publish = functions.publisher("orders", MESSAGE)
@@ -65,59 +64,60 @@ def fan_out(bench: Bench) -> Figures:
             send()
             return many / (receiver.arrivals(many)[-1].at - started)
 
+        def broadcast_and_push() -> None:
+            broadcasts.broadcast("orders")
+            push_loop.push("orders")
+
         def ours() -> float:
             publish()
-            return rate(_broadcast_and_deliver)
+            return rate(broadcast_and_push)
 
         return alternate(ours, lambda: rate(lambda: pushes.post(sender, request, many)), bench.rounds(9))
 
 
-def _broadcast_and_deliver() -> None:
-    broadcasts.broadcast("orders")
-    in_process.send_due("orders")
-
-
 def one(bench: Bench) -> Figures:
-    """100,000 messages of 200 bytes go to one subscription, 100 a batch."""
+    """Dispatch and Deliver, each in a process of its own, push 100,000 messages of 200 bytes to one subscription, 100 a batch."""
     many = bench.rounds(100_000)
-    with receivers.receiver() as receiver, _topic(bench, "orders", [receiver.url()]) as owner:
+    with (
+        receivers.receiver() as receiver,
+        _topic(bench, "orders", [receiver.url()]) as owner,
+        loop.loop() as push_loop,
+    ):
         rates = []
         for _ in range(bench.rounds(5) + 1):
             servers.fill(owner, "orders", many, 200)
             servers.move_to_log(owner, "orders")
-            rates.append(many / seconds(lambda: in_process.send_due("orders")))
+            rates.append(many / seconds(lambda: push_loop.push("orders")))
             assert len(receiver.arrivals()) == many / 100
         return Figures(statistics.median(rates[1:]))
 
 
 def hanging(bench: Bench) -> Figures:
-    """Two broadcasts to 100 subscriptions, one of which hangs: time from the broadcast's call until the other 99 webhooks arrive, 99th percentile; against 99 subscriptions, none of which hangs."""
+    """Dispatch and two Deliver processes push two broadcasts to 100 subscriptions, one of which hangs: time from the broadcast's call until the other 99 webhooks arrive, 99th percentile; against 99 subscriptions, none of which hangs."""
     with (
         receivers.receiver() as receiver,
         _topic(bench, "hung", [receiver.url(receivers.HANG), *[receiver.url()] * 99]) as owner,
         functions.discard_metrics(),
-        ProcessPoolExecutor(2, get_context("spawn")) as processes,
     ):
         servers.subscribe(owner, "free", [receiver.url()] * 99)
-        tail = partial(_tail, receiver, processes)
-        return alternate(lambda: tail("hung"), lambda: tail("free"), bench.rounds(50))
+        with loop.loop(deliver_processes=2) as push_loop:
+            tail = partial(_tail, receiver, push_loop)
+            return alternate(lambda: tail("hung"), lambda: tail("free"), bench.rounds(50))
 
 
-def _tail(receiver: receivers.Receiver, processes: ProcessPoolExecutor, topic: str) -> float:
+def _tail(receiver: receivers.Receiver, push_loop: loop.Loop, topic: str) -> float:
     """Return the 99th percentile of the milliseconds until arrival. At the second broadcast one webhook still hangs."""
     publish = functions.publisher(topic, MESSAGE)
     times: list[float] = []
-    runs = []
     receiver.hold()
     for expected in (100 if topic == "hung" else 99, 99):
         publish()
         started = time.monotonic()
         broadcasts.broadcast(topic)
-        runs.append(processes.submit(in_process.send_due, topic))
+        push_loop.wake(topic)
         times += [arrival.at - started for arrival in receiver.arrivals(expected) if arrival.path != receivers.HANG]
     receiver.release()
-    for run in runs:
-        run.result()
+    push_loop.wait()
     receiver.arrivals()  # the second webhook of the subscription that hung
     assert len(times) == 198
     return 1000 * statistics.quantiles(times, n=100)[98]
@@ -144,7 +144,7 @@ def _planning(topic: str) -> Callable[[], float]:
         [job] = planner.plan(topic, 1)
         duration = 1000 * (time.perf_counter() - started)
         assert job.last_seq - job.first_seq == 99
-        planner.record([outcomes.judge(job, Response(200, None, {}, b"", datetime.now(UTC), timedelta()))])
+        planner.plan(None, 0, [outcomes.judge(job, Response(200, None, {}, b"", datetime.now(UTC), timedelta()))])
         publish()
         broadcasts.broadcast(topic)
         return duration

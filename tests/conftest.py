@@ -21,7 +21,9 @@ from broker.dispatch import notifier
 from broker.pubsub import subscriptions
 from broker.queue import leases
 from broker.schema import migrations
+from broker.transport import queues as transport_queues
 from broker.transport import sqs
+from broker.webhooks import worker
 from local.postgres import embedded
 from tests.support.client import ADMIN_TOKEN, Client
 from tests.support.endpoints import Endpoint
@@ -214,6 +216,9 @@ def _clean(database_url: str) -> Iterator[None]:
     tokens.forget()
     notifier.forget()
     leases.forget()
+    worker.forget()
+    transport_queues.dispatch_in_memory.clear()
+    transport_queues.delivery_in_memory.clear()
     deadlines.begin(float("inf"))
     with psycopg.connect(database_url, autocommit=True, options="-c search_path=broker") as connection:
         tables = [name for (name,) in connection.execute(TABLES)]

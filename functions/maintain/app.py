@@ -9,13 +9,12 @@ from broker.schema import maintenance
 
 
 def handler(_event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """Run the maintenance; return what was `made`, `removed`, `kept` and `cleared`, and how many batches were `sent`.
+    """Run the maintenance; return what was `made`, `removed`, `kept` and `cleared`.
 
-    With queues `sent` is None: Dispatch sends. The sweep runs in any case: nothing else finds a lost wake-up.
+    The sweep runs in any case: nothing else finds a wake-up or a job that SQS has lost.
     """
     deadlines.begin(context.get_remaining_time_in_millis() / 1000 - 2)
     try:
-        done = maintenance.maintain()
+        return asdict(maintenance.maintain())
     finally:
-        sent = notifier.sweep()
-    return {**asdict(done), "sent": sent}
+        notifier.sweep()

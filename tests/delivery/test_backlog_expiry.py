@@ -6,13 +6,13 @@ from unittest.mock import ANY
 
 import pytest
 
-from broker import in_process
 from broker.dispatch import planner
 from broker.pubsub import subscriptions
 from broker.queue import browsing
 from broker.schema import maintenance
 from broker.webhooks import outcomes
 from broker.webhooks.transfer import Response
+from tests.support.push_loop import push
 
 pytestmark = pytest.mark.verbs
 
@@ -71,11 +71,11 @@ def test_a_disabled_subscription_loses_its_old_backlog_and_catches_up_with_the_r
         orders.publish(content)
         orders.broadcast()
     endpoint.answer(410, times=1)
-    in_process.send_due()
+    push()
     age_broadcasts(owner, 1, 2)
     maintenance.maintain()
     orders.change(subscribed, disabled=False)
-    in_process.send_due()
+    push()
     after = orders.subscription(subscribed)
     assert (after.lost, after.cursor) == (subscriptions.Lost(1, 1), 2)
 
@@ -92,7 +92,7 @@ def test_an_outcome_that_arrives_after_its_batch_was_lost_changes_nothing(orders
     lost = orders.subscription(subscribed)
 
     response = Response(500, None, {}, b"", datetime.now(UTC), timedelta(seconds=1))
-    planner.record([outcomes.judge(planned, response)])
+    planner.plan(None, 0, [outcomes.judge(planned, response)])
 
     assert orders.subscription(subscribed) == replace(lost, headers=ANY)
     assert lost.failures == 0
@@ -109,7 +109,7 @@ def test_the_trace_of_a_lost_message_shows_lost_after_a_later_loss_too(orders, o
     age_broadcasts(owner, 2, 11)
     maintenance.maintain()
     orders.change(paused, paused=False)
-    in_process.send_due()
+    push()
     orders.change(paused, paused=True)
     orders.publish("d")
     orders.broadcast()

@@ -1,16 +1,15 @@
 """Batches: which messages a webhook is sent, in which order, and how many in one request."""
 
 import json
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from standardwebhooks import Webhook, WebhookVerificationError
 
-from broker import in_process
+from broker.dispatch import dispatcher, planner
 from broker.pubsub import attempts
 from broker.queue import browsing, messages
 from broker.webhooks import signatures
-from tests.support.endpoints import Endpoint
+from tests.support.push_loop import push
 
 pytestmark = pytest.mark.verbs
 
@@ -29,7 +28,7 @@ def test_a_webhook_is_sent_the_messages_as_they_were_published(orders, endpoint)
     orders.broadcast()
     created_at = browsing.trace("orders", first).created_at
 
-    assert in_process.send_due("orders") == 1
+    assert push("orders") == 1
 
     [request] = endpoint.requests
     at = created_at.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
@@ -48,7 +47,7 @@ def test_a_webhook_is_signed_as_standard_webhooks_describes(orders, endpoint):
     subscribed = orders.subscribe(endpoint.url)
     orders.publish({"text": "é 😀"})
     orders.broadcast()
-    in_process.send_due()
+    push()
 
     [request] = endpoint.requests
     assert Webhook(subscribed.secret).verify(request.body, request.headers)["topic"] == "orders"
@@ -61,7 +60,7 @@ def test_a_webhook_carries_the_headers_of_its_subscription(orders, endpoint):
     orders.subscribe(endpoint.url, headers={"Authorization": "Bearer theirs", "x-empty": ""})
     orders.publish("a")
     orders.broadcast()
-    in_process.send_due()
+    push()
     [request] = endpoint.requests
     assert (request.headers["authorization"], request.headers["x-empty"]) == ("Bearer theirs", "")
 
@@ -71,19 +70,19 @@ def test_batches_follow_one_another_in_order(orders, endpoint):
     orders.publish(*range(5))
     orders.broadcast()
 
-    assert in_process.send_due() == 3
+    assert push() == 3
 
     assert contents(endpoint.requests) == [[0, 1], [2, 3], [4]]
     after = orders.subscription(subscribed)
     assert (after.cursor, after.behind, after.due_at) == (5, 0, None)
-    assert in_process.send_due() == 0
+    assert push() == 0
 
 
 def test_a_batch_holds_up_to_a_hundred_messages_by_default(orders, endpoint):
     orders.subscribe(endpoint.url)
     orders.publish(*range(201))
     orders.broadcast()
-    in_process.send_due()
+    push()
     assert [len(batch) for batch in contents(endpoint.requests)] == [100, 100, 1]
 
 
@@ -91,7 +90,7 @@ def test_a_batch_stays_below_400_kb(orders, endpoint):
     orders.subscribe(endpoint.url)
     orders.publish(*["a" * 100_000] * 5)
     orders.broadcast()
-    in_process.send_due()
+    push()
     assert [len(batch) for batch in contents(endpoint.requests)] == [3, 2]
     assert all(len(request.body) <= 400_000 for request in endpoint.requests)
 
@@ -100,7 +99,7 @@ def test_one_message_is_sent_however_large_it_is(orders, endpoint):
     orders.subscribe(endpoint.url)
     orders.publish("a", '"' * 130_000, "b")  # over 400 KB, because a size is counted as escaped twice
     orders.broadcast()
-    in_process.send_due()
+    push()
     assert [len(batch) for batch in contents(endpoint.requests)] == [1, 1, 1]
 
 
@@ -112,45 +111,30 @@ def test_a_subscription_is_sent_all_that_is_broadcast_after_its_creation(orders,
     orders.publish("b")
     orders.broadcast()
 
-    in_process.send_due()
+    push()
 
     sent = {request.path: batch for request, [batch] in ((r, contents([r])) for r in endpoint.requests)}
     assert sent == {"/early": ["a", "b"], "/late": ["b"]}
 
 
-def test_one_topic_can_be_pushed_alone(orders, invoices, endpoint):
+def test_one_topic_can_be_planned_alone(orders, invoices, endpoint):
     for topic in (orders, invoices):
         topic.subscribe(endpoint.url)
         topic.publish(topic.name)
         topic.broadcast()
-    assert in_process.send_due("invoices") == 1
-    assert contents(endpoint.requests) == [["invoices"]]
-    assert in_process.send_due() == 1
+    [job] = planner.plan("invoices", 10)
+    assert json.loads(job.body)["topic"] == "invoices"
+    assert push() == 1
+    assert contents(endpoint.requests) == [["orders"]]
 
 
-def test_all_due_subscriptions_are_sent_to_though_they_exceed_the_concurrency(orders, endpoint):
-    for n in range(in_process.CONCURRENCY + 5):
+def test_all_due_subscriptions_are_sent_to_though_they_exceed_one_plan(orders, endpoint):
+    for n in range(dispatcher.MAX_PLANNED + 5):
         orders.subscribe(f"{endpoint.url}/{n}")
     orders.publish("a")
     orders.broadcast()
-    assert in_process.send_due() == in_process.CONCURRENCY + 5
-    assert len({request.path for request in endpoint.requests}) == in_process.CONCURRENCY + 5
-
-
-def test_a_hanging_endpoint_does_not_delay_another(orders, endpoint):
-    with ThreadPoolExecutor() as pool, Endpoint() as slow:
-        slow.hang()
-        orders.subscribe(slow.url)
-        orders.subscribe(endpoint.url, batch_size=1)
-        orders.publish(*range(5))
-        orders.broadcast()
-
-        running = pool.submit(in_process.send_due)
-
-        slow.wait_for(1)
-        assert contents(endpoint.wait_for(5)) == [[0], [1], [2], [3], [4]]
-        assert not running.done()
-    assert running.result() == 6
+    assert push() == dispatcher.MAX_PLANNED + 5
+    assert len({request.path for request in endpoint.requests}) == dispatcher.MAX_PLANNED + 5
 
 
 def test_a_paused_subscription_is_sent_nothing_until_it_is_resumed(orders, endpoint):
@@ -160,11 +144,11 @@ def test_a_paused_subscription_is_sent_nothing_until_it_is_resumed(orders, endpo
     orders.broadcast()
     orders.publish("c")
     orders.broadcast()
-    assert in_process.send_due() == 0
+    assert push() == 0
 
     orders.change(subscribed, paused=False)
 
-    assert in_process.send_due() == 2
+    assert push() == 2
     assert contents(endpoint.requests) == [["a", "b"], ["c"]]
 
 
@@ -173,9 +157,9 @@ def test_attempts_are_listed_newest_first(orders, endpoint):
     endpoint.answer(503, times=1)
     orders.publish("a", "b")
     orders.broadcast()
-    in_process.send_due()
+    push()
     orders.end_waits()
-    in_process.send_due()
+    push()
 
     second, first = attempts.list_attempts("orders", subscribed.id, None, 10)
 

@@ -6,10 +6,10 @@ from datetime import timedelta
 
 import pytest
 
-from broker import in_process
 from broker.pubsub import attempts
 from broker.webhooks import retries
 from tests.support import endpoints
+from tests.support.push_loop import push
 
 pytestmark = pytest.mark.verbs
 
@@ -39,12 +39,12 @@ def contents(request):
 def test_a_batch_that_is_not_delivered_waits(orders, endpoint, subscribed, behaviour):
     endpoint.does(behaviour)
 
-    assert in_process.send_due() == 1
+    assert push() == 1
 
     after = orders.subscription(subscribed)
     assert (after.cursor, after.behind, after.failures, after.disabled_at) == (0, 1, 1, None)
     assert after.due_at is not None
-    assert in_process.send_due() == 0
+    assert push() == 0
     [attempt] = attempts.list_attempts("orders", subscribed.id, None, 10)
     assert attempt.status is None or attempt.status >= 300
     assert attempt.status or attempt.reason
@@ -56,7 +56,7 @@ def test_a_batch_waits_when_the_connection_is_refused(orders):
         subscribed = orders.subscribe(f"http://127.0.0.1:{not_listening.getsockname()[1]}/")
         orders.publish("a")
         orders.broadcast()
-        in_process.send_due()
+        push()
     assert orders.subscription(subscribed).failures == 1
     [attempt] = attempts.list_attempts("orders", subscribed.id, None, 10)
     assert (attempt.status, attempt.reason) == (None, "the connection was refused")
@@ -69,7 +69,7 @@ def test_each_retry_waits_as_long_as_the_schedule_says(orders, owner, endpoint, 
     wait = retries.SCHEDULE[attempt - 1]
     [before] = owner.execute("SELECT clock_timestamp()").fetchone()
 
-    in_process.send_due()
+    push()
 
     [after] = owner.execute("SELECT clock_timestamp()").fetchone()
     due_at = orders.subscription(subscribed).due_at
@@ -82,32 +82,32 @@ def test_the_last_failed_attempt_disables_the_subscription_and_keeps_its_cursor(
     endpoint.answer(503)
     set_next_attempt(owner, len(retries.SCHEDULE) + 1)
 
-    in_process.send_due()
+    push()
 
     after = orders.subscription(subscribed)
     assert (after.cursor, after.behind, after.disabled_reason) == (0, 1, "status 503")
     assert after.disabled_at is not None
     orders.end_waits()
-    assert in_process.send_due() == 0
+    assert push() == 0
 
 
 def test_410_disables_the_subscription_at_once(orders, endpoint, subscribed):
     endpoint.answer(410)
-    in_process.send_due()
+    push()
     after = orders.subscription(subscribed)
     assert (after.cursor, after.disabled_reason) == (0, "status 410")
 
 
 def test_a_disabled_subscription_catches_up_when_it_is_enabled(orders, endpoint, subscribed):
     endpoint.answer(410, times=1)
-    in_process.send_due()
+    push()
     orders.publish("b")
     orders.broadcast()
-    assert in_process.send_due() == 0
+    assert push() == 0
 
     orders.change(subscribed, disabled=False)
 
-    assert in_process.send_due() == 2
+    assert push() == 2
     after = orders.subscription(subscribed)
     assert (after.cursor, after.failures, after.disabled_at, after.disabled_reason) == (2, 0, None, None)
     assert [contents(request) for request in endpoint.requests] == [["a"], ["a"], ["b"]]
@@ -116,21 +116,21 @@ def test_a_disabled_subscription_catches_up_when_it_is_enabled(orders, endpoint,
 def test_an_enabled_subscription_has_all_its_attempts_again(orders, owner, endpoint, subscribed):
     endpoint.answer(503)
     set_next_attempt(owner, len(retries.SCHEDULE) + 1)
-    in_process.send_due()
+    push()
     orders.change(subscribed, disabled=False)
-    in_process.send_due()
+    push()
     after = orders.subscription(subscribed)
     assert (after.failures, after.disabled_at) == (1, None)
 
 
 def test_a_retry_is_the_same_batch_though_more_was_broadcast_since(orders, endpoint, subscribed):
     endpoint.answer(503, times=2)
-    in_process.send_due()
+    push()
     for content in ("b", "c"):
         orders.publish(content)
         orders.broadcast()
         orders.end_waits()
-        in_process.send_due()
+        push()
 
     first, second, third, rest = endpoint.requests
     assert first.body == second.body == third.body
@@ -144,19 +144,19 @@ def test_a_retry_is_the_same_batch_though_the_batch_size_was_changed(orders, end
     orders.publish(*range(5))
     orders.broadcast()
     endpoint.answer(503, times=1)
-    in_process.send_due()
+    push()
     orders.change(subscribed, batch_size=1)
     orders.end_waits()
-    in_process.send_due()
+    push()
     assert [contents(request) for request in endpoint.requests] == [[0, 1, 2], [0, 1, 2], [3], [4]]
 
 
 def test_a_retry_goes_to_the_new_url(orders, endpoint, subscribed):
     endpoint.answer(503, times=1)
-    in_process.send_due()
+    push()
     orders.change(subscribed, url=endpoint.url + "/moved")
     orders.end_waits()
-    in_process.send_due()
+    push()
     assert [request.path for request in endpoint.requests] == ["/", "/moved"]
 
 
@@ -165,6 +165,6 @@ def test_an_outage_of_one_endpoint_does_not_affect_other_subscriptions(orders, e
     failing, healthy = orders.subscribe(endpoint.url + "/failing"), orders.subscribe(endpoint.url + "/healthy")
     orders.publish("a")
     orders.broadcast()
-    in_process.send_due()
+    push()
     assert orders.subscription(failing).behind == 1
     assert orders.subscription(healthy).behind == 0

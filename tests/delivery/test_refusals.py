@@ -6,7 +6,6 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 import pytest
 
-from broker import in_process
 from broker.dispatch import planner
 from broker.errors import NotFound
 from broker.pubsub import attempts, subscriptions
@@ -14,6 +13,7 @@ from broker.queue import dead_letters
 from broker.webhooks import outcomes, retries
 from broker.webhooks.transfer import Response
 from tests.support.endpoints import closes
+from tests.support.push_loop import push
 
 pytestmark = pytest.mark.verbs
 
@@ -38,11 +38,11 @@ def sent(endpoint):
     return [[message["content"] for message in json.loads(request.body)["messages"]] for request in endpoint.requests]
 
 
-def push(orders, rounds=1):
+def push_after_waits(orders, rounds=1):
     """Send what is due, so many times; before each, let all waits be over."""
     for _ in range(rounds):
         orders.end_waits()
-        in_process.send_due()
+        push()
 
 
 def dead_letters_of(subscribed, **filters):
@@ -56,10 +56,10 @@ def dead_letters_of(subscribed, **filters):
 @pytest.mark.parametrize("status", [400, 401, 404, 413, 422])
 def test_the_next_batch_is_sent_after_a_refused_one(orders, endpoint, subscribed, status):
     endpoint.answer(status, times=1)
-    in_process.send_due()
+    push()
     orders.publish("c")
     orders.broadcast()
-    in_process.send_due()
+    push()
     after = orders.subscription(subscribed)
     assert (after.cursor, after.behind, after.failures, after.redeliveries, after.disabled_at) == (3, 0, 0, 2, None)
     assert sent(endpoint) == [["a", "b"], ["c"]]
@@ -67,8 +67,8 @@ def test_the_next_batch_is_sent_after_a_refused_one(orders, endpoint, subscribed
 
 def test_refused_messages_are_sent_again_one_by_one(orders, endpoint, subscribed):
     endpoint.answer(400, times=1)
-    in_process.send_due()
-    push(orders)
+    push()
+    push_after_waits(orders)
     assert sorted(sent(endpoint)[1:]) == [["a"], ["b"]]
     assert orders.subscription(subscribed).redeliveries == 0
     assert planner.next_due() is None
@@ -76,9 +76,9 @@ def test_refused_messages_are_sent_again_one_by_one(orders, endpoint, subscribed
 
 def test_a_redelivery_keeps_its_webhook_id_until_it_is_delivered(orders, endpoint, subscribed):
     endpoint.answer(400, times=1)
-    in_process.send_due()
+    push()
     endpoint.answer(503, times=2)
-    push(orders, 2)
+    push_after_waits(orders, 2)
     batch, *redeliveries = endpoint.requests
     ids = [request.headers["webhook-id"] for request in redeliveries]
     assert len(ids) == 4
@@ -95,8 +95,8 @@ def test_a_redelivery_keeps_its_webhook_id_until_it_is_delivered(orders, endpoin
 
 def test_exhausted_redeliveries_become_dead_letters_and_do_not_disable_the_subscription(orders, endpoint, subscribed):
     endpoint.answer(400, body=b"no such shop")
-    in_process.send_due()
-    push(orders, len(retries.SCHEDULE))
+    push()
+    push_after_waits(orders, len(retries.SCHEDULE))
     after = orders.subscription(subscribed)
     assert (after.cursor, after.redeliveries, after.dead_letters, after.disabled_at) == (2, 0, 2, None)
     assert sorted(dead_letters_of(subscribed)) == [("a", "status 400", 10), ("b", "status 400", 10)]
@@ -107,12 +107,12 @@ def test_exhausted_redeliveries_become_dead_letters_and_do_not_disable_the_subsc
 
 def test_batches_do_not_wait_for_a_failing_redelivery(orders, endpoint, subscribed):
     endpoint.answer(400, times=1)
-    in_process.send_due()
+    push()
     endpoint.answer(503, times=2)
-    push(orders)
+    push_after_waits(orders)
     orders.publish("c")
     orders.broadcast()
-    in_process.send_due()
+    push()
     assert orders.subscription(subscribed).cursor == 3
 
 
@@ -121,15 +121,15 @@ def test_batches_wait_after_a_redelivery_with_retry_after_or_without_a_response(
     orders, endpoint, subscribed, owner, cause, seconds
 ):
     endpoint.answer(400, times=1)
-    in_process.send_due()
+    push()
     if cause == "closed":
-        endpoint.does(closes(), times=1)
+        endpoint.does(closes(), times=2)  # once on the connection that was kept, once on a new one
     else:
         endpoint.answer(503, {"retry-after": str(seconds)}, times=1)
-    push(orders)
+    push_after_waits(orders)
     orders.publish("c")
     orders.broadcast()
-    assert in_process.send_due() == 0
+    assert push() == 0
     due_at = orders.subscription(subscribed).due_at
     assert 0.8 * seconds < (due_at - datetime.now(UTC)).total_seconds() < 1.2 * seconds
 
@@ -137,10 +137,10 @@ def test_batches_wait_after_a_redelivery_with_retry_after_or_without_a_response(
 def test_redeliveries_and_batches_take_turns(orders, endpoint):
     subscribed = subscribe_and_broadcast(orders, endpoint, batch_size=1)
     endpoint.answer(400, times=2)
-    in_process.send_due()
+    push()
     orders.publish("c", "d")
     orders.broadcast()
-    push(orders)
+    push_after_waits(orders)
     newest_first = attempts.list_attempts("orders", subscribed.id, None, 4)
     assert sorted(sent(endpoint)[2:]) == [["a"], ["b"], ["c"], ["d"]]
     assert [attempt.webhook_id.endswith("_again") for attempt in reversed(newest_first)] == [True, False, True, False]
@@ -151,9 +151,9 @@ def test_messages_that_a_2xx_names_as_failed_are_sent_again(orders, endpoint):
     _, failed = orders.publish("a", "b")
     orders.broadcast()
     endpoint.answer(200, body=json.dumps({"failed": [str(failed)]}).encode(), times=1)
-    in_process.send_due()
+    push()
     assert orders.subscription(subscribed).redeliveries == 1
-    push(orders)
+    push_after_waits(orders)
     assert sent(endpoint) == [["a", "b"], ["b"]]
     assert orders.subscription(subscribed).redeliveries == 0
 
@@ -163,7 +163,7 @@ def test_messages_that_a_2xx_names_as_failed_are_sent_again(orders, endpoint):
 )
 def test_a_2xx_that_names_no_message_delivers_the_whole_batch(orders, endpoint, subscribed, body):
     endpoint.answer(200, body=body)
-    in_process.send_due()
+    push()
     after = orders.subscription(subscribed)
     assert (after.cursor, after.redeliveries) == (2, 0)
 
@@ -171,26 +171,26 @@ def test_a_2xx_that_names_no_message_delivers_the_whole_batch(orders, endpoint, 
 def test_a_2xx_cannot_name_messages_of_another_topic(orders, invoices, endpoint, subscribed):
     [foreign] = invoices.publish("x")
     endpoint.answer(200, body=json.dumps({"failed": [str(foreign)]}).encode())
-    in_process.send_due()
+    push()
     assert (orders.subscription(subscribed).cursor, orders.subscription(subscribed).redeliveries) == (2, 0)
 
 
 @pytest.mark.parametrize("status", [400, 500])
 def test_an_endpoint_can_abort_the_messages_of_a_batch(orders, endpoint, subscribed, status):
     endpoint.answer(status, ABORT, times=1)
-    in_process.send_due()
+    push()
     after = orders.subscription(subscribed)
     assert (after.cursor, after.redeliveries, after.dead_letters) == (2, 0, 2)
     assert [reason for _, reason, _ in dead_letters_of(subscribed)] == ["the endpoint asked to abort"] * 2
-    push(orders)
+    push_after_waits(orders)
     assert len(endpoint.requests) == 1
 
 
 def test_an_endpoint_can_abort_a_redelivery(orders, endpoint, subscribed):
     endpoint.answer(400, times=1)
-    in_process.send_due()
+    push()
     endpoint.answer(400, ABORT, times=1)
-    push(orders)
+    push_after_waits(orders)
     after = orders.subscription(subscribed)
     assert (after.redeliveries, after.dead_letters) == (0, 1)
 
@@ -198,12 +198,12 @@ def test_an_endpoint_can_abort_a_redelivery(orders, endpoint, subscribed):
 def test_an_ordered_subscription_is_sent_nothing_before_a_batch_that_it_refuses(orders, endpoint):
     subscribed = subscribe_and_broadcast(orders, endpoint, ordered=True)
     endpoint.answer(400, times=2)
-    push(orders, 2)
+    push_after_waits(orders, 2)
     orders.publish("c")
     orders.broadcast()
     after = orders.subscription(subscribed)
     assert (after.cursor, after.failures, after.redeliveries) == (0, 2, 0)
-    push(orders)
+    push_after_waits(orders)
     assert sent(endpoint) == [["a", "b"], ["a", "b"], ["a", "b"], ["c"]]
 
 
@@ -212,72 +212,72 @@ def test_an_ordered_subscription_is_sent_the_batch_again_when_a_2xx_names_a_fail
     _, failed = orders.publish("a", "b")
     orders.broadcast()
     endpoint.answer(200, body=json.dumps({"failed": [str(failed)]}).encode(), times=1)
-    in_process.send_due()
+    push()
     assert orders.subscription(subscribed).failures == 1
-    push(orders)
+    push_after_waits(orders)
     assert sent(endpoint) == [["a", "b"], ["a", "b"]]
 
 
 def test_refused_messages_are_dead_at_once_when_the_retry_schedule_is_empty(orders, endpoint):
     subscribed = subscribe_and_broadcast(orders, endpoint, retry_schedule=[])
     endpoint.answer(400, times=1)
-    in_process.send_due()
+    push()
     assert orders.subscription(subscribed).dead_letters == 2
 
 
 def test_410_to_a_redelivery_disables_the_subscription_and_keeps_the_redelivery(orders, endpoint, subscribed):
     endpoint.answer(400, times=1)
-    in_process.send_due()
+    push()
     endpoint.answer(410, times=1)
-    push(orders)
+    push_after_waits(orders)
     after = orders.subscription(subscribed)
     assert (after.disabled_reason, after.redeliveries) == ("status 410", 2)
     orders.change(subscribed, disabled=False)
-    push(orders)
+    push_after_waits(orders)
     assert orders.subscription(subscribed).redeliveries == 0
 
 
 def test_a_redriven_dead_letter_is_sent_again_with_all_its_attempts(orders, endpoint, subscribed):
     endpoint.answer(400, ABORT, times=1)
-    in_process.send_due()
+    push()
     request = dead_letters.Redrive(subscription=subscribed.id)
     assert dead_letters.redrive("orders", request) == dead_letters.Redriven(2, 2, complete=True)
     endpoint.answer(503, times=2)
-    in_process.send_due()
+    push()
     assert orders.subscription(subscribed).redeliveries == 2
-    push(orders)
+    push_after_waits(orders)
     assert sorted(sent(endpoint)[1:]) == [["a"], ["a"], ["b"], ["b"]]
     assert (orders.subscription(subscribed).redeliveries, dead_letters_of(subscribed)) == (0, [])
 
 
 def test_dead_letters_can_be_redriven_by_id_and_with_a_delay(orders, endpoint, subscribed):
     endpoint.answer(400, ABORT, times=1)
-    in_process.send_due()
+    push()
     listed, _ = dead_letters.list_dead_letters("orders", dead_letters.List(subscription=subscribed.id))
     request = dead_letters.Redrive(subscription=subscribed.id, ids=[listed[0].id], delay_seconds=60)
     assert dead_letters.redrive("orders", request).redriven == 1
-    in_process.send_due()
+    push()
     assert len(endpoint.requests) == 1
-    push(orders)
+    push_after_waits(orders)
     assert sent(endpoint)[1:] == [[json.loads(bytes(listed[0].content))]]
 
 
 def test_deleting_the_dead_letters_of_one_subscription_does_not_affect_another(orders, endpoint, subscribed):
     other = orders.subscribe(endpoint.url + "/other")
     endpoint.answer(400, ABORT, path="/")
-    in_process.send_due()
+    push()
     request = dead_letters.Delete(subscription=subscribed.id)
     assert dead_letters.delete("orders", request) == dead_letters.Deleted(2, 2, complete=True)
     assert dead_letters_of(subscribed) == []
     orders.publish("c")
     orders.broadcast()
-    in_process.send_due()
+    push()
     assert orders.subscription(other).cursor == 3
 
 
 def test_dead_letters_of_a_subscription_are_listed_by_page_and_by_reason(orders, endpoint, subscribed):
     endpoint.answer(400, ABORT, times=1)
-    in_process.send_due()
+    push()
     first, after = dead_letters.list_dead_letters("orders", dead_letters.List(subscription=subscribed.id, limit=1))
     second, _ = dead_letters.list_dead_letters(
         "orders", dead_letters.List(subscription=subscribed.id, limit=1, after=after)
@@ -308,6 +308,6 @@ def test_a_redelivery_recorded_while_its_subscription_is_removed_is_removed_too(
 
 def test_unsubscribe_removes_the_redeliveries(orders, owner, endpoint, subscribed):
     endpoint.answer(400)
-    in_process.send_due()
+    push()
     subscriptions.unsubscribe("orders", subscribed.id)
     assert owner.execute("SELECT FROM redeliveries").fetchall() == []

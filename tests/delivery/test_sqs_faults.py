@@ -1,5 +1,6 @@
 """Faults of SQS: a message that is repeated, lost, late or out of order does no harm; nor does a crash between two."""
 
+import json
 from datetime import UTC, datetime
 
 import msgspec
@@ -8,7 +9,7 @@ import pytest
 from broker.dispatch import dispatcher, planner
 from broker.pubsub import attempts
 from broker.transport import payloads
-from tests.support.sqs import deliver, dispatch, outcomes_of, wake_up
+from tests.support.sqs import deliver, dispatch, outcomes_of, record, seconds_from_now, wake_up
 
 
 def test_a_repeated_wake_up_plans_nothing_twice(queues, subscribed):
@@ -60,19 +61,104 @@ def test_a_lost_wake_up_loses_no_message(orders, endpoint, queues, subscribed):
     assert len(endpoint.requests) == 1
 
 
-def test_a_lost_job_is_planned_again_when_its_lease_ends(orders, owner, endpoint, queues, subscribed):
+def test_a_lost_job_is_planned_again_at_the_next_wake_up_after_its_lease(orders, owner, endpoint, queues, subscribed):
     dispatch(wake_up(topic="orders"))
     queues.delivery.take()
     [due_in] = owner.execute("SELECT extract(epoch FROM due_at - clock_timestamp()) FROM subscriptions").fetchone()
     assert 295 < due_in <= planner.LEASE_SECONDS
+    assert queues.dispatch.sent() == []
 
-    orders.end_waits()
-    dispatch(*queues.dispatch.take())  # the wake-up for the end of the lease, before its time
+    dispatch(wake_up(topic="orders"))
     assert queues.delivery.sent() == []
+    orders.end_waits()
+    dispatch(wake_up(topic="orders"))
+    deliver(*queues.delivery.take())
+
+    assert len(endpoint.requests) == 1
+
+
+def test_a_lost_job_is_planned_again_after_the_daily_sweep_at_the_end_of_its_lease(
+    orders, endpoint, queues, subscribed
+):
+    dispatch(wake_up(topic="orders"))
+    queues.delivery.take()
+
+    dispatch(wake_up(sweep=True))
+    assert queues.pending_wake_ups() == [orders.subscription(subscribed).due_at]
+    queues.dispatch.take()
+    orders.end_waits()
     dispatch(wake_up())
     deliver(*queues.delivery.take())
 
     assert len(endpoint.requests) == 1
+
+
+def test_a_push_that_succeeds_leaves_no_wake_up_behind(orders, endpoint, queues, subscribed):
+    dispatch(wake_up(topic="orders"))
+    assert queues.dispatch.sent() == []
+    deliver(*queues.delivery.take())
+    dispatch(*queues.dispatch.take())
+    assert queues.dispatch.sent() == []
+    assert orders.subscription(subscribed).behind == 0
+
+
+def test_dispatch_looks_again_when_leases_end_after_a_message_that_came_twice(orders, queues, subscribed):
+    message = wake_up(topic="orders")
+    dispatch(message)
+    queues.delivery.take()  # as if Dispatch had died before it sent the job
+    dispatch({**message, "attributes": {"ApproximateReceiveCount": "2"}})
+    assert queues.pending_wake_ups() == [orders.subscription(subscribed).due_at]
+
+
+def test_a_job_that_is_too_old_is_planned_again_and_counts_as_no_attempt(orders, owner, endpoint, queues, subscribed):
+    dispatch(wake_up(topic="orders"))
+    [message] = queues.delivery.take()
+    payload = json.loads(message["body"])
+    payload["planned_at"] = seconds_from_now(-241)
+
+    assert deliver(record(payload)) == []
+    assert endpoint.requests == []
+    dispatch(*queues.dispatch.take())
+
+    after = orders.subscription(subscribed)
+    assert (after.cursor, after.failures) == (0, 0)
+    assert attempts.list_attempts("orders", subscribed.id, None, 10) == []
+    deliver(*queues.delivery.take())
+    dispatch(*queues.dispatch.take())
+    assert len(endpoint.requests) == 1
+    assert orders.subscription(subscribed).behind == 0
+
+
+def test_a_redelivery_that_is_too_old_is_planned_again(orders, endpoint, queues, subscribed):
+    endpoint.answer(400, times=1)
+    dispatch(wake_up(topic="orders"))
+    queues.run()
+    orders.end_waits()
+    dispatch(wake_up())
+    [message] = queues.delivery.take()
+    payload = json.loads(message["body"])
+    assert payload["jobs"][0]["redelivery"] is not None
+    payload["planned_at"] = seconds_from_now(-241)
+    deliver(record(payload))
+    dispatch(*queues.dispatch.take())
+    assert orders.subscription(subscribed).redeliveries == 1
+    queues.run()
+    assert len(endpoint.requests) == 2
+    assert orders.subscription(subscribed).redeliveries == 0
+
+
+def test_an_expired_job_whose_subscription_was_planned_again_changes_nothing(orders, owner, queues, subscribed):
+    dispatch(wake_up(topic="orders"))
+    [message] = queues.delivery.take()
+    orders.end_waits()
+    dispatch(wake_up())
+    before = owner.execute("SELECT fence, due_at, lease_ends_at FROM subscriptions").fetchall()
+    payload = json.loads(message["body"])
+    payload["planned_at"] = seconds_from_now(-241)
+    deliver(record(payload))
+    dispatch(*queues.dispatch.take())
+    assert owner.execute("SELECT fence, due_at, lease_ends_at FROM subscriptions").fetchall() == before
+    assert attempts.list_attempts("orders", subscribed.id, None, 10) == []
 
 
 def test_a_batch_whose_outcome_was_lost_is_sent_again(orders, endpoint, queues, subscribed):

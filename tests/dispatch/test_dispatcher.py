@@ -7,10 +7,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from broker import topics
+from broker import in_process, topics
 from broker.dispatch import dispatcher, notifier, planner
+from broker.transport import queues as transport_queues
 from broker.webhooks import sender, worker
-from tests.support.client import Context, app
 from tests.support.sqs import deliver, dispatch, invoke, outcomes_of, record, seconds_from_now, wake_up
 
 NOWHERE = "http://127.0.0.1:8000/"
@@ -130,7 +130,8 @@ def test_dispatch_sends_each_message_again_in_seconds_while_the_database_is_unav
 ):
     assert dispatch(*outcomes_of(*jobs), wake_up(topic="orders")) == []
     assert [line["message"] for line in log_lines()] == ["the broker failed"]
-    assert queues.dispatch.delays() == [5, 5]
+    assert queues.dispatch.delays() == [5, 5, 5]
+    assert queues.dispatch.sent()[2] == {"wake_up": {"sweep": True}}
     outage.undo()
     dispatch(*queues.dispatch.take())
     assert orders.subscription(subscribed).behind == 0
@@ -138,7 +139,9 @@ def test_dispatch_sends_each_message_again_in_seconds_while_the_database_is_unav
 
 def test_an_early_wake_up_is_sent_again_only_once_while_the_database_is_unavailable(queues, subscribed, outage):
     dispatch(wake_up(not_before=seconds_from_now(600)), wake_up(topic="orders"))
-    assert len(queues.dispatch.sent()) == 2
+    assert len(queues.dispatch.sent()) == 3
+    dispatch(*queues.dispatch.take())
+    assert len(queues.dispatch.sent()) == 3
 
 
 def test_dispatch_schedules_the_next_wake_up_again_after_a_process_died_before_it_sent_it(
@@ -147,7 +150,7 @@ def test_dispatch_schedules_the_next_wake_up_again_after_a_process_died_before_i
     owner.execute("UPDATE subscriptions SET due_at = now() + interval '1 hour'")
     message = wake_up(topic="orders")
     with monkeypatch.context() as patch:
-        patch.setattr(dispatcher.sqs, "send", lambda *_: sys.exit())
+        patch.setattr(dispatcher.sqs, "send_batch", lambda *_: sys.exit())
         with pytest.raises(SystemExit):
             dispatch(message)
     dispatch({**message, "attributes": {"ApproximateReceiveCount": "2"}})
@@ -160,9 +163,16 @@ def test_sqs_shows_a_message_again_when_dispatch_reaches_neither_the_database_no
         dispatch(wake_up(topic="orders"))
 
 
-def test_without_queues_an_unavailable_database_is_an_error(outage):
-    with pytest.raises(dispatcher.DatabaseUnavailable):
-        dispatch(wake_up(topic="orders"))
+def test_without_queues_a_wake_up_waits_in_the_process_while_the_database_is_unavailable(
+    subscribed, endpoint, outage, log_lines, monkeypatch
+):
+    assert dispatch(wake_up(topic="orders")) == []
+    assert [line["message"] for line in log_lines()] == ["the broker failed"]
+    outage.undo()
+    later = time.time() + 6
+    monkeypatch.setattr(transport_queues.time, "time", lambda: later)
+    in_process.run()
+    assert len(endpoint.requests) == 1
 
 
 def test_a_message_published_to_an_auto_topic_is_sent_without_a_broadcast_call(client, orders, endpoint, queues):
@@ -212,12 +222,6 @@ def test_dispatch_sends_as_fast_as_the_rate_allows_and_no_faster(client, orders,
     queues.run()
     assert len(endpoint.requests) == 6
     assert 0.5 <= time.monotonic() - started < 3
-
-
-def test_dispatch_looks_at_all_topics_after_an_event_without_records(orders, queues, subscribed):
-    result = app("dispatch").handler({}, Context())
-    assert len(queues.delivery.sent()) == 1
-    assert datetime.fromisoformat(result["next_due_at"]) == orders.subscription(subscribed).due_at
 
 
 def test_dispatch_without_queues_posts_in_its_own_process(orders, endpoint):

@@ -8,6 +8,7 @@ from broker import settings
 from broker.dispatch import notifier
 from broker.errors import DatabaseUnavailable
 from broker.schema import maintenance
+from broker.transport import sqs
 from tests.support.client import Context, app
 from tests.support.sqs import dispatch
 
@@ -133,7 +134,7 @@ def test_without_a_queue_due_messages_are_sent_at_once(client, orders, endpoint)
 
 
 def test_a_sweep_makes_dispatch_look_at_all_topics(orders, endpoint, queues):
-    assert notifier.sweep() is None
+    notifier.sweep()
     assert queues.dispatch.sent() == [{"wake_up": {"sweep": True}}]
     orders.subscribe(endpoint.url)
     orders.publish("a")
@@ -144,7 +145,7 @@ def test_a_sweep_makes_dispatch_look_at_all_topics(orders, endpoint, queues):
 
 def test_a_sweep_that_cannot_be_sent_fails(queues):
     queues.dispatch.break_down()
-    with pytest.raises(notifier.sqs.NotSent):
+    with pytest.raises(sqs.NotSent):
         notifier.sweep()
 
 

@@ -86,11 +86,11 @@ def test_an_outcome_whose_lease_was_taken_over_changes_nothing(orders, owner, su
     [job] = planner.plan(None, 10)
     before = owner.execute("SELECT s.* FROM subscriptions s").fetchall()
 
-    planner.record([outcome(lost, status)])
+    planner.plan(None, 0, [outcome(lost, status)])
 
     assert owner.execute("SELECT s.* FROM subscriptions s").fetchall() == before
     assert len(attempts.list_attempts("orders", subscribed.id, None, 10)) == 1
-    planner.record([outcome(job)])
+    planner.plan(None, 0, [outcome(job)])
     assert orders.subscription(subscribed).cursor == 1
 
 
@@ -98,20 +98,20 @@ def test_an_outcome_recorded_twice_changes_nothing_the_second_time(orders, subsc
     [job] = planner.plan(None, 10)
     orders.publish("b")
     orders.broadcast()
-    planner.record([outcome(job)])
+    planner.plan(None, 0, [outcome(job)])
     [following] = planner.plan(None, 10)
-    planner.record([outcome(job)])
+    planner.plan(None, 0, [outcome(job)])
     assert orders.subscription(subscribed).cursor == 1
-    planner.record([outcome(following)])
+    planner.plan(None, 0, [outcome(following)])
     assert orders.subscription(subscribed).cursor == 2
 
 
 @pytest.mark.parametrize("status", [200, 503, 410])
 def test_an_outcome_recorded_twice_before_the_next_plan_counts_once(orders, owner, subscribed, status):
     [job] = planner.plan(None, 10)
-    planner.record([outcome(job, status)])
+    planner.plan(None, 0, [outcome(job, status)])
     before = owner.execute("SELECT s.* FROM subscriptions s").fetchall()
-    planner.record([outcome(job, status)])
+    planner.plan(None, 0, [outcome(job, status)])
     assert owner.execute("SELECT s.* FROM subscriptions s").fetchall() == before
 
 
@@ -120,14 +120,14 @@ def test_outcomes_of_many_subscriptions_are_recorded_at_once(orders, subscribed)
     orders.publish("b")
     orders.broadcast()
     jobs = planner.plan(None, 10)
-    planner.record([outcome(job, 200 if job.subscription_id == other.id else 503) for job in jobs])
+    planner.plan(None, 0, [outcome(job, 200 if job.subscription_id == other.id else 503) for job in jobs])
     assert (orders.subscription(subscribed).failures, orders.subscription(other).cursor) == (1, 2)
 
 
 def test_an_outcome_counts_though_the_subscription_was_paused_since(orders, subscribed):
     [job] = planner.plan(None, 10)
     orders.change(subscribed, paused=True)
-    planner.record([outcome(job)])
+    planner.plan(None, 0, [outcome(job)])
     assert orders.subscription(subscribed).cursor == 1
     assert orders.subscription(subscribed).paused_at is not None
 
@@ -135,7 +135,7 @@ def test_an_outcome_counts_though_the_subscription_was_paused_since(orders, subs
 def test_an_outcome_of_a_removed_subscription_is_dropped(orders, owner, subscribed):
     [job] = planner.plan(None, 10)
     subscriptions.unsubscribe("orders", subscribed.id)
-    planner.record([outcome(job)])
+    planner.plan(None, 0, [outcome(job)])
     assert owner.execute("SELECT FROM attempts").fetchall() == []
 
 
@@ -189,13 +189,13 @@ def test_an_undelivered_message_is_due_at_once(owner, subscribed):
 
 def test_a_failed_batch_is_due_when_its_wait_is_over(orders, subscribed):
     [job] = planner.plan(None, 10)
-    planner.record([outcome(job, 503)])
+    planner.plan(None, 0, [outcome(job, 503)])
     assert planner.next_due() == orders.subscription(subscribed).due_at
 
 
 def test_next_due_is_the_earliest_time_of_all_topics(orders, invoices, subscribed):
     [job] = planner.plan(None, 10)
-    planner.record([outcome(job, 503)])
+    planner.plan(None, 0, [outcome(job, 503)])
     other = invoices.subscribe("http://127.0.0.1:8000/")
     invoices.publish("a")
     invoices.broadcast()
@@ -209,9 +209,9 @@ def test_a_subscription_that_is_sent_nothing_is_not_due(orders, subscribed, reas
         case "paused":
             orders.change(subscribed, paused=True)
         case "disabled":
-            planner.record([outcome(job, 410)])
+            planner.plan(None, 0, [outcome(job, 410)])
         case "delivered":
-            planner.record([outcome(job)])
+            planner.plan(None, 0, [outcome(job)])
         case "deleted":
             topics.delete("orders", force=True)
     orders.end_waits()
@@ -224,13 +224,13 @@ def test_a_topic_that_was_skipped_is_planned_again_when_something_becomes_due(or
     [job] = planner.plan(None, 10)
     match cause:
         case "a broadcast":
-            planner.record([outcome(job)])
+            planner.plan(None, 0, [outcome(job)])
         case "being resumed":
             orders.change(subscribed, paused=True)
         case "being enabled":
-            planner.record([outcome(job, 410)])
+            planner.plan(None, 0, [outcome(job, 410)])
         case "a redrive":
-            planner.record([replace(outcome(job), action="refused", retry_seconds=None)])
+            planner.plan(None, 0, [replace(outcome(job), action="refused", retry_seconds=None)])
     orders.end_waits()
     assert planner.next_due() is None
     assert next_due_at(owner, minutes_ago=2) is None
@@ -261,7 +261,7 @@ def next_due_at(owner, *, minutes_ago=0):
 
 def test_a_topic_whose_subscriptions_wait_is_skipped_until_one_is_due(orders, subscribed, owner):
     [job] = planner.plan(None, 10)
-    planner.record([replace(outcome(job, 503), retry_seconds=3600)])
+    planner.plan(None, 0, [replace(outcome(job, 503), retry_seconds=3600)])
     assert next_due_at(owner) < datetime.now(UTC)
     assert next_due_at(owner, minutes_ago=2) == orders.subscription(subscribed).due_at
     assert planner.next_due() == orders.subscription(subscribed).due_at
@@ -276,13 +276,13 @@ def test_a_topic_is_not_skipped_while_a_request_is_under_way(orders, owner):
     orders.broadcast()
     [job] = planner.plan(None, 10)
     assert next_due_at(owner, minutes_ago=2) < datetime.now(UTC)
-    planner.record([outcome(job)])
+    planner.plan(None, 0, [outcome(job)])
     assert [job.first_seq for job in planner.plan(None, 10)] == [2]
 
 
 def test_a_broadcast_that_commits_after_next_due_is_not_forgotten(orders, subscribed, owner, session):
     [job] = planner.plan(None, 10)
-    planner.record([outcome(job)])
+    planner.plan(None, 0, [outcome(job)])
     orders.publish("b")
     owner.execute("UPDATE topics SET next_due_at = next_due_at - interval '2 minutes'")
     broadcaster = session(autocommit=False)
@@ -326,7 +326,7 @@ def test_a_recorded_outcome_makes_room_for_another_job(orders, session):
     orders.broadcast()
     [job] = planner.plan(None, 1)
     assert plan(1, 1, session) == []
-    planner.record([outcome(job)])
+    planner.plan(None, 0, [outcome(job)])
     assert len(plan(1, 1, session)) == 1
 
 
@@ -336,7 +336,7 @@ def test_a_subscription_far_behind_does_not_delay_one_that_is_little_behind(orde
     orders.broadcast()
     owner.execute("UPDATE subscriptions SET cursor = 19 WHERE id = %s", [near.id])
     [first] = planner.plan(None, 1)
-    planner.record([outcome(first)])
+    planner.plan(None, 0, [outcome(first)])
     assert {job.subscription_id for job in planner.plan(None, 2)} | {first.subscription_id} == {far.id, near.id}
 
 
@@ -345,7 +345,7 @@ def test_a_subscription_resumed_during_a_request_is_not_sent_the_batch_twice(ord
     orders.change(subscribed, paused=True)
     orders.change(subscribed, paused=False)
     assert planner.plan(None, 1) == []
-    planner.record([outcome(job)])
+    planner.plan(None, 0, [outcome(job)])
     assert orders.subscription(subscribed).cursor == 1
 
 
@@ -365,6 +365,6 @@ def test_no_job_is_planned_while_more_are_under_way_than_allowed(orders, session
 def test_the_response_of_the_old_url_no_longer_counts_after_a_change_of_url(orders, subscribed, status):
     [old] = planner.plan(None, 10)
     orders.change(subscribed, url="http://127.0.0.1:8000/new")
-    planner.record([outcome(old, status)])
+    planner.plan(None, 0, [outcome(old, status)])
     [new] = planner.plan(None, 10)
     assert (new.url, new.webhook_id, new.attempt) == ("http://127.0.0.1:8000/new", old.webhook_id, 1)

@@ -134,7 +134,7 @@ def test_a_topic_with_an_open_batch_window_is_left_out(busy, owner):
     busy.publish("a")
     assert broadcasts.move(open_windows=True).messages == 0
     assert broadcasts.move().messages == 0
-    planner.plan("orders", 1, lease_seconds=120)
+    planner.plan("orders", 1)
     [until] = owner.execute("SELECT batch_window_until FROM topics WHERE name = 'orders'").fetchone()
     assert planner.next_due() == until + timedelta(seconds=1)
     set_batch_window(owner, 0)

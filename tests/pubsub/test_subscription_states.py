@@ -2,9 +2,9 @@
 
 import pytest
 
-from broker import in_process
 from broker.dispatch import planner
 from broker.queue import browsing
+from tests.support.push_loop import push
 
 pytestmark = pytest.mark.verbs
 
@@ -24,7 +24,7 @@ def test_a_subscription_that_is_behind_and_due_is_active(orders, subscribed):
 
 def test_a_subscription_waits_after_a_failure_until_its_next_attempt(orders, endpoint, subscribed):
     endpoint.answer(503)
-    in_process.send_due()
+    push()
     assert state(orders, subscribed) == "waiting"
     orders.end_waits()
     assert state(orders, subscribed) == "active"
@@ -33,14 +33,14 @@ def test_a_subscription_waits_after_a_failure_until_its_next_attempt(orders, end
 
 def test_a_subscription_waits_after_429_which_counts_no_failure(orders, endpoint, subscribed):
     endpoint.answer(429)
-    in_process.send_due()
+    push()
     assert state(orders, subscribed) == "waiting"
     assert orders.subscription(subscribed).failures == 0
 
 
 def test_a_subscription_is_active_while_a_retry_is_under_way(orders, endpoint, subscribed):
     endpoint.answer(503)
-    in_process.send_due()
+    push()
     orders.end_waits()
     assert len(planner.plan(None, 1)) == 1
     assert orders.subscription(subscribed).failures == 1
@@ -50,25 +50,25 @@ def test_a_subscription_is_active_while_a_retry_is_under_way(orders, endpoint, s
 def test_a_subscription_waits_as_long_as_the_response_to_a_redelivery_asks(orders, endpoint, subscribed):
     endpoint.answer(400, times=1)
     endpoint.answer(503, {"Retry-After": "60"}, times=1)
-    in_process.send_due()
+    push()
     assert state(orders, subscribed) == "active"
     orders.end_waits()
-    in_process.send_due()
+    push()
     assert state(orders, subscribed) == "waiting"
 
 
 def test_a_subscription_is_active_again_after_a_delivery(orders, endpoint, subscribed):
     endpoint.answer(503, times=1)
-    in_process.send_due()
+    push()
     orders.end_waits()
-    in_process.send_due()
+    push()
     assert state(orders, subscribed) == "active"
     assert orders.subscription(subscribed).behind == 0
 
 
 def test_a_paused_subscription_that_failed_is_paused(orders, endpoint, subscribed):
     endpoint.answer(503)
-    in_process.send_due()
+    push()
     orders.change(subscribed, paused=True)
     assert state(orders, subscribed) == "paused"
     orders.change(subscribed, paused=False)
@@ -77,7 +77,7 @@ def test_a_paused_subscription_that_failed_is_paused(orders, endpoint, subscribe
 
 def test_a_subscription_whose_endpoint_answers_410_is_disabled(orders, endpoint, subscribed):
     endpoint.answer(410)
-    in_process.send_due()
+    push()
     assert state(orders, subscribed) == "disabled"
     orders.change(subscribed, disabled=False)
     assert state(orders, subscribed) == "active"
@@ -88,7 +88,7 @@ def test_a_subscription_that_is_disabled_and_paused_is_disabled_everywhere(order
     [message_id] = orders.publish("a")
     orders.broadcast()
     endpoint.answer(410)
-    in_process.send_due()
+    push()
     orders.change(subscribed, paused=True)
     assert state(orders, subscribed) == "disabled"
     [delivery] = browsing.trace("orders", message_id).deliveries

@@ -4,9 +4,10 @@ import uuid
 
 import pytest
 
-from broker import in_process, topics
+from broker import topics
 from broker.errors import Conflict, NotFound
 from broker.queue import browsing, leases
+from tests.support.push_loop import push
 
 pytestmark = pytest.mark.verbs
 
@@ -218,7 +219,7 @@ def test_a_broadcast_message_has_one_delivery_for_each_subscription(orders, endp
     endpoint.answer(410, path="/gone")
     first, second = orders.publish("a", "b")
     orders.broadcast()
-    in_process.send_due()
+    push()
     orders.subscribe(f"{endpoint.url}/late", name="late")
 
     expected = {
@@ -254,6 +255,6 @@ def test_a_delivery_shows_the_attempt_that_succeeded(orders, endpoint):
     endpoint.answer(503, times=2)
     for _ in range(3):
         orders.end_waits()
-        in_process.send_due()
+        push()
     [delivery] = browsing.trace("orders", message_id).deliveries
     assert (delivery.state, delivery.attempt, delivery.due_at, delivery.reason) == ("delivered", 3, None, None)

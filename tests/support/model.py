@@ -168,12 +168,12 @@ class Model:
         ]
         return [key for _, key in sorted(found)]
 
-    def has_pending(self) -> bool:
-        """Whether anything is to be sent to anybody, now or later."""
+    def has_pending(self, *, leased: bool) -> bool:
+        """Whether anything is to be sent to anybody, now or later; with or without what is on lease."""
         return any(
             subscription.cursor < len(self.log) or any(not each.dead for each in subscription.refused.values())
             for subscription in self.subscriptions.values()
-            if not (subscription.paused or subscription.disabled)
+            if not (subscription.paused or subscription.disabled) and (leased or subscription.leased_until <= self.now)
         )
 
     def plan(self, keys: list[Any], lease_seconds: int) -> None:
@@ -216,7 +216,7 @@ class Model:
             subscription.refused |= {number: Refused(wait, dead=retry_seconds is None) for number in leaving}
             subscription.cursor = subscription.batch or subscription.cursor
             subscription.batch, subscription.failures = None, 0
-        elif action != "slow":
+        elif action not in {"slow", "expired"}:
             subscription.failures += 1
         subscription.disabled = subscription.disabled or action == "disable"
         return True

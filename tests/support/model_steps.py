@@ -30,7 +30,19 @@ NAME = st.sampled_from(["one", "two", "three"])
 NTH = st.integers(0, 8)  # counted from the newest
 RECENT = st.sampled_from([0, 0, 0, 1, 1, 2, 4])
 ACTION = st.sampled_from(
-    [*["delivered"] * 3, "partly", "refused", "refused", "aborted", "aborted", "retry", "retry", "slow", "disable"]
+    [
+        *["delivered"] * 3,
+        "partly",
+        "refused",
+        "refused",
+        "aborted",
+        "aborted",
+        "retry",
+        "retry",
+        "slow",
+        "expired",
+        "disable",
+    ]
 )
 WISH = st.sampled_from(["ack", "release", "extend", "reject"])
 
@@ -177,16 +189,16 @@ class LogSteps(QueueSteps):
             self.model.subscriptions[subscribed.id].batch_size = batch_size
             self.orders.change(subscribed, batch_size=batch_size)
 
-    @step(2)
-    def ask_when_the_next_is_due(self):
-        next_due, [(now,)] = planner.next_due(), self.owner.execute("SELECT now()")
-        assert (next_due is not None) == self.model.has_pending()
+    @step(2, leased=st.booleans())
+    def ask_when_the_next_is_due(self, leased):
+        next_due, [(now,)] = planner.next_due(leased=leased), self.owner.execute("SELECT now()")
+        assert (next_due is not None) == self.model.has_pending(leased=leased)
         assert (next_due is not None and next_due <= now) == bool(self.model.due())
         self.met[
             "something due"
             if self.model.due()
             else "something pending"
-            if self.model.has_pending()
+            if self.model.has_pending(leased=leased)
             else "nothing pending"
         ] += 1
 
@@ -232,7 +244,7 @@ class LogSteps(QueueSteps):
             job.subscription_id, job.fence, job.webhook_id, job.first_seq, job.last_seq, job.attempt, job.redelivery,
             datetime.now(UTC), 1, 200 if recorded == "delivered" else 503, None, None, recorded, wait, named,
         )  # fmt: skip
-        planner.record([outcome])
+        planner.plan(None, 0, [outcome])
         self.met[action if counts else "an outcome too late"] += 1
 
     def recorded(self, job, action, seconds):

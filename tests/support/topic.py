@@ -58,6 +58,7 @@ class Topic:
         self._owner.execute("UPDATE redeliveries SET due_at = now() WHERE due_at > now()")
         self._owner.execute("UPDATE subscriptions SET redelivery_due_at = now() WHERE redelivery_due_at > now()")
         self._owner.execute("UPDATE subscriptions SET due_at = now() WHERE due_at > now()")
+        self._owner.execute("UPDATE subscriptions SET lease_ends_at = now() WHERE lease_ends_at > now()")
         self._owner.execute("UPDATE topics SET next_due_at = now() WHERE next_due_at > now()")
 
     def contents(self, leased: list[LeasedMessage]) -> list[Any]:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
@@ -16,7 +17,8 @@ import pytest
 from broker.transport import payloads
 from broker.webhooks import worker
 from tests.support.client import ROOT, template
-from tests.support.endpoints import answers, answers_after
+from tests.support.endpoints import answers, closes
+from tests.support.runner import until
 from tests.support.sqs import deliver, invoke, record
 
 PROGRAM = """
@@ -73,37 +75,91 @@ def test_a_job_is_posted_and_its_outcome_is_sent(endpoint, queues):
 
 
 def test_all_jobs_of_an_event_are_posted_at_once(endpoint, queues):
-    endpoint.does(answers_after(0.3))
-    started = time.monotonic()
+    arrived = []
+    all_arrived = asyncio.Event()
+
+    async def answer_when_all_have_arrived(transport):
+        arrived.append(transport)
+        if len(arrived) == 10:
+            all_arrived.set()
+        await all_arrived.wait()
+        answers()(transport)
+
+    endpoint.does(answer_when_all_have_arrived)
     assert deliver(*[message_with(job(endpoint.url)) for _ in range(10)]) == []
-    assert time.monotonic() - started < 2
-    assert sum(map(len, sent_outcomes(queues))) == 10
+    assert [outcome["action"] for sent in sent_outcomes(queues) for outcome in sent] == ["delivered"] * 10
 
 
-def test_an_outcome_is_sent_while_another_job_hangs(endpoint, queues):
-    endpoint.hang(path="/hangs")
-    slow, fast = job(endpoint.url + "/hangs"), job(endpoint.url + "/fast")
-    running = threading.Thread(
-        target=lambda: results.append(invoke("deliver", [message_with(slow), message_with(fast)], 20.5))
-    )
-    results = []
-    running.start()
-    until = time.monotonic() + 10
-    while not queues.dispatch.sent():
-        assert time.monotonic() < until
-        time.sleep(0.01)
-    assert running.is_alive()
-    [[outcome]] = sent_outcomes(queues)
-    assert outcome["subscription_id"] == str(fast.subscription_id)
-    running.join()
-    assert results == [[]]
+def test_an_outcome_is_sent_while_another_request_is_under_way(endpoint, queues):
+    first_outcome_was_sent = threading.Event()
+
+    async def fail_when_the_other_outcome_was_sent(transport):
+        assert await asyncio.to_thread(first_outcome_was_sent.wait, 60)
+        answers(503)(transport)
+
+    endpoint.does(fail_when_the_other_outcome_was_sent, path="/slow")
+    slow, fast = job(endpoint.url + "/slow"), job(endpoint.url + "/fast")
+    with ThreadPoolExecutor() as pool:
+        running = pool.submit(invoke, "deliver", [message_with(slow), message_with(fast)])
+        until(queues.dispatch.sent)
+        assert not running.done()
+        [[outcome]] = sent_outcomes(queues)
+        assert outcome["subscription_id"] == str(fast.subscription_id)
+        first_outcome_was_sent.set()
+        assert running.result() == []
     assert [each["action"] for [each] in sent_outcomes(queues)] == ["delivered", "retry"]
 
 
-def test_a_job_that_is_too_old_is_dropped(endpoint, queues):
-    assert deliver(message_with(job(endpoint.url), age_seconds=241)) == []
-    assert endpoint.requests == []
-    assert queues.dispatch.sent() == []
+def test_outcomes_that_follow_each_other_are_sent_together(endpoint, queues):
+    assert deliver(*[message_with(*[job(endpoint.url) for _ in range(10)]) for _ in range(3)]) == []
+    assert sum(map(len, sent_outcomes(queues))) == 30
+    assert len(sent_outcomes(queues)) < 30
+
+
+def test_the_next_invocation_uses_the_connections_of_the_last(endpoint, queues):
+    for _ in range(3):
+        assert deliver(message_with(job(endpoint.url))) == []
+    assert (len(endpoint.requests), endpoint.connections) == (3, 1)
+
+
+def test_a_kept_connection_that_the_endpoint_has_closed_is_replaced(endpoint, queues):
+    endpoint.does(closes(), times=1)
+    deliver(message_with(job(endpoint.url)))
+    endpoint.answer(headers={"connection": "close"}, times=1)
+    for _ in range(2):
+        deliver(message_with(job(endpoint.url)))
+    actions = [outcome["action"] for sent in sent_outcomes(queues) for outcome in sent]
+    assert actions == ["retry", "delivered", "delivered"]
+
+
+def test_connections_that_were_idle_for_a_minute_are_not_used_again(endpoint, queues, monkeypatch):
+    deliver(message_with(job(endpoint.url)))
+    later = time.time() + worker.SENDER_IDLE_SECONDS + 1
+    monkeypatch.setattr(worker.time, "time", lambda: later)
+    deliver(message_with(job(endpoint.url)))
+    assert endpoint.connections == 2
+
+
+def test_a_request_that_outlasted_its_invocation_affects_no_later_one(endpoint, queues, monkeypatch):
+    monkeypatch.setattr(worker, "SEND_SECONDS", 0.5)
+    endpoint.hang(path="/hangs")
+    hanging = message_with(job(endpoint.url + "/hangs"))
+    assert deliver(hanging) == [hanging["messageId"]]
+    later = job(endpoint.url)
+    assert deliver(message_with(later)) == []
+    [[outcome]] = sent_outcomes(queues)
+    assert (outcome["subscription_id"], outcome["action"]) == (str(later.subscription_id), "delivered")
+
+
+def test_a_job_that_is_too_old_is_answered_with_expired(endpoint, queues):
+    old = job(endpoint.url)
+    assert deliver(message_with(old, age_seconds=241), message_with(job(endpoint.url))) == []
+    assert len(endpoint.requests) == 1
+    outcomes = [outcome for sent in sent_outcomes(queues) for outcome in sent]
+    assert {outcome["subscription_id"]: outcome["action"] for outcome in outcomes}[
+        str(old.subscription_id)
+    ] == "expired"
+    assert sorted(outcome["action"] for outcome in outcomes) == ["delivered", "expired"]
 
 
 def test_a_job_that_is_nearly_too_old_is_posted(endpoint, queues):
@@ -143,7 +199,7 @@ def test_sqs_shows_a_message_again_when_one_outcome_of_its_jobs_was_not_sent(end
     others_were_sent = threading.Event()
 
     async def answer_when_the_others_were_sent(transport):
-        assert await asyncio.to_thread(others_were_sent.wait, 10)
+        assert await asyncio.to_thread(others_were_sent.wait, 60)
         answers()(transport)
 
     endpoint.does(answer_when_the_others_were_sent, path="/late")
@@ -151,13 +207,13 @@ def test_sqs_shows_a_message_again_when_one_outcome_of_its_jobs_was_not_sent(end
     first, second = (message_with(job(endpoint.url), job(endpoint.url + path)) for path in ("/", "/late"))
     send, others = worker._send, []
 
-    def fail_for_the_late_outcome(judged, queue_url):
+    def fail_for_the_late_outcome(judged):
         if judged[0].answer != "at once":
             return False
         others.extend(judged)
         if len(others) == 3:
             others_were_sent.set()
-        return send(judged, queue_url)
+        return send(judged)
 
     monkeypatch.setattr(worker, "_send", fail_for_the_late_outcome)
     assert deliver(first, second) == [second["messageId"]]

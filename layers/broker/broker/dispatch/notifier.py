@@ -9,7 +9,7 @@ import time
 from datetime import UTC, datetime
 
 from broker import settings, telemetry
-from broker.transport import payloads, sqs
+from broker.transport import payloads, queues
 from broker.transport.payloads import WakeUp
 
 MIN_INTERVAL = 0.05  # seconds between two wake-ups of a topic that one process sends
@@ -24,27 +24,25 @@ _next_looks: dict[str, float] = {}  # when Dispatch looks at a topic, by the las
 
 def notify(topic: str) -> None:
     """Say that something of `topic` was committed. Many calls in a short time send few wake-ups. Raises nothing."""
-    queue_url = settings.current().dispatch_queue_url
     try:
-        if queue_url is None:
-            _push_in_process(topic)
-        else:
-            _wake(queue_url, topic)
+        _wake(topic)
+        run_without_queues()
     except Exception as error:  # noqa: BLE001  what was committed stays so, whatever went wrong after it
         telemetry.log_failure(error, "notifier", "")
 
 
-def sweep() -> int | None:
-    """Have Dispatch look at all topics, whatever wake-ups were lost.
+def sweep() -> None:
+    """Have Dispatch look at all topics, whatever was lost. Raises NotSent."""
+    queues.dispatch().send([payloads.encode_wake_up(WakeUp(sweep=True))])
+    run_without_queues()
 
-    Returns how many batches were sent; None with queues: Dispatch sends them later. Raises NotSent, or
-    DatabaseUnavailable.
-    """
-    queue_url = settings.current().dispatch_queue_url
-    if queue_url is None:
-        return _push_in_process(None)
-    sqs.send(queue_url, payloads.encode_wake_up(WakeUp(sweep=True)))
-    return None
+
+def run_without_queues() -> None:
+    """Without queues, run the push loop in this process until nothing is due or the time is up; else do nothing."""
+    if settings.current().dispatch_queue_url is None:
+        from broker import in_process  # noqa: PLC0415  it has the database and the internet
+
+        in_process.run()
 
 
 def forget() -> None:
@@ -52,7 +50,7 @@ def forget() -> None:
     _next_looks.clear()
 
 
-def _wake(queue_url: str, topic: str) -> None:
+def _wake(topic: str) -> None:
     now = time.time()  # not the monotonic clock, which may have stood still while this process was frozen
     if len(_next_looks) > MAX_TOPICS:
         forget()
@@ -62,11 +60,5 @@ def _wake(queue_url: str, topic: str) -> None:
     soon = abs(now - next_look) < MIN_INTERVAL
     look = next_look + MIN_INTERVAL if soon else now
     wake_up = WakeUp(topic, datetime.fromtimestamp(look, UTC) if soon else None)
-    sqs.send(queue_url, payloads.encode_wake_up(wake_up))
+    queues.dispatch().send([payloads.encode_wake_up(wake_up)])
     _next_looks[topic] = look
-
-
-def _push_in_process(topic: str | None) -> int:
-    from broker import in_process  # noqa: PLC0415  only without queues: it has the database and the internet
-
-    return in_process.push(topic)

@@ -8,18 +8,14 @@ from typing import Any
 import msgspec
 
 from broker import database, telemetry
+from broker.errors import DatabaseUnavailable
 from broker.transport.payloads import Job, Outcome
 from broker.webhooks import signatures
 
 LEASE_SECONDS = 300  # of a job: Deliver posts it within 4 minutes of its planning, or not at all
 
-Unsigned = dict[str, Any]  # a Job's fields, its subscription's own headers as JSON, and the secrets
+_Unsigned = dict[str, Any]  # a Job's fields, its subscription's own headers as JSON, and the secrets
 _HEADERS = msgspec.json.Decoder(dict[str, str])
-
-
-@dataclass(frozen=True, slots=True)
-class _Recorded:
-    current: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,30 +23,57 @@ class _Due:
     due_at: datetime | None
 
 
-def plan(topic: str | None, limit: int, lease_seconds: int = LEASE_SECONDS) -> list[Job]:
-    """Lease subscriptions that are due, of one topic or (None) of all, and read and sign the next batch of each.
+def plan(topic: str | None, limit: int, outcomes: Sequence[Outcome] = ()) -> list[Job]:
+    """Record outcomes; lease subscriptions that are due, of one topic or (None) of all; sign the next batch of each.
 
     Returns at most `limit` jobs, one a subscription; an empty list when nothing is due. A job that cannot be signed is
-    logged and left out.
+    logged and left out. An outcome whose lease another planner has taken over is stored as an attempt, and changes
+    nothing; one that the database will never take is logged and dropped: its batch is planned again after its lease.
     """
-    return list(sign(lease(topic, limit, lease_seconds)))
+    try:
+        leased = _lease(topic, limit, outcomes)
+    except DatabaseUnavailable:
+        raise
+    except Exception:
+        if not outcomes:
+            raise
+        for outcome in outcomes:
+            _record(outcome)
+        leased = _lease(topic, limit, [])
+    return list(_sign(leased))
 
 
-def lease(topic: str | None, limit: int, lease_seconds: int, outcomes: Sequence[Outcome] = ()) -> list[Unsigned]:
-    """Record outcomes first, then lease subscriptions that are due, as `plan` does, in the same call."""
+def next_due(*, leased: bool = False) -> datetime | None:
+    """When the next batch is due: not later than now when one is due already, None when nothing is pending.
+
+    A batch on lease is not pending: Deliver sends its outcome. With `leased` it is, at the end of its lease.
+    """
+    [due] = database.call("SELECT broker.next_due(%(leased)s) AS due_at", {"leased": leased}, _Due)
+    return due.due_at
+
+
+def _record(outcome: Outcome) -> None:
+    try:
+        _lease(None, 0, [outcome])
+    except DatabaseUnavailable:
+        raise
+    except Exception as error:  # noqa: BLE001  whatever it is, it must not come again and again, with the good ones
+        telemetry.log_failure(error, "dispatch", outcome.webhook_id)
+
+
+def _lease(topic: str | None, limit: int, outcomes: Sequence[Outcome]) -> list[_Unsigned]:
     if limit <= 0 and not outcomes:
         return []
     return database.call(
         "SELECT subscription_id, fence, url, headers, secrets, webhook_id, first_seq, last_seq, attempt,"
         " retry_schedule, ordered, redelivery, body"
         " FROM broker.plan_batches(%(topic)s::text, %(limit)s, %(lease)s, p_outcomes => %(outcomes)s::json)",
-        {"topic": topic, "limit": limit, "lease": lease_seconds, "outcomes": _json(outcomes) if outcomes else None},
+        {"topic": topic, "limit": limit, "lease": LEASE_SECONDS, "outcomes": _json(outcomes) if outcomes else None},
         dict,
     )
 
 
-def sign(leased: Iterable[Unsigned]) -> Iterator[Job]:
-    """Sign what was leased."""
+def _sign(leased: Iterable[_Unsigned]) -> Iterator[Job]:
     now = datetime.now(UTC)
     for row in leased:
         try:
@@ -61,19 +84,6 @@ def sign(leased: Iterable[Unsigned]) -> Iterator[Job]:
             telemetry.log_failure(error, "dispatch", row["webhook_id"])
         else:
             yield job
-
-
-def record(outcomes: Sequence[Outcome]) -> None:
-    """Record outcomes. One whose lease another planner has taken over is stored as an attempt, and changes nothing."""
-    database.call(
-        "SELECT broker.record_attempts(%(outcomes)s::json) AS current", {"outcomes": _json(outcomes)}, _Recorded
-    )
-
-
-def next_due() -> datetime | None:
-    """When the next batch is due: not later than now when one is due already, None when nothing is pending."""
-    [due] = database.call("SELECT broker.next_due() AS due_at", {}, _Due)
-    return due.due_at
 
 
 def _json(outcomes: Sequence[Outcome]) -> str:

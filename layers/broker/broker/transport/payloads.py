@@ -19,6 +19,7 @@ MAX_JOBS = 10  # a message; so an invocation has up to 100, which wait for their
 MAX_DELAY = timedelta(seconds=900)  # SQS's own
 SHORT_WAIT = timedelta(seconds=0.5)  # SQS delays by whole seconds: Dispatch itself waits for so little
 
+Record = Mapping[str, Any]  # a message, as Lambda gives it to a function
 _Aware = Annotated[datetime, msgspec.Meta(tz=True)]
 _encode = msgspec.json.Encoder().encode
 
@@ -43,7 +44,7 @@ class Job(msgspec.Struct, frozen=True):
     body: str
 
 
-Action = Literal["delivered", "refused", "retry", "slow", "dead", "disable"]
+Action = Literal["delivered", "refused", "retry", "slow", "dead", "disable", "expired"]
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -70,7 +71,7 @@ class Outcome(msgspec.Struct, frozen=True):
 class WakeUp(msgspec.Struct, frozen=True, omit_defaults=True):
     """Ask Dispatch to look at `topic` (None: at all topics), not before `not_before` (None: now).
 
-    `sweep`: the pending delayed wake-up may be lost; schedule a new one.
+    `sweep`: the pending delayed wake-up, and jobs, may be lost. Schedule a new one, and count the ends of leases too.
     """
 
     topic: str | None = None
@@ -103,7 +104,7 @@ class ToDeliver(msgspec.Struct, frozen=True):
     planned_at: _Aware
 
 
-def decode(records: Iterable[Mapping[str, Any]], kind: type[T], route: str) -> Iterator[tuple[str, T]]:
+def decode(records: Iterable[Record], kind: type[T], route: str) -> Iterator[tuple[str, T]]:
     """Read the records of an SQS event: the id of each message, and its payload.
 
     Unreadable messages are logged and dropped; retrying would not help.

@@ -50,6 +50,27 @@ def judge(job: Job, response: Response) -> Outcome:
     )
 
 
+def expire(job: Job, planned_at: datetime) -> Outcome:
+    """Say that a job was too old to be posted: its lease ends, and Dispatch plans it again."""
+    return Outcome(
+        subscription_id=job.subscription_id,
+        fence=job.fence,
+        webhook_id=job.webhook_id,
+        first_seq=job.first_seq,
+        last_seq=job.last_seq,
+        attempt=job.attempt,
+        redelivery=job.redelivery,
+        started_at=planned_at,
+        duration_ms=0,
+        status=None,
+        reason=None,
+        answer=None,
+        action="expired",
+        retry_seconds=None,
+        refused=None,
+    )
+
+
 def _decide(job: Job, response: Response, failed: list[UUID] | None) -> tuple[Action, timedelta | None]:
     """Return the action, and how long its next attempt waits."""
     if _in(response, range(200, 300)) and not failed:

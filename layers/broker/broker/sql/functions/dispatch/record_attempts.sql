@@ -9,6 +9,7 @@
 --   slow       the batch waits retry_seconds, and counts no failure
 --   disable    the cursor stays, and nothing more is sent
 -- action, of a redelivery: delivered (it is removed), retry, slow, dead, disable.
+-- action, of both: expired    nothing was posted; it is due at once, counts no failure, and is no attempt
 -- An outcome whose fence is not the subscription's was recorded before, or is older than the current lease: it is stored as
 -- an attempt, and changes nothing.
 CREATE OR REPLACE FUNCTION broker.record_attempts(p_outcomes json)
@@ -24,7 +25,7 @@ DECLARE
 BEGIN
     WITH given AS MATERIALIZED (
         SELECT o.*, o.redelivery IS NULL AND o.action IN ('delivered', 'refused') AS passed,
-               o.action = 'refused' OR o.refused IS NOT NULL OR o.redelivery IS NOT NULL AS redelivers
+               o.action = 'refused' OR o.refused IS NOT NULL OR o.redelivery IS NOT NULL AND o.action <> 'expired' AS redelivers
           FROM outcomes(p_outcomes) o ORDER BY o.subscription_id  -- the order of locks
     ), ended AS (
         UPDATE subscriptions s
@@ -32,7 +33,7 @@ BEGIN
                lease_ends_at = NULL,
                cursor = CASE WHEN o.passed THEN o.last_seq ELSE s.cursor END,
                batch_last_seq = CASE WHEN o.passed THEN NULL ELSE s.batch_last_seq END,
-               failures = CASE WHEN o.passed THEN 0 WHEN o.redelivery IS NULL AND o.action <> 'slow' THEN s.failures + 1
+               failures = CASE WHEN o.passed THEN 0 WHEN o.redelivery IS NULL AND o.action NOT IN ('slow', 'expired') THEN s.failures + 1
                                ELSE s.failures END,
                due_at = CASE WHEN o.action = 'slow' OR o.action = 'retry' AND o.redelivery IS NULL
                              THEN statement_timestamp() + make_interval(secs => o.retry_seconds)
@@ -48,7 +49,7 @@ BEGIN
         INSERT INTO attempts (subscription_id, webhook_id, first_seq, last_seq, attempt, started_at, duration_ms, status, reason, answer)
         SELECT o.subscription_id, o.webhook_id, o.first_seq, o.last_seq, o.attempt, o.started_at, o.duration_ms, o.status, o.reason,
                o.answer
-          FROM ended o
+          FROM ended o WHERE o.action <> 'expired'
     )
     SELECT (SELECT count(*) FROM given), count(*), json_agg(o) FILTER (WHERE o.redelivers) INTO v_given, v_current, v_redeliveries FROM ended o;
 
@@ -57,7 +58,7 @@ BEGIN
         SELECT o.subscription_id, o.webhook_id, o.first_seq, o.last_seq, o.attempt, o.started_at, o.duration_ms, o.status, o.reason,
                o.answer
           FROM outcomes(p_outcomes) o
-         WHERE EXISTS (SELECT FROM subscriptions s WHERE s.id = o.subscription_id OFFSET 0)
+         WHERE o.action <> 'expired' AND EXISTS (SELECT FROM subscriptions s WHERE s.id = o.subscription_id OFFSET 0)
            AND NOT EXISTS (SELECT FROM attempts a
                             WHERE a.subscription_id = o.subscription_id AND a.last_seq = o.last_seq
                               AND a.webhook_id = o.webhook_id AND a.started_at = o.started_at OFFSET 0);
