@@ -111,6 +111,22 @@ def test_migrating_from_version_9_keeps_the_values_of_the_renamed_columns(new, m
     assert subscription.backlog_days == 7
 
 
+def test_migrating_from_version_9_renames_the_reason_of_the_dead_letters(new, migrate):
+    apply_migrations(new, 9)
+    [topic_id] = new.execute("INSERT INTO broker.topics (name) VALUES ('orders') RETURNING id").fetchone()
+    for seconds, reason in enumerate(["out of receives", "unreadable"]):
+        new.execute(
+            "INSERT INTO broker.queue (message_id, topic_id, ready_at, died_at, bytes, reason)"
+            " VALUES (gen_random_uuid(), %s, now(), now() + make_interval(secs => %s), 500, %s)",
+            [topic_id, seconds, reason],
+        )
+
+    migrate()
+
+    reasons = new.execute("SELECT reason FROM broker.queue ORDER BY died_at").fetchall()
+    assert reasons == [("receives exhausted",), ("unreadable",)]
+
+
 def test_five_processes_can_migrate_at_the_same_time(new):
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "layers/broker")}
     command = [sys.executable, "-c", MIGRATE]

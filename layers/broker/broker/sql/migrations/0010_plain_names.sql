@@ -1,4 +1,4 @@
--- Columns in plain words. No row is rewritten.
+-- Columns and a reason in plain words. A renamed column rewrites no row.
 
 -- For how many days a paused or disabled subscription keeps what is not delivered.
 ALTER TABLE subscriptions RENAME COLUMN owed_days TO backlog_days;
@@ -8,3 +8,5 @@ ALTER TABLE topics RENAME COLUMN watched_until TO batch_window_until;
 -- lowers it under the topic's lock; next_due() raises it.
 ALTER TABLE topics RENAME COLUMN due_from TO next_due_at;
 ALTER INDEX topics_due RENAME TO topics_next_due;
+-- Dead letters are listed and redriven by their reason: those that are stored get the word that consume now writes.
+UPDATE queue SET reason = 'receives exhausted' WHERE died_at IS NOT NULL AND reason = 'out of receives';
