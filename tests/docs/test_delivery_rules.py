@@ -128,7 +128,7 @@ def test_the_page_has_the_numbers_of_the_sender() -> None:
         f"Each sends at most {requests} requests, at most {defaults['host_connections']} of them to one host." in text
     )
     assert (
-        f"A response is read for at most {defaults['timeout'].seconds} s, its body up to {MAX_BODY // 1024} KB" in text
+        f"A response is read for at most {defaults['timeout'].seconds} s, its body up to {MAX_BODY // 1024} KiB" in text
     )
-    assert f"its headers up to {MAX_HEADERS // 1024} KB" in text
-    assert f"the first {outcomes.MAX_ANSWER // 1024} KB of the response" in text
+    assert f"its headers up to {MAX_HEADERS // 1024} KiB" in text
+    assert f"the first {outcomes.MAX_ANSWER // 1024} KiB of the response" in text

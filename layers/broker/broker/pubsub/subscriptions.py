@@ -89,7 +89,8 @@ class Lost:
 class Subscription:
     """A reader of a topic's log.
 
-    `state` is the first that fits: `disabled`, `paused`, `waiting` (it failed, its next attempt is later), `active`.
+    `state` is the first that fits: `disabled`, `paused`, `waiting` (its batch failed, or a failed redelivery asked to
+    wait), `active`.
     `behind` counts broadcast messages that are not delivered; `due_at` is the time of its next request (None: nothing
     is pending). Refused messages are sent again on their own (`redeliveries`) or are dead (`dead_letters`); both are
     counted up to 1,000. Until `old_secrets_until`, webhooks are also signed with the secrets from before a rotation.
@@ -167,7 +168,8 @@ def subscribe(topic: str, request: Subscribe) -> Subscribed:
     )
     if found.conflict:
         raise Conflict(
-            f"the subscription {found.id} has this name and other settings; choose another name, or change it"
+            f"the subscription {found.id} has this name and other settings; choose another name, or change that"
+            " subscription with PATCH"
         )
     return Subscribed(found.id, found.broadcast, secret if found.created else None, found.created)
 
