@@ -1,5 +1,6 @@
 """The documents say what is: settings, versions and limits."""
 
+import json
 import re
 import tomllib
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Any
 import pytest
 
 import broker
-from broker import api, settings
+from broker import api, settings, telemetry
 from broker.queue import leases, messages
 from local import settings as runner
 from tests.support import contract
@@ -49,6 +50,16 @@ def test_the_settings_of_the_functions_are_documented() -> None:
     assert FUNCTIONS.keys() == _variables().keys()
     of_lambda = {"AWS_LAMBDA_FUNCTION_NAME", "AWS_SAM_LOCAL"}
     assert _read_by("layers", "functions") - of_lambda <= _variables().keys()
+
+
+def test_the_metrics_are_documented(capsys: pytest.CaptureFixture[str]) -> None:
+    telemetry.log_request("GET /", 500, "orders", 1, "id", 0.1)
+    [directive] = json.loads(capsys.readouterr().out)["_aws"]["CloudWatchMetrics"]
+    page = (ROOT / "docs/how-to/watch.md").read_text()
+    shown = re.findall(r"^\| `(\w+)` \| (Milliseconds|Count) \|", page, re.MULTILINE)
+    assert shown == [(metric["Name"], metric["Unit"]) for metric in directive["Metrics"]]
+    assert f"in the namespace `{directive['Namespace']}`, by `service`\n(`pgbroker`) and `route`" in page
+    assert directive["Dimensions"] == [["service", "route"]]
 
 
 def test_only_settings_reads_the_environment() -> None:
