@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from broker import database, errors
+from broker import database
 from broker.schema import roles
 from tests.support.client import ROOT
 
@@ -13,6 +13,21 @@ PAGE = (ROOT / "docs/reference/sql.md").read_text()
 FUNCTIONS = re.findall(r"^\| `broker\.(\w+)\((.+?)\)` \| (.+) \|$", PAGE, re.MULTILINE)
 SIGNATURE = """SELECT proargnames, proargmodes, coalesce(proallargtypes, proargtypes::oid[])::regtype[]::text[]
                  FROM pg_proc WHERE pronamespace = 'broker'::regnamespace AND proname = %s"""
+LOCK_TIMEOUTS = """SELECT DISTINCT setting FROM pg_proc, unnest(proconfig) setting
+                    WHERE pronamespace = 'broker'::regnamespace AND proname = ANY (%s)
+                      AND setting LIKE 'lock_timeout=%%'"""
+FUNCTION_FILES = {file.stem: file.read_text() for file in (ROOT / "layers/broker/broker/sql/functions").rglob("*.sql")}
+
+
+def sources_of_the_door() -> list[str]:
+    """The source of each function of the door, and of all functions that these call."""
+    found: set[str] = set()
+    new = set(roles.DOOR)
+    while new:
+        found |= new
+        called = {name for each in new for name in re.findall(r"\b(\w+)\(", FUNCTION_FILES[each])}
+        new = called & FUNCTION_FILES.keys() - found
+    return [FUNCTION_FILES[name] for name in found]
 
 
 def test_the_page_has_the_functions_of_the_door() -> None:
@@ -39,9 +54,13 @@ def test_a_function_has_the_arguments_and_columns_that_the_page_says(
 
 
 def test_the_page_has_the_errors_of_the_door() -> None:
+    raised = set().union(*(set(re.findall(r"ERRCODE = '(BR\d{3})'", source)) for source in sources_of_the_door()))
     shown = re.findall(r"^\| `(BR\d{3})` \|", PAGE, re.MULTILINE)
-    assert shown == [code for code in database.REFUSALS if code.startswith("BR")]
-    assert [int(code.removeprefix("BR")) for code in shown] == [
-        int(kind.status)
-        for kind in (errors.InvalidInput, errors.NotFound, errors.Conflict, errors.IdempotencyKeyReused)
-    ]
+    assert shown == sorted(raised)
+    assert all(int(database.REFUSALS[code].status) == int(code.removeprefix("BR")) for code in shown)
+
+
+def test_the_page_says_how_long_the_door_waits_for_a_lock(owner: Any) -> None:
+    waits = owner.execute(LOCK_TIMEOUTS, [list(roles.DOOR)]).fetchall()
+    assert waits == [("lock_timeout=5s",)]
+    assert "`55P03` | another transaction held what the call needs for 5 s;" in PAGE
