@@ -64,7 +64,7 @@ sam-local: .venv/development build ## run the broker under `sam local`, in Docke
 sam-test: .venv/development build ## test it under `sam local`, in Docker; takes minutes
 	$(VENV)/python -m pytest tests/sam -n 0 -rs
 
-invoke: .venv/development .aws-sam/build/template.yaml ## answer one event in a container: make invoke EVENT=events/publish.json
+invoke: .venv/development .aws-sam/build/template.yaml ## run one event in a container: make invoke EVENT=events/publish.json
 	@test -n "$(EVENT)" || { echo "which one? make invoke EVENT=events/publish.json"; exit 1; }
 	@$(VENV)/python -m tests.sam $(EVENT)
 

@@ -86,7 +86,7 @@ def test_a_partition_stays_while_its_messages_are_in_a_queue(ring, orders, make_
     make_older()
     done = maintenance.maintain()
     assert done.removed == []
-    assert done.kept == [maintenance.KeptPartition("messages_old", "messages wait in it, or are dead letters")]
+    assert done.kept == [maintenance.KeptPartition("messages_old", "it has waiting messages or dead letters")]
     dead_letters.delete("orders", dead_letters.Delete())
     orders.end_leases()
     orders.consume(auto_ack=True)
@@ -100,7 +100,7 @@ def test_a_partition_stays_while_a_subscription_has_yet_to_get_its_messages(ring
     orders.publish("a")
     orders.broadcast()
     make_older()
-    kept = [maintenance.KeptPartition("messages_old", "a subscription has yet to get messages of it")]
+    kept = [maintenance.KeptPartition("messages_old", "a subscription has not received all its messages")]
     assert maintenance.maintain().kept == kept
     subscriptions.unsubscribe("orders", subscribed.id)
     assert maintenance.maintain().removed == ["messages_old"]
@@ -182,7 +182,7 @@ def test_clearing_the_log_reads_the_rows_that_it_removes_and_not_the_whole_log(
 
 @pytest.mark.parametrize(
     ("cursor", "holds"),
-    [(10_000, None), (9_997, "a subscription has yet to get messages of it")],
+    [(10_000, None), (9_997, "a subscription has not received all its messages")],
     ids=["delivered", "undelivered"],
 )
 def test_the_search_for_undelivered_messages_starts_at_the_slowest_cursor(

@@ -1,4 +1,4 @@
-"""The fields that several requests have, each with its bounds. The same bounds stand in openapi.yaml."""
+"""The fields that several requests have, each with its bounds. openapi.yaml has the same bounds."""
 
 from typing import Annotated
 

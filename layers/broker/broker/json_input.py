@@ -97,7 +97,7 @@ def _raw_fault(body: bytes) -> str | None:
     except UnicodeDecodeError as error:
         return f"byte {error.start} is not UTF-8"
     if b"\\u" in body and any(match["bad"] for match in _ESCAPE.finditer(body)):
-        return "an escaped NUL, or half a surrogate pair, is not a character"
+        return "remove the escaped NUL or the half of a surrogate pair"
     if body.count(b"[") + body.count(b"{") > MAX_DEPTH and _depth(body) > MAX_DEPTH:
         return f"more than {MAX_DEPTH} levels deep"
     return None
@@ -132,13 +132,13 @@ def _number(text: str) -> int | float:
 
 
 def _text_fault(text: str, value: object) -> str | None:
-    """Say what is wrong with the text of a parameter that msgspec, when not strict, accepts all the same."""
+    """Say what is wrong with the text of a parameter that msgspec, when not strict, still accepts."""
     if "\0" in text:
         return "it contains NUL"
     if value is None:  # the text null: as if it had not been sent
         return "it must not be null"
     if isinstance(value, datetime) and ":" not in text:  # a number, taken for seconds since 1970
-        return "it is not a time as in RFC 3339"
+        return "must be an RFC 3339 time"
     return None
 
 

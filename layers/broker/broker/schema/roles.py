@@ -33,7 +33,7 @@ def grant(connection: psycopg.Connection[Any], login_url: str, verbs: Sequence[s
         with connection.transaction():
             _grant_door(connection)
     except psycopg.errors.InsufficientPrivilege:
-        notes.append(f"{owner} may not create the role {CLIENT}: grant the verbs to the logins that use the SQL door")
+        notes.append(f"{owner} may not create the role {CLIENT}: grant the verbs to the logins that call them from SQL")
     if user in {"", owner}:
         return [*notes, "DATABASE_URL is the owner's: give the functions a login of their own"]
     try:

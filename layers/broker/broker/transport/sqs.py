@@ -88,7 +88,7 @@ def _client(endpoint: str | None) -> Any:
     from botocore.session import get_session  # noqa: PLC0415  to the first message a tenth faster than boto3
 
     config = Config(
-        connect_timeout=1,  # seconds, as the next
+        connect_timeout=1,  # seconds; so is read_timeout
         read_timeout=2,
         retries={"mode": "standard", "total_max_attempts": 2},
         parameter_validation=False,

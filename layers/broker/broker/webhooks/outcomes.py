@@ -107,7 +107,10 @@ def _action(job: Job, response: Response, failed: list[UUID] | None, *, last: bo
 
 
 def _pause(job: Job, response: Response) -> timedelta:
-    """How long nothing else is sent after a redelivery failed: as Retry-After asks; a little after no response."""
+    """How long the subscription pauses after a failed redelivery.
+
+    As Retry-After asks; after no response, at least the first wait of its schedule.
+    """
     unreachable = None if response.status else retries.delay(1, _schedule(job))
     retry_after = retries.retry_after(response.headers.get("retry-after"), datetime.now(UTC))
     return max(unreachable or timedelta(), retry_after)

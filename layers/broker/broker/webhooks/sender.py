@@ -19,7 +19,7 @@ from broker.webhooks.transfer import Request, Response, Transfer, request_fault,
 
 T = TypeVar("T")
 
-SEND_SECONDS = 17  # for one POST: its time-out of 15 s, and sending what came of it
+SEND_SECONDS = 17  # for one POST: its time-out of 15 s, and sending its outcome
 
 
 class Sender(Generic[T]):

@@ -3,6 +3,7 @@
 CREATE OR REPLACE FUNCTION broker.clear_log(p_first_id uuid, p_end_id uuid, p_limit integer)
 RETURNS integer
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = broker, pg_temp SET jit = off SET lock_timeout = '5s'
+-- by index only: see consume.sql
 SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
 AS $$
 DECLARE

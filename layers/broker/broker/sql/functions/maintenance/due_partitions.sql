@@ -15,7 +15,7 @@ BEGIN
         -- ordered and limited, or the planner takes a scan for the shorter way
         holds := CASE
             WHEN EXISTS (SELECT FROM queue q WHERE q.message_id >= first_id AND q.message_id < end_id
-                          ORDER BY q.message_id LIMIT 1) THEN 'messages wait in it, or are dead letters'
+                          ORDER BY q.message_id LIMIT 1) THEN 'it has waiting messages or dead letters'
             -- spans follow each other: those before the span of the slowest cursor's next message have been sent
             WHEN EXISTS (SELECT FROM (SELECT u.topic_id, min(u.cursor) AS cursor FROM subscriptions u GROUP BY u.topic_id) slowest,
                            LATERAL (SELECT coalesce(max(p.first_seq), 0) AS first_seq FROM log_spans p
@@ -25,9 +25,9 @@ BEGIN
                                        AND s.last_seq > slowest.cursor
                                        AND s.first_id < due_partitions.end_id AND s.last_id >= due_partitions.first_id
                                      ORDER BY s.first_seq LIMIT 1) found)
-                 THEN 'a subscription has yet to get messages of it'
+                 THEN 'a subscription has not received all its messages'
             WHEN EXISTS (SELECT FROM redeliveries r WHERE r.message_id >= first_id AND r.message_id < end_id
-                          ORDER BY r.message_id LIMIT 1) THEN 'a subscription refused messages of it, which are kept' END;
+                          ORDER BY r.message_id LIMIT 1) THEN 'redeliveries or dead letters of a subscription need it' END;
         RETURN NEXT;
     END LOOP;
 END
