@@ -14,7 +14,7 @@ PACKAGE = ROOT / "layers" / "broker" / "broker"
 GROUND = {"database", "deadlines", "errors", "fields", "json_input", "pagination", "settings", "telemetry"}
 ROOMS = {"dispatch", "pubsub", "queue", "schema", "transport", "webhooks"}
 
-# What each room may import of the package, besides itself. A room's name stands for all of its modules.
+# What each room may import of the package, besides itself. A room's name means all of its modules.
 MAY_IMPORT = {
     "ground": set(),
     "topics": GROUND,

@@ -88,7 +88,7 @@ def test_each_event_gets_the_response_of_its_example(client: Client) -> None:
             response = Response(returned["statusCode"], returned["headers"], returned.get("body", ""))
             story.answered(contract.by_route(event["routeKey"]), response, status, example)
             for further in ALSO.get(name, []):
-                story.tell(*further)
+                story.send(*further)
 
 
 @pytest.mark.parametrize("name", HTTP)

@@ -102,7 +102,7 @@ def run(where: dict[str, str], *command: str, keys: str = "") -> "subprocess.Com
     )
 
 
-def told(verb: str, output: str) -> list[Any]:
+def printed(verb: str, output: str) -> list[Any]:
     """The contents after a verb: `consumed 01a2… "shop 1"`."""
     return [json.loads(content) for content in re.findall(rf"^{verb} \S+ (.+)$", output, re.MULTILINE)]
 
@@ -114,13 +114,15 @@ def test_a_producer_publishes_a_message_for_each_line(where, broker, topic):
     assert done.returncode == 0
     waiting = broker.consume(topic)
     assert (
-        [message["content"] for message in waiting] == ["shop 1", "shop 2", "hello"] == told("published", done.stdout)
+        [message["content"] for message in waiting]
+        == ["shop 1", "shop 2", "hello"]
+        == printed("published", done.stdout)
     )
     assert {message["sender"] for message in waiting} == {"shop"}
 
 
 @pytest.mark.slow
-def test_a_producer_with_a_rate_publishes_until_it_is_stopped_and_tells_of_each_message(where, broker, topic):
+def test_a_producer_with_a_rate_publishes_until_it_is_stopped_and_prints_each_message(where, broker, topic):
     with program(where, "producer.py", "--topic", topic, "--rate", "50") as producer:
         producer.says("published")
         producer.says("published")
@@ -128,7 +130,7 @@ def test_a_producer_with_a_rate_publishes_until_it_is_stopped_and_tells_of_each_
         rest, _ = producer.process.communicate()
 
     assert producer.process.returncode == 0
-    published = told("published", "".join(producer.said) + rest)
+    published = printed("published", "".join(producer.said) + rest)
     assert [message["content"] for message in broker.consume(topic, max=1000)] == published
 
 
@@ -139,7 +141,7 @@ def test_a_consumer_consumes_what_waits(where, broker, topic):
     done = run(where, "consumer.py", "--port", "0", "--topic", topic, "--consume", "--once")
 
     assert done.returncode == 0
-    assert told("consumed", done.stdout) == list(range(25))
+    assert printed("consumed", done.stdout) == list(range(25))
     assert broker.request("GET", f"/topics/{topic}")["queue"]["waiting"] == 0
 
 
@@ -150,10 +152,10 @@ def test_a_consumer_obeys_its_keys(where, broker, topic):
         consumer.says("secret")
         broker.publish(topic, {"to": "all"})
         broker.broadcast(topic)
-        assert told("received", consumer.says("received")) == [{"to": "all"}]
+        assert printed("received", consumer.says("received")) == [{"to": "all"}]
         broker.publish(topic, "to one")
         consumer.press("c")
-        assert told("consumed", consumer.says("consumed")) == ["to one"]
+        assert printed("consumed", consumer.says("consumed")) == ["to one"]
         consumer.press("u")
         consumer.says("unsubscribed")
         consumer.press("u")
@@ -186,7 +188,7 @@ def test_a_consumer_refuses_what_the_broker_did_not_sign(where, topic):
 
 
 @pytest.mark.slow
-def test_a_user_without_a_token_is_told_where_it_is(where, topic):
+def test_a_user_without_a_token_is_shown_where_it_is(where, topic):
     done = run({"PATH": where["PATH"], "BROKER": where["BROKER"]}, "producer.py", "--topic", topic, keys="\n")
 
     assert done.returncode == 1
@@ -220,7 +222,7 @@ def test_the_demo_loses_nothing_and_leaves_nothing(where, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_demo_takes_for_lost_what_nobody_consumed_and_not_all_received():
+def test_the_demo_counts_as_lost_what_was_neither_consumed_nor_received_by_all():
     tally = Tally()
     for message in ("consumed", "broadcast", "half", "leased"):
         tally.note("shop", "published", message, "", 0)
@@ -250,7 +252,7 @@ def test_the_client_settles_as_its_methods_say(broker, topic):
 
 
 @pytest.mark.slow
-def test_the_client_tells_a_problem_with_each_fault(broker, topic):
+def test_the_client_raises_a_problem_with_each_fault(broker, topic):
     with pytest.raises(Problem) as raised:
         broker.publish_many(topic, [{"content": 1}, {"contents": 2}])
 
@@ -260,7 +262,7 @@ def test_the_client_tells_a_problem_with_each_fault(broker, topic):
     assert "/messages/1/contents unknown field" in str(raised.value)
 
 
-def test_the_client_publishes_again_under_the_same_key_and_not_before_it_may(endpoint):
+def test_the_client_publishes_again_under_the_same_key_and_only_after_retry_after(endpoint):
     endpoint.answer(503, {"Retry-After": "1"}, times=1)
     endpoint.does(resets(), times=1)
     endpoint.answer(201, body=b'{"id": "1"}')
@@ -276,7 +278,7 @@ def test_the_client_publishes_again_under_the_same_key_and_not_before_it_may(end
 
 
 @pytest.mark.slow
-def test_the_client_gives_up_with_what_was_told_last(endpoint):
+def test_the_client_gives_up_with_the_last_problem(endpoint):
     endpoint.answer(503, {"content-type": "application/json"}, b'{"message": "Service Unavailable"}')
     broker = Broker(endpoint.url, "brk_")
 

@@ -1,6 +1,7 @@
 """Plain words: what users and newcomers read has none of the words that made it hard to read.
 
-Looked at: the pages, the contract, and all comments, docstrings and texts of the code that is deployed or run.
+Looked at: the pages, the contract, the names of the tests, and all comments, docstrings and texts of the code that is
+deployed or run.
 docs/explanation/architecture.md has the words to use instead.
 """
 
@@ -32,7 +33,7 @@ WORDS = {
     r"rivals?": "peers",
     r"is gone": "was removed",
     r"steps? aside": "becomes a redelivery",
-    r"stands? (for|at|there|beside|alone|still|against)": "is, means",
+    r"stands? (for|at|in|on|where|there|beside|alone|still|against)": "is, means",
 }
 HARD = re.compile(rf"\b({'|'.join(WORDS)})\b", re.IGNORECASE)
 
@@ -40,7 +41,9 @@ PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglo
 CONTRACT = ROOT / "openapi.yaml"
 SOURCES = [file for folder in ("layers", "functions", "local") for file in sorted((ROOT / folder).rglob("*.py"))]
 SQL = sorted((ROOT / "layers").rglob("*.sql"))
-OTHERS = [ROOT / name for name in ("template.yaml", "samconfig.toml", "Makefile", "Dockerfile")]
+OTHERS = [ROOT / name for name in ("template.yaml", "samconfig.toml", "pyproject.toml", "Dockerfile")]
+OTHERS += [ROOT / "Makefile", *sorted((ROOT / "layers").rglob("Makefile"))]
+TESTS = sorted((ROOT / "tests").rglob("*.py"))
 
 
 def prose(page: Path) -> Iterator[tuple[int, str]]:
@@ -64,6 +67,13 @@ def comments_and_texts(file: Path) -> Iterator[tuple[int, str]]:
             yield node.lineno, node.value
 
 
+def names_of_tests(file: Path) -> Iterator[tuple[int, str]]:
+    """The names of the tests in a Python file, as words."""
+    for number, line in enumerate(file.read_text().splitlines(), 1):
+        if name := re.match(r"\s*def test_(\w+)\(", line):
+            yield number, name[1].replace("_", " ")
+
+
 def hard(lines: Iterator[tuple[int, str]]) -> list[str]:
     return [f"{number}: {match[0]}" for number, line in lines for match in HARD.finditer(line)]
 
@@ -83,6 +93,13 @@ def test_comments_docstrings_and_texts_have_plain_words(file: Path) -> None:
     assert hard(comments_and_texts(file)) == []
 
 
-@pytest.mark.parametrize("word", ["It is told.", "those who publish", "an octet", "It stands there.", "It is gone."])
+@pytest.mark.parametrize("file", TESTS, ids=lambda file: str(file.relative_to(ROOT)))
+def test_the_names_of_tests_have_plain_words(file: Path) -> None:
+    assert hard(names_of_tests(file)) == []
+
+
+@pytest.mark.parametrize(
+    "word", ["It is told.", "those who publish", "an octet", "It stands there.", "Stand on it.", "It is gone."]
+)
 def test_a_hard_word_is_found(word: str) -> None:
     assert HARD.search(word)

@@ -67,7 +67,7 @@ def test_a_claim_fits_a_lambda_response(orders):
     assert [len(orders.consume(1000)) for _ in range(3)] == [13, 13, 4]
 
 
-def test_a_claim_that_comes_short_finds_messages_older_than_the_floor(orders, owner):
+def test_a_claim_that_finds_too_few_finds_messages_older_than_the_floor(orders, owner):
     orders.publish("a")
     orders.consume()  # sets the floor of the next claims
     orders.publish("late", "b")

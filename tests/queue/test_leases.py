@@ -154,7 +154,7 @@ def test_max_receives_defaults_to_ten(orders):
     assert orders.consume() == []
 
 
-def test_a_message_keeps_the_max_receives_of_the_time_of_its_publish(orders):
+def test_a_message_keeps_the_max_receives_it_was_published_with(orders):
     orders.publish("a")
     topics.change("orders", topics.Patch(max_receives=1))
     orders.publish("b")

@@ -79,7 +79,7 @@ def test_one_settle_ends_leases_in_all_four_ways(orders):
 
 
 @pytest.mark.parametrize("verb", ["ack", "release", "reject"])
-def test_the_receipt_of_a_repeated_settle_is_gone(orders, leased, verb):
+def test_the_receipt_of_a_repeated_settle_counts_as_gone(orders, leased, verb):
     orders.settle(**{verb: [leased.receipt]})
     rows = orders.rows()
     assert orders.settle(**{verb: [leased.receipt]}) == leases.Settled(0, 0, 0, 0, [leased.receipt], [])
@@ -112,7 +112,7 @@ def test_a_receipt_stays_stale_after_the_next_consumer_released_the_message(orde
     assert orders.settle(ack=[leased.receipt]).stale == [leased.receipt]
 
 
-def test_a_receipt_is_gone_after_the_next_consumer_acked_the_message(orders, leased):
+def test_a_receipt_counts_as_gone_after_the_next_consumer_acked_the_message(orders, leased):
     orders.end_leases()
     [fast] = orders.consume()
     orders.settle(ack=[fast.receipt])
@@ -126,13 +126,13 @@ def test_an_expired_lease_can_be_settled_before_another_consumer_leases_the_mess
     assert (settled.gone, settled.stale) == ([], [])
 
 
-def test_a_receipt_of_a_lease_that_never_existed_is_gone(orders, leased):
+def test_a_receipt_of_a_lease_that_never_existed_counts_as_gone(orders, leased):
     future = f"{leased.id}.2"
     assert orders.settle(ack=[future]).gone == [future]
     assert len(orders.rows()) == 1
 
 
-def test_a_receipt_of_a_broadcast_message_is_gone(orders, leased):
+def test_a_receipt_of_a_broadcast_message_counts_as_gone(orders, leased):
     orders.subscribe("http://127.0.0.1:8000/")
     orders.end_leases()
     orders.broadcast()

@@ -46,7 +46,7 @@ def test_each_http_event_has_the_expected_response(sam: stack.Sam, webhooks: tup
         route = json.loads(event)["routeKey"]
         story.answered(contract.by_route(route), client.answer(route, event), status, example)
         for also in ALSO.get(name, []):
-            story.tell(*also)
+            story.send(*also)
     webhooks[0].wait_for(1)
 
 

@@ -21,15 +21,15 @@ class Story:
     def __init__(self, client: Client, known: Mapping[str, str]) -> None:
         self._client = client
         self._known = dict(known)  # a value of the examples: what this run has instead
-        self.told: set[str] = set()  # ids of operations that were sent
+        self.sent: set[str] = set()  # ids of operations that were sent
         self.shown: set[tuple[str, str, str]] = set()  # examples that were sent or compared
 
-    def tell(
+    def send(
         self, operation_id: str, status: int, example: str | None = None, query: Mapping[str, str] | None = None
     ) -> None:
         """Send an operation's example, and compare the response with the example of the response."""
         operation = operations()[operation_id]
-        self.told.add(operation_id)
+        self.sent.add(operation_id)
         self.answered(operation, self._client.request(*self.request(operation, example, query)), status, example)
 
     def request(

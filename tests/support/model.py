@@ -19,7 +19,7 @@ class Message:
     died_of: str | None = None
 
     @property
-    def spent(self) -> bool:
+    def exhausted(self) -> bool:
         return self.receives >= self.max_receives
 
 
@@ -90,7 +90,7 @@ class Model:
         for message in self._ready():
             if len(given) == maximum:
                 break
-            if message.spent:
+            if message.exhausted:
                 message.died_of = "receives exhausted"
                 continue
             message.receives += 1
@@ -116,7 +116,7 @@ class Model:
             return 0
         before = len(self.log)
         for message in self._ready():
-            if message.spent:
+            if message.exhausted:
                 message.died_of = "receives exhausted"
             else:
                 self.log.append(self.queue.pop(message.number).number)
@@ -264,5 +264,5 @@ class Model:
         message.died_of = None
         if verb == "reject":
             message.died_of = "rejected"
-        elif verb == "release" and message.spent:
+        elif verb == "release" and message.exhausted:
             message.died_of = "receives exhausted"

@@ -1,4 +1,4 @@
-"""The steps of tests/test_model.py: each calls the broker, tells the model the same, and compares the answers."""
+"""The steps of tests/test_model.py: each calls the broker and the model alike, and compares their answers."""
 
 import json
 from collections import defaultdict
@@ -44,7 +44,7 @@ ACTION = st.sampled_from(
         "disable",
     ]
 )
-WISH = st.sampled_from(["ack", "release", "extend", "reject"])
+VERBS = st.sampled_from(["ack", "release", "extend", "reject"])
 
 
 def step(weight=1, **arguments):
@@ -99,7 +99,7 @@ class QueueSteps:
         self.met["auto-acked"] += auto_ack and len(given)
         self.receipts += [] if auto_ack else given
 
-    @step(6, requests=st.dictionaries(NTH, st.tuples(WISH, SECONDS), min_size=1, max_size=4))
+    @step(6, requests=st.dictionaries(NTH, st.tuples(VERBS, SECONDS), min_size=1, max_size=4))
     def settle(self, requests):
         if not self.receipts:
             return
@@ -120,7 +120,7 @@ class QueueSteps:
         assert sorted(settled.stale) == sorted(receipt for state, receipt in of if state == "stale")
         self.met.update(states)
 
-    @step(first=WISH, second=WISH)
+    @step(first=VERBS, second=VERBS)
     def settle_one_twice(self, first, second):
         for receipt in self.receipts[-1:]:
             request = {first: [self.written(receipt)]}
@@ -248,7 +248,7 @@ class LogSteps(QueueSteps):
         self.met[action if counts else "an outcome too late"] += 1
 
     def recorded(self, job, action, seconds):
-        """The verdict as it is recorded, its wait, and the messages it names as failed."""
+        """The action as it is recorded, its wait, and the messages it names as failed."""
         if job.redelivery:
             action = {"partly": "retry", "refused": "dead", "aborted": "dead"}.get(action, action)
         match action:
