@@ -1,14 +1,19 @@
-"""`python -m bench [--quick] [--write] [row ...]`: measure the broker against references, both in the same run."""
+"""`python -m bench [--quick] [--write | --against COMMIT] [row ...]`: measure the broker against references.
+
+With `--against`, this tree is measured against another commit instead. Either way both are measured in the same run.
+"""
 
 import argparse
 import platform
 import re
+import signal
 import sys
 from datetime import UTC, datetime
 from os import cpu_count
 from pathlib import Path
 
 from bench import (
+    against,
     backlogs,
     contests,
     deliveries,
@@ -21,7 +26,7 @@ from bench import (
     servers,
     starts,
 )
-from bench.measure import Bench, Figures, Row, Skip, at_least, at_most
+from bench.measure import Bench, Figures, Row, Skip, at_least, at_most, matches, shown
 
 ROWS = (
     Row("publish", handlers.publish, "requests/s", at_least(0.60)),
@@ -70,31 +75,35 @@ def main() -> None:
         "--write", action="store_true", help="write the table and its plot into docs/; only for all rows"
     )
     parser.add_argument(
+        "--against", metavar="COMMIT", help="compare this tree with a commit of it instead; name at least one row"
+    )
+    parser.add_argument(
         "row",
         nargs="*",
         help=f"a row, or the beginning of its name; all by default: {', '.join(row.name for row in ROWS)}",
     )
     options = parser.parse_args()
-    if unknown := [name for name in options.row if not any(_matches(row, [name]) for row in ROWS)]:
+    if options.against and (options.write or not options.row):
+        parser.error("--against needs the names of rows, and writes no table")
+    if options.against:
+        print(f"{_describe_machine(quick=options.quick)}.\n", flush=True)
+        signal.signal(signal.SIGTERM, signal.default_int_handler)  # it ends as with Ctrl-C, and leaves nothing behind
+        sys.exit(not against.compare(ROWS, options.against, options.row, quick=options.quick))
+    if unknown := [name for name in options.row if not any(matches(row.name, [name]) for row in ROWS)]:
         parser.error(f"no such row: {', '.join(unknown)}")
     if options.write and options.row:
         parser.error("--write needs all rows: name none")
 
     with servers.server() as server:
-        lines = [_describe_machine(server, quick=options.quick), "", HEAD]
+        lines = [f"{_describe_machine(quick=options.quick)}, {_describe_postgres(server)}.", "", HEAD]
         print("\n".join(lines), flush=True)
         for row in ROWS:
-            if not options.row or _matches(row, options.row):
+            if not options.row or matches(row.name, options.row):
                 print(f"{row.name}: {row.measure.__doc__}", file=sys.stderr, flush=True)
                 lines.append(_measure(row, Bench(server, options.quick)))
                 print(lines[-1], flush=True)
     if options.write:
         _write("\n".join(lines))
-
-
-def _matches(row: Row, beginnings: list[str]) -> bool:
-    """Whether the row has one of these names, or begins with one of them: `http` matches http-1 and http-tail."""
-    return any(f"{row.name}-".startswith(f"{beginning}-") for beginning in beginnings)
 
 
 def _measure(row: Row, bench: Bench) -> str:
@@ -104,14 +113,18 @@ def _measure(row: Row, bench: Bench) -> str:
         return f"| **{row.name}**: not measured, {reason}. | | | | {_goal(row)} | |"
 
 
-def _describe_machine(server: servers.Server, *, quick: bool) -> str:
+def _describe_machine(*, quick: bool) -> str:
+    return (
+        f"{datetime.now(UTC):%Y-%m-%d}{', a quick run' if quick else ''}: {cpu_count()} cores, {_processor()},"
+        f" Python {platform.python_version()}"
+    )
+
+
+def _describe_postgres(server: servers.Server) -> str:
     with servers.connect(server.url) as connection:
         [(fsync, version)] = connection.execute("SELECT current_setting('fsync'), current_setting('server_version')")
     assert fsync == "on"
-    return (
-        f"{datetime.now(UTC):%Y-%m-%d}{', a quick run' if quick else ''}: {cpu_count()} cores, {_processor()},"
-        f" PostgreSQL {version} with fsync on, Python {platform.python_version()}."
-    )
+    return f"PostgreSQL {version} with fsync on"
 
 
 def _processor() -> str:
@@ -124,19 +137,15 @@ def _line(row: Row, figures: Figures) -> str:
     what = f"**{row.name}**: {row.measure.__doc__} {figures.remark}".strip()
     reached = "yes" if row.goal.reached(figures) else "no"
     if figures.reference is None:
-        return f"| {what} | {_format(figures.ours)} {row.unit} | | | {_goal(row)} {row.unit} | {reached} |"
+        return f"| {what} | {shown(figures.ours)} {row.unit} | | | {_goal(row)} {row.unit} | {reached} |"
     return (
-        f"| {what} | {_format(figures.ours)} {row.unit} | {_format(figures.reference)} {row.unit}"
+        f"| {what} | {shown(figures.ours)} {row.unit} | {shown(figures.reference)} {row.unit}"
         f" | {figures.score:.2f} | {_goal(row)} | {reached} |"
     )
 
 
 def _goal(row: Row) -> str:
     return f"{'≥' if row.goal.is_minimum else '≤'} {row.goal.bound:g}"
-
-
-def _format(value: float) -> str:
-    return f"{value:,.0f}" if value >= 100 else f"{value:.2f}"
 
 
 def _write(table: str) -> None:

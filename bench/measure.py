@@ -2,7 +2,7 @@
 
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from bench import servers
@@ -65,6 +65,16 @@ def at_least(bound: float) -> Goal:
 
 def at_most(bound: float) -> Goal:
     return Goal(bound, is_minimum=False)
+
+
+def matches(name: str, beginnings: Sequence[str]) -> bool:
+    """Whether a row has one of these names, or begins with one of them: `http` matches http-1 and http-tail."""
+    return any(f"{name}-".startswith(f"{beginning}-") for beginning in beginnings)
+
+
+def shown(value: float) -> str:
+    """Return a figure as the tables show it."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.2f}"
 
 
 def alternate(ours: Callable[[], float], reference: Callable[[], float], rounds: int) -> Figures:
