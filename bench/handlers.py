@@ -1,11 +1,12 @@
 """How much a warm function costs beside the SQL statements that it runs."""
 
+import contextlib
 import json
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
 import psycopg
-from psycopg import sql
 
 from bench import functions, servers
 from bench.measure import Bench, Figures, alternate, rate
@@ -17,18 +18,22 @@ BATCH = 1000
 
 def publish(bench: Bench) -> Figures:
     """The publish handler stores one message of 1 KB; against psycopg's `INSERT … RETURNING` into a plain table."""
-    with servers.create_broker_database(bench.server, "broker_bench") as broker_db, functions.discard_metrics():
-        with servers.connect(broker_db.owner_url) as owner:
-            owner.execute("CREATE TABLE plain (id uuid PRIMARY KEY DEFAULT gen_random_uuid(), content json NOT NULL)")
-            owner.execute(sql.SQL("GRANT SELECT, INSERT ON plain TO {}").format(sql.Identifier(servers.LOGIN)))
-        with servers.connect(broker_db.url) as connection:
+    with (
+        servers.create_broker_database(bench.server, "broker_bench") as broker_db,
+        functions.discard_metrics(),
+        plain_inserter(broker_db) as insert,
+    ):
+        ours = partial(rate, functions.publisher("orders", MESSAGE), 250)
+        return alternate(ours, partial(rate, insert, 250), bench.rounds(41))
 
-            def insert() -> Any:
-                statement = "INSERT INTO plain (content) VALUES (%s::json) RETURNING id"
-                return connection.execute(statement, [KILOBYTE]).fetchone()
 
-            ours = partial(rate, functions.publisher("orders", MESSAGE), 250)
-            return alternate(ours, partial(rate, insert, 250), bench.rounds(41))
+@contextlib.contextmanager
+def plain_inserter(broker_db: servers.Database) -> Iterator[Callable[[], object]]:
+    """Yield a call that stores one message of 1 KB in a plain table, with psycopg only."""
+    servers.create_plain_table(broker_db)
+    with servers.connect(broker_db.url) as connection:
+        statement = "INSERT INTO plain (content) VALUES (%s::json) RETURNING id"
+        yield lambda: connection.execute(statement, [KILOBYTE]).fetchone()
 
 
 def publish_batch(bench: Bench) -> Figures:

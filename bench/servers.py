@@ -98,6 +98,13 @@ def use(broker: Database) -> None:
     leases.forget()
 
 
+def create_plain_table(broker: Database) -> None:
+    """Create the table of the references that insert one message with psycopg, as the functions' login."""
+    with connect(broker.owner_url) as owner:
+        owner.execute("CREATE TABLE plain (id uuid PRIMARY KEY DEFAULT gen_random_uuid(), content json NOT NULL)")
+        owner.execute(sql.SQL("GRANT SELECT, INSERT ON plain TO {}").format(sql.Identifier(LOGIN)))
+
+
 def connect(url: str) -> psycopg.Connection[Any]:
     """Open a connection in autocommit, with the options that the package uses."""
     return psycopg.connect(url, autocommit=True, prepare_threshold=2, options="-c TimeZone=UTC")

@@ -23,12 +23,8 @@ LAYER = ROOT / "layers" / "broker"
 
 def new_process(bench: Bench) -> Figures:
     """A new process imports the publish function and answers one request; against a process that imports psycopg and inserts one row."""
-    with (
-        servers.create_broker_database(bench.server, "broker_bench") as broker_db,
-        servers.connect(broker_db.owner_url) as owner,
-    ):
-        owner.execute("CREATE TABLE plain (id uuid PRIMARY KEY DEFAULT gen_random_uuid(), content json NOT NULL)")
-        owner.execute(f"GRANT SELECT, INSERT ON plain TO {servers.LOGIN}")
+    with servers.create_broker_database(bench.server, "broker_bench") as broker_db:
+        servers.create_plain_table(broker_db)
         event = json.dumps(functions.event(functions.PUBLISH, "orders", MESSAGE))
         path = os.pathsep.join(map(str, (ROOT / "functions" / "publish", LAYER)))
         ours = partial(_run, "first_publish.py", event, {**os.environ, "PYTHONPATH": path})
