@@ -36,6 +36,7 @@ ROWS = (
     Row("http-8", gateways.rate(8), "requests/s", at_least(0.25)),
     Row("http-32", gateways.rate(32), "requests/s", at_least(0.25)),
     Row("http-tail", gateways.tail, "ms", at_most(5)),
+    Row("publish-cpu", gateways.cpu, "µs each", at_most(3)),
     Row("backlog", backlogs.backlog, "ms a cycle", at_most(1.3)),
     Row("in-flight", backlogs.in_flight, "ms a cycle", at_most(1.2)),
     Row("dead", backlogs.dead, "ms a cycle", at_most(1.2)),

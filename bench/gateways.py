@@ -3,15 +3,19 @@
 import contextlib
 import statistics
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from urllib.parse import urlsplit
 
+import psutil
+
 from bench import load, servers, starts
-from bench.handlers import MESSAGE
+from bench.handlers import MESSAGE, plain_inserter
 from bench.measure import Bench, Figures, alternate
 
 CONTENT = MESSAGE.encode()
 ROUND_SECONDS = 1
+INSERTS = 1000
 WARM_UP = 20  # requests on each connection; the first ones start the workers
 
 
@@ -50,6 +54,40 @@ def tail(bench: Bench) -> Figures:
     return Figures(percentile, median)
 
 
+def cpu(bench: Bench) -> Figures:
+    """`make run` stores messages of 1 KB over 8 connections: CPU time of its worker processes for each publish; against that of a process in which psycopg inserts one row of a plain table."""
+    with (
+        servers.create_broker_database(bench.server, "broker_bench") as broker_db,
+        _serve(broker_db) as url,
+        plain_inserter(broker_db) as insert,
+        load.client() as client,
+    ):
+
+        def ours() -> float:
+            before = _worker_seconds()
+            published = len(client.run(publish_spec(url, 8, ROUND_SECONDS)).latencies)
+            after = _worker_seconds()
+            assert before.keys() <= after.keys(), "a worker has ended, and nobody knows what it used"
+            return 1e6 * (sum(after.values()) - sum(before.values())) / published
+
+        def reference() -> float:
+            before = time.process_time()
+            for _ in range(INSERTS):
+                insert()
+            return 1e6 * (time.process_time() - before) / INSERTS
+
+        client.run(publish_spec(url, 8, 0, WARM_UP))
+        return alternate(ours, reference, bench.rounds(15))
+
+
+def _worker_seconds() -> dict[int, float]:
+    """Return the CPU time, user's and system's, of each worker process that this process's `make run` has so far."""
+    processes = psutil.Process().children(recursive=True)
+    workers = [each for each in processes if "local.functions.worker" in each.cmdline()]
+    times = {each.pid: each.cpu_times() for each in workers}
+    return {pid: each.user + each.system for pid, each in times.items()}
+
+
 def publish_spec(url: str, connections: int, seconds: float, minimum: int = 1, *, topic: str = "orders") -> load.Spec:
     """Return the spec of a client that publishes messages of 1 KB over so many connections."""
     port = urlsplit(url).port
@@ -65,8 +103,13 @@ def publish_spec(url: str, connections: int, seconds: float, minimum: int = 1, *
 @contextlib.contextmanager
 def broker(bench: Bench) -> Iterator[str]:
     """Start `make run` on a new database of the bench's server; yield its URL."""
+    with servers.create_broker_database(bench.server, "broker_bench") as broker_db, _serve(broker_db) as url:
+        yield url
+
+
+@contextlib.contextmanager
+def _serve(broker_db: servers.Database) -> Iterator[str]:
     with (
-        servers.create_broker_database(bench.server, "broker_bench") as broker_db,
         tempfile.TemporaryDirectory(prefix="broker-bench-", ignore_cleanup_errors=True) as folder,
         starts.serve(
             "local",
