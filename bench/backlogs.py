@@ -16,13 +16,13 @@ TEN_MESSAGES = '{"messages": [' + ", ".join(['{"content": "' + "x" * 198 + '"}']
 
 
 def backlog(bench: Bench) -> Figures:
-    """The consume handler leases and acknowledges 10 messages of a topic in which 1,000,000 wait; against a topic in which 1,000 wait."""
+    """The consume handler, called directly, leases and acknowledges 10 messages of a topic in which 1,000,000 wait; against a topic in which 1,000 wait."""
     with _topics(bench, deep=DEEP, shallow=SHALLOW):
         return alternate(_cycle("deep"), _cycle("shallow"), bench.rounds(500))
 
 
 def in_flight(bench: Bench) -> Figures:
-    """The consume handler leases and acknowledges 10 messages of a topic with 100,000 running leases; against a topic with none."""
+    """The consume handler, called directly, leases and acknowledges 10 messages of a topic with 100,000 running leases; against a topic with none."""
     calls = bench.rounds(MANY // 1000)
     with _topics(bench, leased=calls * 1000 + SHALLOW, free=SHALLOW) as owner:
         lease = functions.caller("consume", functions.CONSUME, "leased", '{"max": 1000, "lease_seconds": 86400}')
@@ -33,7 +33,7 @@ def in_flight(bench: Bench) -> Figures:
 
 
 def dead(bench: Bench) -> Figures:
-    """The consume handler leases and acknowledges 10 messages of a topic with 100,000 dead letters and 100,000 delayed messages; against a topic with neither."""
+    """The consume handler, called directly, leases and acknowledges 10 messages of a topic with 100,000 dead letters and 100,000 delayed messages; against a topic with neither."""
     many = bench.rounds(MANY)
     with _topics(bench, troubled=2 * many + SHALLOW, free=SHALLOW) as owner:
         owner.execute(EXHAUST_AND_DELAY, {"many": many})
@@ -58,7 +58,7 @@ EXHAUST_AND_DELAY = """
 
 
 def snapshot(bench: Bench) -> Figures:
-    """The consume handler leases and acknowledges 100,000 messages, 10 at a time, while one old snapshot is open: the last 20,000; against the first 20,000."""
+    """The consume handler, called directly, leases and acknowledges 100,000 messages, 10 at a time, while one old snapshot is open: the last 20,000; against the first 20,000."""
     fifth = bench.rounds(MANY) // 50
     with _topics(bench, orders=SHALLOW) as owner:
         cycle = _cycle("orders")

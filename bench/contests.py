@@ -55,7 +55,9 @@ def enqueue(peer: Peer) -> Callable[[Bench], Figures]:
                 bench.rounds(15),
             )
 
-    measure.__doc__ = f"The publish handler stores batches of 100 messages of 1 KB; against {peer.name}."
+    measure.__doc__ = (
+        f"The publish handler, called directly, stores batches of 100 messages of 1 KB; against {peer.name}."
+    )
     return measure
 
 
@@ -72,9 +74,9 @@ def dequeue(peer: Peer) -> Callable[[Bench], Figures]:
                 lambda: dequeue_rate(ours, BATCHES), lambda: dequeue_rate(theirs, peer.batches), bench.rounds(15)
             )
 
-    doing = "The consume handler leases and acknowledges"
+    doing = "The consume handler, called directly in a process of its own, leases and acknowledges"
     if peer.consumers > 1:
-        doing = f"{peer.consumers} concurrent consume handlers lease and acknowledge"
+        doing = f"{peer.consumers} consume handlers, called directly in a process each, lease and acknowledge"
     measure.__doc__ = f"{doing} batches of 100 messages of 1 KB; against {peer.name}."
     return measure
 

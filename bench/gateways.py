@@ -36,7 +36,7 @@ def rate(connections: int) -> Callable[[Bench], Figures]:
             figures = alternate(lambda: measure_rate(ours), lambda: measure_rate(constant), bench.rounds(15))
         return Figures(figures.ours, figures.reference, f"The client used up to {max(cpu_shares):.0%} of a core.")
 
-    shown = "1 connection" if connections == 1 else f"{connections} connections"
+    shown = "1 HTTP connection" if connections == 1 else f"{connections} HTTP connections"
     measure.__doc__ = (
         f"`make run` stores messages of 1 KB over {shown};"
         " against a function that returns a constant, behind the same gateway and workers."
@@ -45,7 +45,7 @@ def rate(connections: int) -> Callable[[Bench], Figures]:
 
 
 def tail(bench: Bench) -> Figures:
-    """`make run` stores messages of 1 KB over 8 connections: 99th percentile of the time a request takes; against the median."""
+    """`make run` stores messages of 1 KB over 8 HTTP connections: 99th percentile of the time a request takes; against the median."""
     with broker(bench) as url, load.client() as client:
         client.run(publish_spec(url, 8, 0, WARM_UP))
         rounds = [client.run(publish_spec(url, 8, 2 * ROUND_SECONDS)).latencies for _ in range(bench.rounds(15))]
@@ -55,7 +55,7 @@ def tail(bench: Bench) -> Figures:
 
 
 def cpu(bench: Bench) -> Figures:
-    """`make run` stores messages of 1 KB over 8 connections: CPU time of its worker processes for each publish; against that of a process in which psycopg inserts one row of a plain table."""
+    """`make run` stores messages of 1 KB over 8 HTTP connections: CPU time of all its worker processes, for each publish; against the CPU time of a process that runs psycopg's `INSERT … RETURNING` into a plain table, for each row."""
     with (
         servers.create_broker_database(bench.server, "broker_bench") as broker_db,
         _serve(broker_db) as url,

@@ -17,7 +17,7 @@ BATCH = 1000
 
 
 def publish(bench: Bench) -> Figures:
-    """The publish handler stores one message of 1 KB; against psycopg's `INSERT … RETURNING` into a plain table."""
+    """The publish handler, called directly, stores one message of 1 KB; against psycopg's `INSERT … RETURNING` into a plain table."""
     with (
         servers.create_broker_database(bench.server, "broker_bench") as broker_db,
         functions.discard_metrics(),
@@ -37,7 +37,7 @@ def plain_inserter(broker_db: servers.Database) -> Iterator[Callable[[], object]
 
 
 def publish_batch(bench: Bench) -> Figures:
-    """The publish handler stores 1,000 messages of 1 KB; against one `INSERT … SELECT` that makes as many on the server."""
+    """The publish handler, called directly, stores 1,000 messages of 1 KB; against one `INSERT … SELECT` that makes as many on the server."""
     messages = ", ".join([MESSAGE] * BATCH)
     with servers.create_broker_database(bench.server, "broker_bench") as broker_db, functions.discard_metrics():
         publish = functions.publisher("orders", f'{{"messages": [{messages}]}}')
@@ -65,7 +65,7 @@ INSERT_SELECT = """
 
 
 def consume(bench: Bench) -> Figures:
-    """The consume handler leases and acknowledges 10 messages of 1 KB; against psycopg that calls the same two SQL functions."""
+    """The consume handler, called directly, leases and acknowledges 10 messages of 1 KB; against psycopg that calls the same two SQL functions."""
     rounds, cycles = bench.rounds(31), 20
     with servers.create_broker_database(bench.server, "broker_bench") as broker_db, functions.discard_metrics():
         with servers.connect(broker_db.owner_url) as owner:

@@ -22,7 +22,7 @@ LAYER = ROOT / "layers" / "broker"
 
 
 def new_process(bench: Bench) -> Figures:
-    """A new process imports the publish function and answers one request; against a process that imports psycopg and inserts one row."""
+    """A new process imports the publish function and calls its handler with one request; against a process that imports psycopg and inserts one row."""
     with servers.create_broker_database(bench.server, "broker_bench") as broker_db:
         servers.create_plain_table(broker_db)
         event = json.dumps(functions.event(functions.PUBLISH, "orders", MESSAGE))
