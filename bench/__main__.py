@@ -26,7 +26,7 @@ from bench import (
     servers,
     starts,
 )
-from bench.measure import Bench, Figures, Row, Skip, at_least, at_most, matches, shown
+from bench.measure import Bench, Figures, Row, Skip, at_least, at_most, select, shown
 
 ROWS = (
     Row("publish", handlers.publish, "requests/s", at_least(0.60)),
@@ -81,7 +81,7 @@ def main() -> None:
     parser.add_argument(
         "row",
         nargs="*",
-        help=f"a row, or the beginning of its name; all by default: {', '.join(row.name for row in ROWS)}",
+        help=f"a row, or the beginning of names; all by default: {', '.join(row.name for row in ROWS)}",
     )
     options = parser.parse_args()
     if options.against and (options.write or not options.row):
@@ -90,16 +90,15 @@ def main() -> None:
         print(f"{_describe_machine(quick=options.quick)}.\n", flush=True)
         signal.signal(signal.SIGTERM, signal.default_int_handler)  # it ends as with Ctrl-C, and leaves nothing behind
         sys.exit(not against.compare(ROWS, options.against, options.row, quick=options.quick))
-    if unknown := [name for name in options.row if not any(matches(row.name, [name]) for row in ROWS)]:
-        parser.error(f"no such row: {', '.join(unknown)}")
     if options.write and options.row:
         parser.error("--write needs all rows: name none")
 
+    names = select([row.name for row in ROWS], options.row)
     with servers.server() as server:
         lines = [f"{_describe_machine(quick=options.quick)}, {_describe_postgres(server)}.", "", HEAD]
         print("\n".join(lines), flush=True)
         for row in ROWS:
-            if not options.row or matches(row.name, options.row):
+            if row.name in names:
                 print(f"{row.name}: {row.measure.__doc__}", file=sys.stderr, flush=True)
                 lines.append(_measure(row, Bench(server, options.quick)))
                 print(lines[-1], flush=True)

@@ -13,7 +13,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from bench.measure import Row, matches, shown
+from bench.measure import Row, select, shown
 
 ROOT = Path(__file__).parents[1]
 SIDE = Path(__file__).with_name("side.py")
@@ -24,16 +24,14 @@ class NotCompared(Exception):
     """A row cannot be compared; the message says why."""
 
 
-def compare(rows: Sequence[Row], commit: str, beginnings: Sequence[str], *, quick: bool) -> bool:
-    """Print a line for each row that has one of these names or beginnings. Return whether all were compared."""
+def compare(rows: Sequence[Row], commit: str, wanted: Sequence[str], *, quick: bool) -> bool:
+    """Print a line for each wanted row. Return whether all were compared."""
     with unpack(commit) as other:
         ours, theirs = {row.name: row for row in rows}, _read_units(other)
-        names = {**ours, **theirs}
-        if unknown := [each for each in beginnings if not any(matches(name, [each]) for name in names)]:
-            sys.exit(f"neither tree has such a row: {', '.join(unknown)}")
+        names = select({**ours, **theirs}, wanted)
         print(f"| row | ours | {other.name} | ratio | of single rounds | |\n|---|---|---|---|---|---|", flush=True)
         compared = True
-        for name in (each for each in names if matches(each, beginnings)):
+        for name in names:
             try:
                 line = _compare(ours.get(name), theirs.get(name), other, quick=quick)
             except NotCompared as reason:

@@ -1,8 +1,9 @@
 """Measure two sides in turns, so that a busy minute of the machine affects both."""
 
 import statistics
+import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from bench import servers
@@ -67,9 +68,14 @@ def at_most(bound: float) -> Goal:
     return Goal(bound, is_minimum=False)
 
 
-def matches(name: str, beginnings: Sequence[str]) -> bool:
-    """Whether a row has one of these names, or begins with one of them: `http` matches http-1 and http-tail."""
-    return any(f"{name}-".startswith(f"{beginning}-") for beginning in beginnings)
+def select(names: Collection[str], wanted: Sequence[str]) -> list[str]:
+    """Return the wanted names, or all. What is no name itself selects those that begin with it: `http` selects http-1 and http-8."""
+    found = {
+        each: [each] if each in names else [name for name in names if name.startswith(f"{each}-")] for each in wanted
+    }
+    if unknown := [each for each in wanted if not found[each]]:
+        sys.exit(f"no such row: {', '.join(unknown)}")
+    return [name for name in names if not wanted or any(name in each for each in found.values())]
 
 
 def shown(value: float) -> str:

@@ -109,7 +109,7 @@ def test_a_row_of_one_tree_only_is_named(capsys: pytest.CaptureFixture[str]) -> 
 
 
 def test_a_row_that_neither_tree_has_is_refused() -> None:
-    with pytest.raises(SystemExit, match="neither tree has such a row: imagined"):
+    with pytest.raises(SystemExit, match="no such row: imagined"):
         against.compare([], "HEAD", ["imagined"], quick=True)
 
 
