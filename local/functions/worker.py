@@ -27,6 +27,10 @@ MAX_ANSWER_BYTES = 6_291_556
 Handler = Callable[[Any, "Context"], Any]
 
 
+def _variable(name: str) -> property:
+    return property(lambda _: os.environ[name])
+
+
 class Context:
     """The second argument of a handler, with the names of Lambda's context object."""
 
@@ -36,13 +40,16 @@ class Context:
 
     def __init__(self, request_id: str, deadline_ms: int) -> None:
         self.aws_request_id = request_id
-        self.function_name = os.environ["AWS_LAMBDA_FUNCTION_NAME"]
-        self.memory_limit_in_mb = os.environ["AWS_LAMBDA_FUNCTION_MEMORY_SIZE"]
-        self.log_group_name = os.environ["AWS_LAMBDA_LOG_GROUP_NAME"]
-        self.log_stream_name = os.environ["AWS_LAMBDA_LOG_STREAM_NAME"]
-        region = os.environ["AWS_REGION"]
-        self.invoked_function_arn = f"arn:aws:lambda:{region}:000000000000:function:{self.function_name}"
         self._deadline_ms = deadline_ms
+
+    function_name = _variable("AWS_LAMBDA_FUNCTION_NAME")
+    memory_limit_in_mb = _variable("AWS_LAMBDA_FUNCTION_MEMORY_SIZE")
+    log_group_name = _variable("AWS_LAMBDA_LOG_GROUP_NAME")
+    log_stream_name = _variable("AWS_LAMBDA_LOG_STREAM_NAME")
+
+    @property
+    def invoked_function_arn(self) -> str:
+        return f"arn:aws:lambda:{os.environ['AWS_REGION']}:000000000000:function:{self.function_name}"
 
     def get_remaining_time_in_millis(self) -> int:
         return max(0, self._deadline_ms - time.time_ns() // 1_000_000)
@@ -65,7 +72,7 @@ class ResponseSizeTooLarge(Exception):
 def call_handler(handler: Handler, event: bytes, context: Context) -> bytes:
     """Call the handler, and encode its answer byte for byte as Lambda's runtime does: so the same size is too large."""
     result = handler(json.loads(event), context)
-    encoded = json.dumps(result, ensure_ascii=False, default=_encode_decimal).encode()
+    encoded = _encode(result).encode()
     if len(encoded) > MAX_ANSWER_BYTES:
         raise ResponseSizeTooLarge(ResponseSizeTooLarge.__doc__)
     return encoded
@@ -96,6 +103,9 @@ def _encode_decimal(value: object) -> float:
     if isinstance(value, decimal.Decimal):
         return float(value)
     raise TypeError(f"Object of type {type(value).__name__} is not JSON serializable")
+
+
+_encode = json.JSONEncoder(ensure_ascii=False, default=_encode_decimal).encode  # json.dumps would make one each time
 
 
 def _always_raise(error: Exception) -> Handler:

@@ -41,13 +41,15 @@ def deliver(records: Iterable[Record]) -> list[str]:
     """
     sender = _open_sender()
     unfinished: Counter[str] = Counter()  # jobs, by message
-    gathered = _post(sender, records, unfinished)
-    while gathered := _gather(sender, gathered):
-        if _send([outcome for _, outcome in gathered]):
-            unfinished.subtract(message_id for message_id, _ in gathered)
-        gathered = []
-    if len(sender):
-        forget()
+    try:
+        gathered = _post(sender, records, unfinished)
+        while gathered := _gather(sender, gathered):
+            if _send([outcome for _, outcome in gathered]):
+                unfinished.subtract(message_id for message_id, _ in gathered)
+            gathered = []
+    finally:
+        if len(sender):  # no later invocation may get what is under way
+            forget()
     return sorted(+unfinished)
 
 
