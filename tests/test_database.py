@@ -18,8 +18,7 @@ class Row(msgspec.Struct):
 
 
 def query_value(expression, **values):
-    [row] = database.call(f"SELECT {expression} AS value", values, Row)
-    return row.value
+    return database.value(f"SELECT {expression}", values)
 
 
 def session_pid():
@@ -74,6 +73,32 @@ def test_values_are_returned_as_python_types():
     assert query_value("gen_random_uuid()").__class__ is UUID
     assert query_value("""' { "a" : 1.0 }'::json""") == msgspec.Raw(b' { "a" : 1.0 }')
     assert query_value("NULL::json") is None
+
+
+def test_a_call_makes_each_row_from_its_columns_by_name():
+    assert database.call("SELECT n AS value FROM generate_series(1, 2) n", {}, Row) == [Row(1), Row(2)]
+
+
+def test_a_value_is_the_only_column_of_the_only_row():
+    assert database.value("SELECT %(n)s::integer + 1", {"n": 1}) == 2
+    assert database.value("SELECT ARRAY['a', 'b']") == ["a", "b"]
+    assert database.value("SELECT NULL::timestamptz") is None
+
+
+def test_the_value_of_a_verb_that_returns_nothing_is_empty(owner):
+    owner.execute("SELECT broker.put_topic('orders', 'manual', 30, 10)")
+    assert database.value("SELECT broker.change_topic('orders', '{}')") == ""
+
+
+@pytest.mark.parametrize("rows", [0, 2])
+def test_a_value_has_exactly_one_row(rows):
+    with pytest.raises(ValueError, match="values to unpack"):
+        database.value("SELECT n FROM generate_series(1, %(rows)s) n", {"rows": rows})
+
+
+def test_a_value_raises_what_a_call_raises():
+    with pytest.raises(NotFound):
+        database.value("SELECT broker.change_topic('unknown', '{}')")
 
 
 def test_repeated_statements_are_prepared():

@@ -12,7 +12,7 @@ import psycopg
 from psycopg.abc import RV, Buffer, PQGen
 from psycopg.adapt import Loader
 from psycopg.pq import TransactionStatus
-from psycopg.rows import dict_row, kwargs_row
+from psycopg.rows import RowFactory, dict_row, kwargs_row, scalar_row
 
 from broker import deadlines, settings
 from broker.errors import (
@@ -84,13 +84,17 @@ class Database:
         Raises InvalidInput, NotFound, Conflict or IdempotencyKeyReused when the verb refuses; DatabaseUnavailable when
         the database does not answer: it is then unknown whether the statement took effect.
         """
-        with _translate_errors():
-            connection = self._connected()
-            factory: Any = dict_row if row is dict else kwargs_row(row)  # kwargs_row would make two
-            with connection.cursor(row_factory=factory) as cursor:
-                rows = cursor.execute(statement.encode(), values).fetchall()
-            self._used_at = time.time()
-            return rows
+        factory: Any = dict_row if row is dict else kwargs_row(row)  # kwargs_row would make two
+        return self._fetch(statement, values, factory)
+
+    def value(self, statement: str, values: Mapping[str, object] | None = None) -> Any:
+        """Run one statement whose result is one row with one column, and return that. Raises what `call` raises.
+
+        That is what a verb returns that has no columns, such as a boolean; a verb that returns nothing gives "". Name
+        the type where the value is kept: `changed: bool = database.value(…)`.
+        """
+        [value] = self._fetch(statement, values or {}, scalar_row)
+        return value
 
     def run(self, statement: str) -> None:
         """Run one statement outside of a transaction, such as `ALTER TABLE`. Raises DatabaseUnavailable."""
@@ -111,6 +115,13 @@ class Database:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
+
+    def _fetch(self, statement: str, values: Mapping[str, object], factory: RowFactory[Row]) -> list[Row]:
+        with _translate_errors():
+            with self._connected().cursor(row_factory=factory) as cursor:
+                rows = cursor.execute(statement.encode(), values).fetchall()
+            self._used_at = time.time()
+            return rows
 
     def _connected(self) -> Session:
         connection = self._connection
@@ -166,9 +177,10 @@ def _translate_errors() -> Iterator[None]:
 
 def ping() -> None:
     """Raise DatabaseUnavailable unless the database answers."""
-    call("SELECT 1 AS one", {}, dict)
+    value("SELECT 1")
 
 
 functions = Database(lambda: settings.current().database_url)
 owner = Database(lambda: settings.current().owner_database_url)
 call = functions.call
+value = functions.value

@@ -5,6 +5,7 @@ import secrets
 import time
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Annotated, Literal
 from uuid import UUID
 
@@ -78,17 +79,6 @@ class MintedToken:
     created_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class _Minted:
-    id: UUID
-    created_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class _Revoked:
-    revoked: bool
-
-
 def covers(pattern: str, topic: str) -> bool:
     """Whether a pattern covers a topic's name, or all that another pattern covers."""
     if pattern.endswith("*"):
@@ -145,11 +135,11 @@ def mint(request: Mint, minter: Token) -> MintedToken:
             "scopes": request.scopes,
             "topics": request.topics,
         },
-        _Minted,
+        partial(MintedToken, name=request.name, token=token, scopes=request.scopes, topics=request.topics),
     )
     if not minted:
         raise Conflict("a token with this name exists")
-    return MintedToken(minted[0].id, request.name, token, request.scopes, request.topics, minted[0].created_at)
+    return minted[0]
 
 
 def list_tokens(after: UUID | None, limit: int) -> list[ListedToken]:
@@ -172,9 +162,9 @@ def revoke(token_id: UUID, revoker: Token) -> None:
     found = read(token_id)
     if not (set(found.scopes) <= set(revoker.scopes) and all(map(revoker.covers, found.topics))):
         raise Forbidden("the token allows more than the revoking token does")
-    [result] = database.call("SELECT broker.revoke_token(%(id)s) AS revoked", {"id": token_id}, _Revoked)
+    revoked: bool = database.value("SELECT broker.revoke_token(%(id)s)", {"id": token_id})
     forget()
-    if not result.revoked:
+    if not revoked:
         raise NotFound("there is no such token")
 
 

@@ -73,16 +73,6 @@ class Topic(ListedTopic):
     behind: int
 
 
-@dataclass(frozen=True, slots=True)
-class _Put:
-    created: bool
-
-
-@dataclass(frozen=True, slots=True)
-class _Done:
-    done: object
-
-
 def list_topics(patterns: list[str], after: str | None, limit: int) -> list[ListedTopic]:
     """List the topics that the patterns cover by name, after the topic `after`."""
     return database.call(
@@ -108,26 +98,24 @@ def read(topic: str) -> Topic:
 
 def put(topic: str, settings: Put) -> bool:
     """Create a topic with these settings, or set them on the existing one; return whether it was created."""
-    [result] = database.call(
-        "SELECT broker.put_topic(%(topic)s, %(broadcast)s, %(lease_seconds)s, %(max_receives)s::integer) AS created",
+    created: bool = database.value(
+        "SELECT broker.put_topic(%(topic)s, %(broadcast)s, %(lease_seconds)s, %(max_receives)s::integer)",
         {"topic": topic, **msgspec.structs.asdict(settings)},
-        _Put,
     )
-    return result.created
+    return created
 
 
 def change(topic: str, changes: Patch) -> None:
     """Change the settings given. Messages keep the `max_receives` that they were published with. Raises NotFound."""
-    database.call(
-        "SELECT broker.change_topic(%(topic)s, %(changes)s::jsonb) AS done",
+    database.value(
+        "SELECT broker.change_topic(%(topic)s, %(changes)s::jsonb)",
         {"topic": topic, "changes": msgspec.json.encode(changes).decode()},
-        _Done,
     )
 
 
 def delete(topic: str, *, force: bool) -> None:
     """Delete a topic; its name is free at once. Raises NotFound, or Conflict while it is in use, unless `force`."""
-    database.call("SELECT broker.delete_topic(%(topic)s, %(force)s) AS done", {"topic": topic, "force": force}, _Done)
+    database.value("SELECT broker.delete_topic(%(topic)s, %(force)s)", {"topic": topic, "force": force})
 
 
 def _listed_topic(*, waiting: int, exact: bool, estimate: int, **settings: Any) -> ListedTopic:

@@ -39,11 +39,6 @@ class Progress:
     batch_windows: Mapping[str, float]
 
 
-@dataclass(frozen=True, slots=True)
-class _Ready:
-    name: str
-
-
 def broadcast(topic: str) -> Broadcast:
     """Move all messages that are ready at the time of the call, 10,000 a transaction, for at most 15 s.
 
@@ -64,23 +59,27 @@ def move(topics: Collection[str] | None = None, *, open_windows: bool = False) -
     """
     moved = 0
     batch_windows: dict[str, float] = {}
-    while names := database.call(
-        "SELECT name FROM broker.auto_topics(%(topics)s::text[])",
-        {"topics": None if topics is None else list(topics)},
-        _Ready,
-    ):
+    while names := _ready_topics(topics):
         before = moved
-        for ready in names:
+        for name in names:
             if deadlines.left() < SPARE_SECONDS:
                 return Progress(moved, batch_windows)
             with contextlib.suppress(NotFound):  # deleted since
-                found = _move_all(ready.name, skip=True, open_window=open_windows)
+                found = _move_all(name, skip=True, open_window=open_windows)
                 moved += found.messages
                 if found.batch_window:
-                    batch_windows[ready.name] = found.batch_window
+                    batch_windows[name] = found.batch_window
         if moved == before:
             break
     return Progress(moved, batch_windows)
+
+
+def _ready_topics(topics: Collection[str] | None) -> list[str]:
+    names: list[str] = database.value(
+        "SELECT array(SELECT name FROM broker.auto_topics(%(topics)s::text[]))",
+        {"topics": None if topics is None else list(topics)},
+    )
+    return names
 
 
 def _move_all(topic: str, *, skip: bool = False, open_window: bool = False) -> _Moved:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Annotated
 from uuid import UUID
 
@@ -26,19 +27,14 @@ class Rotated:
     old_secrets_until: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
-class _Rotated:
-    old_secrets_until: datetime | None
-
-
 def rotate_secret(topic: str, subscription_id: UUID, request: Rotate) -> Rotated:
     """Give a subscription a new secret. Raises NotFound."""
     secret = signatures.new_secret()
     rotated = database.call(
         "SELECT old_secrets_until FROM broker.rotate_secret(%(topic)s, %(id)s, %(secret)s, %(overlap_seconds)s)",
         {"topic": topic, "id": subscription_id, "secret": secret, "overlap_seconds": request.overlap_seconds},
-        _Rotated,
+        partial(Rotated, secret),
     )
     if not rotated:
         raise subscriptions.not_found()
-    return Rotated(secret, rotated[0].old_secrets_until)
+    return rotated[0]

@@ -140,16 +140,6 @@ class _Subscribed:
     broadcast: str
 
 
-@dataclass(frozen=True, slots=True)
-class _Changed:
-    changed: bool
-
-
-@dataclass(frozen=True, slots=True)
-class _Removed:
-    removed: int
-
-
 def subscribe(topic: str, request: Subscribe) -> Subscribed:
     """Register a webhook for later broadcasts of `topic`, which is created when it is missing. Safe to repeat.
 
@@ -190,25 +180,23 @@ def change(topic: str, subscription_id: UUID, changes: Change) -> None:
     """Change the settings given. Resumed or enabled, it is due at once. Raises NotFound, InvalidInput, Conflict."""
     url = None if changes.url is msgspec.UNSET else changes.url
     _check(url, None if changes.headers is msgspec.UNSET else changes.headers)
-    [result] = database.call(
-        "SELECT broker.change_subscription(%(topic)s, %(id)s, %(changes)s::jsonb) AS changed",
+    changed: bool = database.value(
+        "SELECT broker.change_subscription(%(topic)s, %(id)s, %(changes)s::jsonb)",
         {"topic": topic, "id": subscription_id, "changes": msgspec.json.encode(changes).decode()},
-        _Changed,
     )
-    if not result.changed:
+    if not changed:
         raise not_found()
 
 
 def unsubscribe(topic: str, subscription_id: UUID | None = None, url: str | None = None) -> int:
     """Delete a subscription by its id, or all with a url; return how many. Raises NotFound when there is none."""
-    [result] = database.call(
-        "SELECT broker.unsubscribe(%(topic)s, %(id)s::uuid, %(url)s::text) AS removed",
+    removed: int = database.value(
+        "SELECT broker.unsubscribe(%(topic)s, %(id)s::uuid, %(url)s::text)",
         {"topic": topic, "id": subscription_id, "url": url},
-        _Removed,
     )
-    if not result.removed:
+    if not removed:
         raise not_found()
-    return result.removed
+    return removed
 
 
 def _check(url: str | None, headers: Mapping[str, str] | None) -> None:

@@ -79,11 +79,6 @@ class TracedMessage:
     deliveries: list[Delivery] | None
 
 
-@dataclass(frozen=True, slots=True)
-class _Done:
-    done: object
-
-
 def browse(topic: str, request: Browse) -> tuple[list[WaitingMessage], str | None]:
     """List waiting messages in the order in which consumers get them, and the token of the next page (None: no more).
 
@@ -121,7 +116,7 @@ def trace(topic: str, message_id: UUID) -> TracedMessage:
 
 def cancel(topic: str, message_id: UUID) -> None:
     """Delete a message that waits or is dead. Raises NotFound; Conflict when it is leased, consumed or broadcast."""
-    database.call("SELECT broker.cancel_message(%(topic)s, %(id)s) AS done", {"topic": topic, "id": message_id}, _Done)
+    database.value("SELECT broker.cancel_message(%(topic)s, %(id)s)", {"topic": topic, "id": message_id})
 
 
 def _traced(*, deliveries: msgspec.Raw | None, **columns: Any) -> TracedMessage:

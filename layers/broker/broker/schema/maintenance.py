@@ -39,11 +39,6 @@ class Maintained:
 
 
 @dataclass(frozen=True, slots=True)
-class _Count:
-    count: int
-
-
-@dataclass(frozen=True, slots=True)
 class _Partition:
     name: str
     first_id: UUID
@@ -59,15 +54,15 @@ def maintain() -> Maintained:
     failure is logged, the other tasks still run, and the first failure is raised at the end.
     """
     failures: list[Exception] = []
-    ahead = "SELECT broker.ensure_partitions(statement_timestamp() + interval '2 days') AS count"
-    made = _try(partial(_count, ahead), 0, failures)
-    lost = _try(partial(_count, "SELECT broker.expire_backlog() AS count"), 0, failures)
+    ahead = "SELECT broker.ensure_partitions(statement_timestamp() + interval '2 days')"
+    made = _try(partial(database.owner.value, ahead), 0, failures)
+    lost = _try(partial(database.owner.value, "SELECT broker.expire_backlog()"), 0, failures)
     cleared = {
         what: _try(partial(_clear, statement), 0, failures)
         for what, statement in {
-            "deleted_topics": "SELECT broker.clear_deleted_topics(%(limit)s) AS count",
-            "idempotency_keys": "SELECT broker.clear_idempotency_keys(%(limit)s) AS count",
-            "attempts": "SELECT broker.clear_attempts(%(limit)s) AS count",
+            "deleted_topics": "SELECT broker.clear_deleted_topics(%(limit)s)",
+            "idempotency_keys": "SELECT broker.clear_idempotency_keys(%(limit)s)",
+            "attempts": "SELECT broker.clear_attempts(%(limit)s)",
         }.items()
     }
     removed, kept = [], []
@@ -106,7 +101,7 @@ def _remove(partition: _Partition) -> str:
         return partition.holds
     while deadlines.left() > SPARE_SECONDS:
         values = {"first_id": partition.first_id, "end_id": partition.end_id, "limit": CLEARED_AT_ONCE}
-        if not _count("SELECT broker.clear_log(%(first_id)s, %(end_id)s, %(limit)s) AS count", **values):
+        if not database.owner.value("SELECT broker.clear_log(%(first_id)s, %(end_id)s, %(limit)s)", values):
             break
     else:
         return "there was no time left"
@@ -123,11 +118,6 @@ def _remove(partition: _Partition) -> str:
 
 def _clear(statement: str) -> int:
     cleared = 0
-    while deadlines.left() > SPARE_SECONDS and (rows := _count(statement, limit=CLEARED_AT_ONCE)):
+    while deadlines.left() > SPARE_SECONDS and (rows := database.owner.value(statement, {"limit": CLEARED_AT_ONCE})):
         cleared += rows
     return cleared
-
-
-def _count(statement: str, **values: object) -> int:
-    [result] = database.owner.call(statement, values, _Count)
-    return result.count
