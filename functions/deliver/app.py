@@ -9,5 +9,5 @@ from broker.webhooks import worker
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Take messages of DeliveryQueue; return which of them SQS must show again."""
-    deadlines.begin(context.get_remaining_time_in_millis() / 1000 - 2)
+    deadlines.begin_invocation(context)
     return payloads.batch_failures(worker.deliver(event["Records"]))

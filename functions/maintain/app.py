@@ -13,7 +13,7 @@ def handler(_event: dict[str, Any], context: Any) -> dict[str, Any]:
 
     The sweep runs in any case: nothing else finds a wake-up or a job that SQS has lost.
     """
-    deadlines.begin(context.get_remaining_time_in_millis() / 1000 - 2)
+    deadlines.begin_invocation(context)
     try:
         return asdict(maintenance.maintain())
     finally:

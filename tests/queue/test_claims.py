@@ -145,5 +145,5 @@ def test_a_long_poll_without_a_message_returns_an_empty_list(orders):
 def test_a_long_poll_ends_before_the_request_times_out(orders):
     orders.publish("a")
     orders.consume()
-    deadlines.begin(leases.SPARE_SECONDS)
+    deadlines.begin(deadlines.CLAIM_SECONDS)
     assert orders.consume(wait_seconds=20) == []

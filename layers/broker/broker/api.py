@@ -22,7 +22,6 @@ T = TypeVar("T")
 
 MAX_REQUEST = 4 * 1024 * 1024  # bytes
 MAX_RESPONSE = 5_500_000  # bytes of a list, as escaped inside Lambda's own JSON
-SPARE_SECONDS = 2  # of the function's time, for the response
 
 _encode = msgspec.json.Encoder().encode
 
@@ -116,7 +115,7 @@ class Application:
     def handler(self, event: dict[str, Any], context: Any) -> dict[str, Any]:
         """Respond with what the route's function returns, or with the problem that it raised (RFC 9457)."""
         started = time.perf_counter()
-        deadlines.begin(context.get_remaining_time_in_millis() / 1000 - SPARE_SECONDS)
+        deadlines.begin_invocation(context)
         key = event["routeKey"]
         function, scope = self.routes[key]
         request = Request(event)

@@ -29,7 +29,8 @@ Row = TypeVar("Row")
 
 IDLE_SECONDS = 55  # the server ends a session after 60: idle environments must not keep a database awake
 OPTIONS = (
-    "-c TimeZone=UTC -c statement_timeout=10s -c idle_in_transaction_session_timeout=10s -c idle_session_timeout=60s"
+    f"-c TimeZone=UTC -c statement_timeout={deadlines.STATEMENT_SECONDS}s"
+    " -c idle_in_transaction_session_timeout=10s -c idle_session_timeout=60s"
 )
 
 # The SQLSTATEs that verbs raise, and those that PostgreSQL raises for a document or a setting that is not valid.
@@ -136,7 +137,7 @@ def _connect(url: str) -> Session:
     if not url:
         raise settings.SettingMissing("DATABASE_URL is not set")
     proxy = settings.current().database_proxy
-    wait = int(max(1, min(60, deadlines.left())))  # a sleeping database answers once it is awake
+    wait = int(max(1, min(deadlines.CONNECT_SECONDS, deadlines.left())))  # a sleeping database answers once it is awake
     connection = Session.connect(
         url,
         autocommit=True,

@@ -10,7 +10,6 @@ from broker import database, deadlines
 from broker.errors import NotFound
 
 MOVE_SECONDS = 15  # for moving; the rest of the request's time is for sending
-SPARE_SECONDS = 12  # a statement may take 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +61,7 @@ def move(topics: Collection[str] | None = None, *, open_windows: bool = False) -
     while names := _ready_topics(topics):
         before = moved
         for name in names:
-            if deadlines.left() < SPARE_SECONDS:
+            if not deadlines.allow(deadlines.STEP_SECONDS):
                 return Progress(moved, batch_windows)
             with contextlib.suppress(NotFound):  # deleted since
                 found = _move_all(name, skip=True, open_window=open_windows)

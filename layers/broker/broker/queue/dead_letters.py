@@ -11,7 +11,6 @@ from broker import database, deadlines, pagination
 from broker.fields import DelaySeconds, Label, Reason
 
 MAX_IDS = 1000
-SPARE_SECONDS = 12  # a statement may take 10
 
 
 class Filter(msgspec.Struct, forbid_unknown_fields=True):
@@ -153,5 +152,5 @@ def _repeat(statement: str, values: dict[str, object]) -> tuple[int, int, bool]:
     while True:
         [done] = database.call(statement, {**values, "after": after}, _Changed)
         matched, changed, after = matched + done.matched, changed + done.changed, done.next
-        if after is None or deadlines.left() < SPARE_SECONDS:
+        if after is None or not deadlines.allow(deadlines.STEP_SECONDS):
             return matched, changed, after is None

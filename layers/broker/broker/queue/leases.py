@@ -13,7 +13,6 @@ from broker.errors import Fault, InvalidInput, StaleReceipt
 from broker.fields import DelaySeconds, LeaseSeconds, Reason
 
 MAX_RECEIPTS = 1000
-SPARE_SECONDS = 3  # a long poll ends this long before the request's time is over
 FIRST_PAUSE, LAST_PAUSE = 0.05, 0.5  # seconds between the looks of a long poll
 
 # A claim starts at its topic's floor, the oldest ready_at that the last claim found, less a margin for late commits: so
@@ -108,7 +107,7 @@ def consume(topic: str, request: Consume) -> list[LeasedMessage]:
     An empty list when nothing is ready within `request.wait_seconds`. While a lease runs, no other consumer gets its
     message; after it the message is ready again, until its receives are exhausted. Raises NotFound.
     """
-    until = min(time.monotonic() + request.wait_seconds, time.monotonic() + deadlines.left() - SPARE_SECONDS)
+    until = time.monotonic() + min(request.wait_seconds, deadlines.left() - deadlines.CLAIM_SECONDS)
     pause = FIRST_PAUSE
     while not (claimed := _claim(topic, request)) and (left := until - time.monotonic()) > 0:
         time.sleep(min(pause, left))

@@ -10,8 +10,8 @@ from broker import database, deadlines, telemetry
 from broker.errors import DatabaseUnavailable
 
 CLEARED_AT_ONCE = 10_000  # rows a transaction
-SPARE_SECONDS = 30
-FAILING_SECONDS = 90  # a task may wait a minute for a database that is unavailable
+TASK_SECONDS = 3 * deadlines.STATEMENT_SECONDS  # to clear, detach and drop a partition
+FAILING_SECONDS = deadlines.CONNECT_SECONDS + TASK_SECONDS  # after a failure the database may be unavailable
 
 Value = TypeVar("Value")
 
@@ -79,7 +79,7 @@ def maintain() -> Maintained:
 
 def _try(task: Callable[[], Value], otherwise: Value, failures: list[Exception]) -> Value:
     """Run a task and note its failure. After a failure, skip it when the time left is short."""
-    if failures and deadlines.left() < FAILING_SECONDS:
+    if failures and not deadlines.allow(FAILING_SECONDS):
         return otherwise
     try:
         return task()
@@ -99,7 +99,7 @@ def _remove(partition: _Partition) -> str:
     """Remove a partition, and its messages from the log; return why it stays, or an empty text when it was removed."""
     if partition.holds:
         return partition.holds
-    while deadlines.left() > SPARE_SECONDS:
+    while deadlines.allow(TASK_SECONDS):
         values = {"first_id": partition.first_id, "end_id": partition.end_id, "limit": CLEARED_AT_ONCE}
         if not database.owner.value("SELECT broker.clear_log(%(first_id)s, %(end_id)s, %(limit)s)", values):
             break
@@ -118,6 +118,6 @@ def _remove(partition: _Partition) -> str:
 
 def _clear(statement: str) -> int:
     cleared = 0
-    while deadlines.left() > SPARE_SECONDS and (rows := database.owner.value(statement, {"limit": CLEARED_AT_ONCE})):
+    while deadlines.allow(TASK_SECONDS) and (rows := database.owner.value(statement, {"limit": CLEARED_AT_ONCE})):
         cleared += rows
     return cleared

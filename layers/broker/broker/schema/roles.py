@@ -10,10 +10,12 @@ import psycopg
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
+from broker import deadlines
+
 CLIENT = "broker_client"  # for the login of a program: GRANT broker_client TO …
 DOOR = ("publish", "publish_batch", "consume", "settle", "broadcast")
 LIMITS = {
-    "statement_timeout": "10s",
+    "statement_timeout": f"{deadlines.STATEMENT_SECONDS}s",
     "idle_in_transaction_session_timeout": "10s",
     "idle_session_timeout": "60s",
     "timezone": "UTC",
