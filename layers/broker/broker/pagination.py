@@ -1,7 +1,6 @@
 """Pages of long lists: how many items a page has at most, and the token with which the next page is asked for."""
 
 from collections.abc import Callable
-from datetime import datetime
 from typing import Annotated, Any, TypeVar
 
 import msgspec
@@ -10,7 +9,6 @@ Item = TypeVar("Item")
 
 Limit = Annotated[int, msgspec.Meta(ge=1, le=1000)]
 PageToken = Annotated[str, msgspec.Meta(pattern=r"^[0-9]{1,17}\.[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")]
-Time = Annotated[datetime, msgspec.Meta(tz=True)]
 
 
 def row(kind: Callable[..., Item]) -> Callable[..., Item | str]:

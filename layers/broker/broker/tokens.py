@@ -13,6 +13,7 @@ import msgspec
 
 from broker import database
 from broker.errors import Conflict, Fault, Forbidden, InvalidInput, NotFound, Unauthorized
+from broker.fields import TokenName
 
 Scope = Literal["publish", "consume", "subscribe", "broadcast", "browse", "manage", "tokens"]
 SCOPES: tuple[Scope, ...] = ("publish", "consume", "subscribe", "broadcast", "browse", "manage", "tokens")
@@ -28,7 +29,7 @@ _cache: dict[bytes, tuple[float, "Token | None"]] = {}
 class Mint(msgspec.Struct, forbid_unknown_fields=True):
     """The request for a token."""
 
-    name: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9._-]{1,128}\Z")]
+    name: TokenName
     scopes: Annotated[list[Scope], msgspec.Meta(min_length=1, max_length=len(SCOPES))]
     topics: Annotated[list[Pattern], msgspec.Meta(min_length=1, max_length=100)] = msgspec.field(
         default_factory=lambda: ["*"]

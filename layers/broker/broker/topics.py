@@ -9,6 +9,7 @@ import msgspec
 from broker import database
 from broker.fields import LeaseSeconds
 
+Mode = Literal["manual", "auto"]  # when the broker broadcasts: when asked, or soon after each publish
 MaxReceives = Annotated[int, msgspec.Meta(ge=1, le=1000)]
 
 
@@ -18,7 +19,7 @@ class Put(msgspec.Struct, forbid_unknown_fields=True):
     `broadcast` auto: the broker broadcasts soon after each publish, as long as there is a subscription.
     """
 
-    broadcast: Literal["manual", "auto"] = "manual"
+    broadcast: Mode = "manual"
     lease_seconds: LeaseSeconds = 30
     max_receives: MaxReceives | None = 10
 
@@ -26,7 +27,7 @@ class Put(msgspec.Struct, forbid_unknown_fields=True):
 class Patch(msgspec.Struct, forbid_unknown_fields=True):
     """The settings of a topic to change."""
 
-    broadcast: Literal["manual", "auto"] | msgspec.UnsetType = msgspec.UNSET
+    broadcast: Mode | msgspec.UnsetType = msgspec.UNSET
     lease_seconds: LeaseSeconds | msgspec.UnsetType = msgspec.UNSET
     max_receives: MaxReceives | msgspec.UnsetType | None = msgspec.UNSET
 

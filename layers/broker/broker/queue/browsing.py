@@ -9,7 +9,7 @@ import msgspec
 
 from broker import database, pagination
 from broker.errors import NotFound
-from broker.fields import Label
+from broker.fields import Label, StoredMessage, Time
 
 
 class Browse(msgspec.Struct, forbid_unknown_fields=True):
@@ -19,20 +19,14 @@ class Browse(msgspec.Struct, forbid_unknown_fields=True):
     after: pagination.PageToken | None = None
     sender: Label | None = None
     key: Label | None = None
-    since: pagination.Time | None = None
-    until: pagination.Time | None = None
+    since: Time | None = None
+    until: Time | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class WaitingMessage:
+class WaitingMessage(StoredMessage):
     """A message that waits in its queue. `ready_at` is in the future while it is on lease or delayed."""
 
-    id: UUID
-    content: msgspec.Raw
-    sender: str
-    key: str | None
-    attributes: msgspec.Raw | None
-    created_at: datetime
     ready_at: datetime
     leased_at: datetime | None
     receives: int
@@ -57,18 +51,12 @@ class Delivery:
 
 
 @dataclass(frozen=True, slots=True)
-class TracedMessage:
+class TracedMessage(StoredMessage):
     """One message and its state: waiting, leased, dead, broadcast (its position in the log is `seq`) or consumed.
 
     `deliveries` has the state at each subscription that existed at the broadcast, 100 at most: undelivered ones first.
     """
 
-    id: UUID
-    content: msgspec.Raw
-    sender: str
-    key: str | None
-    attributes: msgspec.Raw | None
-    created_at: datetime
     state: Literal["waiting", "leased", "dead", "broadcast", "consumed"]
     ready_at: datetime | None
     leased_at: datetime | None

@@ -8,7 +8,7 @@ from uuid import UUID
 import msgspec
 
 from broker import database, deadlines, pagination
-from broker.fields import DelaySeconds, Label, Reason
+from broker.fields import DelaySeconds, Label, Reason, StoredMessage, Time
 
 MAX_IDS = 1000
 
@@ -23,8 +23,8 @@ class Filter(msgspec.Struct, forbid_unknown_fields=True):
     sender: Label | None = None
     key: Label | None = None
     reason: Reason | None = None
-    since: pagination.Time | None = None
-    until: pagination.Time | None = None
+    since: Time | None = None
+    until: Time | None = None
 
 
 class List(Filter, forbid_unknown_fields=True):
@@ -53,18 +53,9 @@ class Redrive(Filter, forbid_unknown_fields=True):
 
 
 @dataclass(frozen=True, slots=True)
-class DeadLetter:
-    """A message that no consumer, or one subscription, gets any more.
+class DeadLetter(StoredMessage):
+    """A message that is no longer leased, or sent to a subscription: since when, why, and after how many attempts."""
 
-    It has the time, the reason and the number of attempts.
-    """
-
-    id: UUID
-    content: msgspec.Raw
-    sender: str
-    key: str | None
-    attributes: msgspec.Raw | None
-    created_at: datetime
     died_at: datetime
     reason: str
     receives: int
