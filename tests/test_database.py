@@ -86,8 +86,8 @@ def test_a_value_is_the_only_column_of_the_only_row():
 
 
 def test_the_value_of_a_verb_that_returns_nothing_is_empty(owner):
-    owner.execute("SELECT broker.put_topic('orders', 'manual', 30, 10)")
-    assert database.value("SELECT broker.change_topic('orders', '{}')") == ""
+    owner.execute("SELECT FROM broker.put_topic('orders', 'manual', 30, 10)")
+    assert database.value("SELECT broker.delete_topic('orders', false)") == ""
 
 
 @pytest.mark.parametrize("rows", [0, 2])

@@ -30,9 +30,9 @@ def test_the_topic_default_exists_from_the_beginning():
 
 
 def test_put_creates_a_topic_or_replaces_its_settings():
-    assert topics.put("orders", topics.Put(lease_seconds=60, max_receives=None))
+    assert topics.put("orders", topics.Put(lease_seconds=60, max_receives=None)).created
     assert settings("orders") == ("manual", 60, None)
-    assert not topics.put("orders", topics.Put(max_receives=3))
+    assert not topics.put("orders", topics.Put(max_receives=3)).created
     assert settings("orders") == ("manual", 30, 3)
 
 

@@ -6,13 +6,13 @@ from broker import api
 from broker.dispatch import notifier
 from broker.pubsub import broadcasts
 
-app = api.Application()
+app = api.Application(notify=notifier.notify)
 handler = app.handler
 
 
 @app.route("POST /topics/{topic}/broadcast", scope="broadcast")
 def broadcast(request: api.Request) -> api.Response:
     moved = broadcasts.broadcast(request.topic)
+    request.due = moved.due
     request.message_count = moved.messages
-    notifier.notify(request.topic)
-    return api.ok(moved, HTTPStatus.ACCEPTED)
+    return api.done(moved, HTTPStatus.ACCEPTED)

@@ -13,7 +13,7 @@ from broker.dispatch import notifier
 from broker.pubsub import attempts
 from broker.queue import browsing, dead_letters
 
-app = api.Application()
+app = api.Application(notify=notifier.notify)
 handler = app.handler
 
 
@@ -82,19 +82,14 @@ def read_topic(request: api.Request) -> api.Response:
 
 @app.route("PUT /topics/{topic}", scope="manage")
 def put_topic(request: api.Request) -> api.Response:
-    settings = request.body(topics.Put)
-    created = topics.put(request.topic, settings)
-    if settings.broadcast == "auto":
-        notifier.notify(request.topic)
-    return api.ok(topics.read(request.topic), HTTPStatus.CREATED if created else HTTPStatus.OK)
+    saved = topics.put(request.topic, request.body(topics.Put))
+    request.due = saved.due
+    return api.ok(topics.read(request.topic), HTTPStatus.CREATED if saved.created else HTTPStatus.OK)
 
 
 @app.route("PATCH /topics/{topic}", scope="manage")
 def change_topic(request: api.Request) -> api.Response:
-    changes = request.body(topics.Patch)
-    topics.change(request.topic, changes)
-    if changes.broadcast == "auto":
-        notifier.notify(request.topic)
+    request.due = topics.change(request.topic, request.body(topics.Patch))
     return api.ok(topics.read(request.topic))
 
 
@@ -130,9 +125,9 @@ def list_dead_letters(request: api.Request) -> api.Response:
 @app.route("POST /topics/{topic}/dead-letters/redrive", scope="manage")
 def redrive(request: api.Request) -> api.Response:
     done = dead_letters.redrive(request.topic, request.body(dead_letters.Redrive))
+    request.due = done.due
     request.message_count = done.redriven
-    notifier.notify(request.topic)
-    return api.ok(done)
+    return api.done(done)
 
 
 @app.route("DELETE /topics/{topic}/dead-letters", scope="manage")

@@ -6,7 +6,7 @@ from broker import api
 from broker.dispatch import notifier
 from broker.queue import messages
 
-app = api.Application()
+app = api.Application(notify=notifier.notify)
 handler = app.handler
 
 
@@ -16,8 +16,7 @@ def publish(request: api.Request) -> api.Response:
     publication = messages.publication(body)
     idempotency = messages.idempotency(request.header("idempotency-key"), request.token.id, body)
     published = messages.publish(request.topic, publication, request.token.name, idempotency)
-    if published.due:
-        notifier.notify(request.topic)
+    request.due = published.due
     request.message_count = 0 if published.replayed else len(published.ids)
     answer = {"ids": published.ids} if publication.many else {"id": published.ids[0]}
     return api.ok(answer, HTTPStatus.CREATED, {"Idempotency-Replayed": "true"} if published.replayed else {})

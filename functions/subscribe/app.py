@@ -9,7 +9,7 @@ from broker import api, pagination
 from broker.dispatch import notifier
 from broker.pubsub import secrets, subscriptions
 
-app = api.Application()
+app = api.Application(notify=notifier.notify)
 handler = app.handler
 
 
@@ -29,9 +29,9 @@ class Url(msgspec.Struct, forbid_unknown_fields=True):
 @app.route("POST /topics/{topic}/subscriptions", scope="subscribe")
 def subscribe(request: api.Request) -> api.Response:
     found = subscriptions.subscribe(request.topic, request.body(subscriptions.Subscribe))
+    request.due = found.due
     answer = {"id": found.id, "broadcast": found.broadcast}
     if found.created:
-        notifier.notify(request.topic)
         return api.ok({**answer, "secret": found.secret}, HTTPStatus.CREATED)
     return api.ok(answer)
 
@@ -55,10 +55,7 @@ def read(request: api.Request) -> api.Response:
 
 @app.route("PATCH /topics/{topic}/subscriptions/{id}", scope="subscribe")
 def change(request: api.Request) -> api.Response:
-    changes = request.body(subscriptions.Change)
-    subscriptions.change(request.topic, request.id(), changes)
-    if changes.resumes():
-        notifier.notify(request.topic)
+    request.due = subscriptions.change(request.topic, request.id(), request.body(subscriptions.Change))
     return api.ok(subscriptions.read(request.topic, request.id()))
 
 

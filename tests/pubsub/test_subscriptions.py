@@ -22,7 +22,7 @@ def test_subscribe_creates_the_topic_and_shows_the_secret_once(orders):
     assert first.created
     assert first.broadcast == "manual"
     assert first.secret.startswith("whsec_")
-    assert again == subscriptions.Subscribed(first.id, "manual", None, created=False)
+    assert again == subscriptions.Subscribed(first.id, "manual", None, created=False, due=False)
     assert topics.read("orders").subscriptions == 1
 
 

@@ -7,7 +7,7 @@ A route cannot be declared without its scope, and no route's function runs befor
 import base64
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from http import HTTPStatus
 from typing import Any, TypeVar
 from uuid import UUID
@@ -38,12 +38,13 @@ class Response:
 class Request:
     """One request, its path's parameters checked. `token` is the caller's; on a public route there is none."""
 
-    __slots__ = ("_event", "_token", "message_count", "topic")
+    __slots__ = ("_event", "_token", "due", "message_count", "topic")
 
     def __init__(self, event: Mapping[str, Any]) -> None:
         self._event = event
         self._token: tokens.Token | None = None
         self.topic: str = ""
+        self.due = False  # whether Dispatch must be notified of the topic
         self.message_count = 0  # for the metrics: how many messages the route's function stored, leased or moved
 
     @property
@@ -98,10 +99,14 @@ Route = Callable[[Request], Response]
 
 
 class Application:
-    """The routes of one function. Its `handler` is what Lambda calls."""
+    """The routes of one function. Its `handler` is what Lambda calls.
 
-    def __init__(self) -> None:
+    `notify` is called with the topic of each request that became `due`. A function without it has no such requests.
+    """
+
+    def __init__(self, notify: Callable[[str], None] | None = None) -> None:
         self.routes: dict[str, tuple[Route, tokens.Scope | None]] = {}
+        self._notify = notify
 
     def route(self, key: str, *, scope: tokens.Scope | None) -> Callable[[Route], Route]:
         """Declare the function of a route such as `GET /topics/{topic}`. A scope of None makes it public."""
@@ -130,6 +135,8 @@ class Application:
         except Exception as error:  # noqa: BLE001  whatever it is; its text may hold content and is not logged
             telemetry.log_failure(error, key, context.aws_request_id)
             response = _problem(InternalError(), context.aws_request_id)
+        if request.due and self._notify:  # after a failure too: what made it due was committed before
+            self._notify(request.topic)
         telemetry.log_request(
             key,
             response.status,
@@ -144,6 +151,11 @@ class Application:
 def ok(value: object, status: HTTPStatus = HTTPStatus.OK, headers: Mapping[str, str] | None = None) -> Response:
     """Respond with a value."""
     return Response(status, value, headers or {})
+
+
+def done(result: Any, status: HTTPStatus = HTTPStatus.OK) -> Response:
+    """Respond with the result of an operation, a dataclass; not with its `due`, which is for `Request.due`."""
+    return ok({each.name: getattr(result, each.name) for each in fields(result) if each.name != "due"}, status)
 
 
 def no_content() -> Response:

@@ -74,6 +74,14 @@ class Topic(ListedTopic):
     behind: int
 
 
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """Whether a topic was `created`. `due`: something in it may be, so Dispatch must be notified."""
+
+    created: bool
+    due: bool
+
+
 def list_topics(patterns: list[str], after: str | None, limit: int) -> list[ListedTopic]:
     """List the topics that the patterns cover by name, after the topic `after`."""
     return database.call(
@@ -97,21 +105,27 @@ def read(topic: str) -> Topic:
     return found
 
 
-def put(topic: str, settings: Put) -> bool:
-    """Create a topic with these settings, or set them on the existing one; return whether it was created."""
-    created: bool = database.value(
-        "SELECT broker.put_topic(%(topic)s, %(broadcast)s, %(lease_seconds)s, %(max_receives)s::integer)",
+def put(topic: str, settings: Put) -> Saved:
+    """Create a topic with these settings, or set them on the existing one."""
+    [saved] = database.call(
+        "SELECT created, due FROM broker.put_topic("
+        "%(topic)s, %(broadcast)s, %(lease_seconds)s, %(max_receives)s::integer)",
         {"topic": topic, **msgspec.structs.asdict(settings)},
+        Saved,
     )
-    return created
+    return saved
 
 
-def change(topic: str, changes: Patch) -> None:
-    """Change the settings given. Messages keep the `max_receives` that they were published with. Raises NotFound."""
-    database.value(
+def change(topic: str, changes: Patch) -> bool:
+    """Change the settings given; return whether something may be due now, because it became an auto topic.
+
+    Messages keep the `max_receives` that they were published with. Raises NotFound.
+    """
+    due: bool = database.value(
         "SELECT broker.change_topic(%(topic)s, %(changes)s::jsonb)",
         {"topic": topic, "changes": msgspec.json.encode(changes).decode()},
     )
+    return due
 
 
 def delete(topic: str, *, force: bool) -> None:

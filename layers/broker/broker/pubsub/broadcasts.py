@@ -3,7 +3,7 @@
 import contextlib
 import time
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from broker import database, deadlines
@@ -14,13 +14,17 @@ MOVE_SECONDS = 15  # for moving; the rest of the request's time is for sending
 
 @dataclass(frozen=True, slots=True)
 class Broadcast:
-    """What a broadcast moved. `first_seq` is None when it moved nothing; `remaining` is exact up to 10,000."""
+    """What a broadcast moved. `first_seq` is None when it moved nothing; `remaining` is exact up to 10,000.
+
+    `due`: a subscription may be sent something, so Dispatch must be notified.
+    """
 
     messages: int
     subscriptions: int
     first_seq: int | None
     last_seq: int
     remaining: int
+    due: bool = field(default=False, compare=False, kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +48,9 @@ def broadcast(topic: str) -> Broadcast:
     `remaining` counts those left for the next broadcast. Without a subscription nothing moves. Raises NotFound.
     """
     moved = _move_all(topic)
-    return Broadcast(moved.messages, moved.subscriptions, moved.first_seq, moved.last_seq, moved.remaining)
+    return Broadcast(
+        moved.messages, moved.subscriptions, moved.first_seq, moved.last_seq, moved.remaining, due=moved.due
+    )
 
 
 def move(topics: Collection[str] | None = None, *, open_windows: bool = False) -> Progress:
@@ -91,6 +97,7 @@ def _move_all(topic: str, *, skip: bool = False, open_window: bool = False) -> _
             last,
             messages=moved.messages + last.messages,
             first_seq=moved.first_seq or last.first_seq,
+            due=moved.due or last.due,
             batch_window=max(moved.batch_window, last.batch_window),
         )
         if not last.messages and not last.exhausted:
@@ -100,7 +107,7 @@ def _move_all(topic: str, *, skip: bool = False, open_window: bool = False) -> _
 
 def _move(topic: str, until: datetime | None, *, skip: bool, open_window: bool) -> _Moved:
     [moved] = database.call(
-        "SELECT messages, subscriptions, first_seq, last_seq, remaining, until, exhausted, batch_window"
+        "SELECT messages, subscriptions, first_seq, last_seq, remaining, due, until, exhausted, batch_window"
         " FROM broker.broadcast(%(topic)s, %(until)s::timestamptz, p_skip => %(skip)s,"
         " p_open_window => %(open_window)s)",
         {"topic": topic, "until": until, "skip": skip, "open_window": open_window},

@@ -72,10 +72,6 @@ class Change(msgspec.Struct, forbid_unknown_fields=True):
     paused: bool | msgspec.UnsetType = msgspec.UNSET
     disabled: Literal[False] | msgspec.UnsetType = msgspec.UNSET
 
-    def resumes(self) -> bool:
-        """Whether messages may be due after the change that were not before."""
-        return self.paused is False or self.disabled is False or self.url is not msgspec.UNSET
-
 
 @dataclass(frozen=True, slots=True)
 class Lost:
@@ -124,12 +120,16 @@ class Subscription:
 
 @dataclass(frozen=True, slots=True)
 class Subscribed:
-    """The response to a subscriber. `secret` signs the webhooks; it is shown once, to the request that `created` it."""
+    """The response to a subscriber. `secret` signs the webhooks; it is shown once, to the request that `created` it.
+
+    `due`: the topic is an auto topic, so Dispatch must be notified.
+    """
 
     id: UUID
     broadcast: str
     secret: str | None
     created: bool
+    due: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +138,7 @@ class _Subscribed:
     created: bool
     conflict: bool
     broadcast: str
+    due: bool
 
 
 def subscribe(topic: str, request: Subscribe) -> Subscribed:
@@ -151,7 +152,7 @@ def subscribe(topic: str, request: Subscribe) -> Subscribed:
         name: value for name, value in msgspec.structs.asdict(request).items() if name != "name" and value is not None
     }
     [found] = database.call(
-        "SELECT id, created, conflict, broadcast"
+        "SELECT id, created, conflict, broadcast, due"
         " FROM broker.subscribe(%(topic)s, %(name)s::text, %(secret)s, %(settings)s::jsonb)",
         {"topic": topic, "name": request.name, "secret": secret, "settings": msgspec.json.encode(given).decode()},
         _Subscribed,
@@ -161,7 +162,7 @@ def subscribe(topic: str, request: Subscribe) -> Subscribed:
             f"the subscription {found.id} has this name and other settings; choose another name, or change that"
             " subscription with PATCH"
         )
-    return Subscribed(found.id, found.broadcast, secret if found.created else None, found.created)
+    return Subscribed(found.id, found.broadcast, secret if found.created else None, found.created, found.due)
 
 
 def list_subscriptions(topic: str, after: UUID | None, limit: int) -> list[Subscription]:
@@ -176,16 +177,20 @@ def read(topic: str, subscription_id: UUID) -> Subscription:
     raise not_found()
 
 
-def change(topic: str, subscription_id: UUID, changes: Change) -> None:
-    """Change the settings given. Resumed or enabled, it is due at once. Raises NotFound, InvalidInput, Conflict."""
+def change(topic: str, subscription_id: UUID, changes: Change) -> bool:
+    """Change the settings given; return whether something may be due now, because it was resumed, enabled or moved.
+
+    Raises NotFound, InvalidInput, Conflict.
+    """
     url = None if changes.url is msgspec.UNSET else changes.url
     _check(url, None if changes.headers is msgspec.UNSET else changes.headers)
-    changed: bool = database.value(
+    due: bool | None = database.value(
         "SELECT broker.change_subscription(%(topic)s, %(id)s, %(changes)s::jsonb)",
         {"topic": topic, "id": subscription_id, "changes": msgspec.json.encode(changes).decode()},
     )
-    if not changed:
+    if due is None:
         raise not_found()
+    return due
 
 
 def unsubscribe(topic: str, subscription_id: UUID | None = None, url: str | None = None) -> int:

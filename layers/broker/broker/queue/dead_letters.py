@@ -1,6 +1,6 @@
 """Dead letters: messages that were rejected, or whose receives are exhausted. List, redrive or delete them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Annotated
 from uuid import UUID
@@ -63,11 +63,15 @@ class DeadLetter(StoredMessage):
 
 @dataclass(frozen=True, slots=True)
 class Redriven:
-    """How many dead letters matched, and were redriven. Not `complete`: the time was up, so ask again."""
+    """How many dead letters matched, and were redriven. Not `complete`: the time was up, so ask again.
+
+    `due`: they may be sent, so Dispatch must be notified.
+    """
 
     matched: int
     redriven: int
     complete: bool
+    due: bool = field(default=False, compare=False, kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +88,7 @@ class _Changed:
     matched: int
     changed: int
     next: str | None
+    due: bool = False
 
 
 def list_dead_letters(topic: str, request: List) -> tuple[list[DeadLetter], str | None]:
@@ -111,37 +116,33 @@ def redrive(topic: str, request: Redrive) -> Redriven:
 
     An id that is not a dead letter of the topic is not counted. Raises NotFound.
     """
-    return Redriven(
-        *_repeat(
-            "SELECT matched, changed, next FROM broker.redrive(%(topic)s, %(filter)s::json, %(delay_seconds)s,"
-            " %(dry_run)s, %(after)s::text)",
-            {
-                "topic": topic,
-                "filter": pagination.encode_filter(request),
-                "delay_seconds": request.delay_seconds,
-                "dry_run": request.dry_run,
-            },
-        )
+    done = _repeat(
+        "SELECT matched, changed, next, due FROM broker.redrive(%(topic)s, %(filter)s::json, %(delay_seconds)s,"
+        " %(dry_run)s, %(after)s::text)",
+        {
+            "topic": topic,
+            "filter": pagination.encode_filter(request),
+            "delay_seconds": request.delay_seconds,
+            "dry_run": request.dry_run,
+        },
     )
+    return Redriven(done.matched, done.changed, complete=done.next is None, due=done.due)
 
 
 def delete(topic: str, request: Delete) -> Deleted:
     """Delete dead letters with their content. Raises NotFound."""
-    return Deleted(
-        *_repeat(
-            "SELECT matched, changed, next FROM broker.delete_dead_letters(%(topic)s, %(filter)s::json, %(dry_run)s,"
-            " %(after)s::text)",
-            {"topic": topic, "filter": pagination.encode_filter(request), "dry_run": request.dry_run},
-        )
+    done = _repeat(
+        "SELECT matched, changed, next FROM broker.delete_dead_letters(%(topic)s, %(filter)s::json, %(dry_run)s,"
+        " %(after)s::text)",
+        {"topic": topic, "filter": pagination.encode_filter(request), "dry_run": request.dry_run},
     )
+    return Deleted(done.matched, done.changed, complete=done.next is None)
 
 
-def _repeat(statement: str, values: dict[str, object]) -> tuple[int, int, bool]:
-    """Call a verb until it is complete or the time is up; return how many it matched, changed, and if complete."""
-    matched = changed = 0
-    after: str | None = None
-    while True:
-        [done] = database.call(statement, {**values, "after": after}, _Changed)
-        matched, changed, after = matched + done.matched, changed + done.changed, done.next
-        if after is None or not deadlines.allow(deadlines.STEP_SECONDS):
-            return matched, changed, after is None
+def _repeat(statement: str, values: dict[str, object]) -> _Changed:
+    """Call a verb until it is complete (`next` is None) or the time is up; return the sum."""
+    [done] = database.call(statement, {**values, "after": None}, _Changed)
+    while done.next is not None and deadlines.allow(deadlines.STEP_SECONDS):
+        [more] = database.call(statement, {**values, "after": done.next}, _Changed)
+        done = _Changed(done.matched + more.matched, done.changed + more.changed, more.next, done.due or more.due)
+    return done

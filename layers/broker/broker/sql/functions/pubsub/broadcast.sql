@@ -6,12 +6,14 @@
 -- p_open_window: open a batch window when the topic is busy, of batch_window seconds, the longer the more was moved. Until
 -- it ends publishers send no wake-up, and then the caller must broadcast again.
 -- first_seq is null when nothing moved. exhausted counts messages whose receives are exhausted: they became dead letters.
--- remaining counts what was ready and is still in the queue, up to 10,001. Raises BR404.
+-- remaining counts what was ready and is still in the queue, up to 10,001.
+-- due: something moved, or is left, or a subscription that may be sent to is behind or has a redelivery: an earlier call may
+-- have failed before it notified Dispatch. Raises BR404.
 CREATE OR REPLACE FUNCTION broker.broadcast(
     p_topic text, p_until timestamptz DEFAULT NULL, p_limit integer DEFAULT 10000, p_skip boolean DEFAULT false,
     p_open_window boolean DEFAULT false)
-RETURNS TABLE (messages integer, subscriptions integer, first_seq bigint, last_seq bigint, remaining integer, until timestamptz,
-               exhausted integer, batch_window double precision)
+RETURNS TABLE (messages integer, subscriptions integer, first_seq bigint, last_seq bigint, remaining integer, due boolean,
+               until timestamptz, exhausted integer, batch_window double precision)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = broker, pg_temp SET jit = off SET lock_timeout = '5s'
 -- planned once a session, by index only: see consume.sql
 SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
@@ -23,6 +25,7 @@ BEGIN
     remaining := 0;
     exhausted := 0;
     batch_window := 0;
+    due := false;
     last_seq := v_topic.last_seq;
     until := coalesce(p_until, statement_timestamp());
     IF p_skip THEN
@@ -81,6 +84,10 @@ BEGIN
     SELECT count(*) INTO remaining
       FROM (SELECT FROM queue q
              WHERE q.topic_id = v_topic.id AND q.died_at IS NULL AND q.ready_at <= until LIMIT 10001) still_ready;
+    due := messages > 0 OR remaining > 0
+           OR EXISTS (SELECT FROM subscriptions s
+                       WHERE s.topic_id = v_topic.id AND s.paused_at IS NULL AND s.disabled_at IS NULL
+                         AND (s.cursor < broadcast.last_seq OR s.redelivery_due_at IS NOT NULL));
     RETURN NEXT;
 END
 $$;

@@ -2,7 +2,8 @@
 -- broker's own), ordered, rate_per_second (null: no limit), backlog_days, paused, disabled (false).
 -- One that is resumed, or enabled, is due at once and has all attempts again. So it is with a new url; the response of the
 -- old one to a request that is under way then no longer counts.
--- Returns false when the topic has no such subscription. Raises BR404 for the topic, BR409 when another one has the name.
+-- Returns whether something may be due now: it is when the call resumes, enables or moves the subscription, even if an earlier
+-- call did so before, which may have failed before it notified Dispatch. Null when the topic has no such subscription. Raises BR404 for the topic, BR409 when another one has the name.
 CREATE OR REPLACE FUNCTION broker.change_subscription(p_topic text, p_id uuid, p_changes jsonb)
 RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = broker, pg_temp SET lock_timeout = '5s' AS $$
@@ -48,6 +49,8 @@ BEGIN
     IF v_resumes OR v_enables OR v_moves THEN
         UPDATE topics t SET next_due_at = statement_timestamp() WHERE t.id = v_topic.id;
     END IF;
-    RETURN v_row.id IS NOT NULL;
+    RETURN CASE WHEN v_row.id IS NOT NULL
+                THEN (p_changes ->> 'paused')::boolean IS false OR (p_changes ->> 'disabled')::boolean IS false
+                     OR p_changes ? 'url' END;
 END
 $$;

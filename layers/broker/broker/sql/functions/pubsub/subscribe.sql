@@ -2,8 +2,10 @@
 -- p_name: unique in the topic; null: the url.
 -- p_settings: {"url", "headers"?, "batch_size"?, "retry_schedule"?, "ordered"?, "rate_per_second"?, "backlog_days"?}.
 -- When the name exists, nothing changes: conflict is true if a setting given differs from the existing one.
+-- due: the topic is an auto topic. What waits in it had no subscription to move for. So it is when the name exists too: the
+-- call that created the subscription may have failed before it notified Dispatch.
 CREATE OR REPLACE FUNCTION broker.subscribe(p_topic text, p_name text, p_secret text, p_settings jsonb)
-RETURNS TABLE (id uuid, created boolean, conflict boolean, broadcast text)
+RETURNS TABLE (id uuid, created boolean, conflict boolean, broadcast text, due boolean)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = broker, pg_temp SET jit = off SET lock_timeout = '5s' AS $$
 DECLARE
     v_topic topics;
@@ -16,6 +18,7 @@ BEGIN
         PERFORM ensure_topic(p_topic);
     END LOOP;
     broadcast := v_topic.broadcast;
+    due := broadcast = 'auto';
     SELECT * INTO v_row FROM subscriptions s
      WHERE s.topic_id = v_topic.id AND s.name = coalesce(p_name, p_settings ->> 'url');
     created := NOT FOUND;

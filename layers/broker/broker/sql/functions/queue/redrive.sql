@@ -1,10 +1,12 @@
 -- Redrive dead letters, as find_dead_letters finds them. Those of the queue return to it with their ids and as many receives
 -- more as the topic allows: receives itself never falls, or an old receipt would fit a new lease. Those of a subscription
 -- become redeliveries with all attempts. At most 10,000 a call: call again with next as p_after until it is null. With
--- p_dry_run they are only counted. Raises BR404.
+-- p_dry_run they are only counted.
+-- due: those of a subscription, or of an auto topic, are sent again. So it is when nothing changed: an earlier call may have
+-- failed before it notified Dispatch. Never with p_dry_run. Raises BR404.
 CREATE OR REPLACE FUNCTION broker.redrive(
     p_topic text, p_filter json, p_delay_seconds integer, p_dry_run boolean, p_after text DEFAULT NULL)
-RETURNS TABLE (matched integer, changed integer, next text)
+RETURNS TABLE (matched integer, changed integer, next text, due boolean)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = broker, pg_temp SET jit = off SET lock_timeout = '5s'
 -- planned once a session, by index only: see consume.sql
 SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
@@ -36,6 +38,9 @@ BEGIN
          WHERE q.message_id = ANY (v_ids);
         GET DIAGNOSTICS changed = ROW_COUNT;
     END IF;
+    -- read again: it may have become an auto topic meanwhile
+    due := NOT p_dry_run AND (v_subscription IS NOT NULL
+                              OR EXISTS (SELECT FROM topics t WHERE t.id = v_topic.id AND t.broadcast = 'auto'));
     RETURN NEXT;
 END
 $$;

@@ -1,7 +1,8 @@
 -- Change the settings of a topic that p_changes names: broadcast, lease_seconds, max_receives (null: no limit).
--- Messages keep the max_receives that they were published with. Raises BR404.
+-- Messages keep the max_receives that they were published with. Returns whether something may be due now: it is when the call
+-- makes it an auto topic, of which Dispatch moves what waits. Raises BR404.
 CREATE OR REPLACE FUNCTION broker.change_topic(p_topic text, p_changes jsonb)
-RETURNS void
+RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = broker, pg_temp SET lock_timeout = '5s' AS $$
 DECLARE
     v_topic topics := find_topic(p_topic);
@@ -13,5 +14,6 @@ BEGIN
                                ELSE t.max_receives END,
            updated_at = statement_timestamp()
      WHERE t.id = v_topic.id;
+    RETURN coalesce(p_changes ->> 'broadcast' = 'auto', false);
 END
 $$;
