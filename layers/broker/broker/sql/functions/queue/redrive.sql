@@ -38,7 +38,7 @@ BEGIN
          WHERE q.message_id = ANY (v_ids);
         GET DIAGNOSTICS changed = ROW_COUNT;
     END IF;
-    -- read again: it may have become an auto topic meanwhile
+    -- read again: since then it may have become an auto topic
     due := NOT p_dry_run AND (v_subscription IS NOT NULL
                               OR EXISTS (SELECT FROM topics t WHERE t.id = v_topic.id AND t.broadcast = 'auto'));
     RETURN NEXT;
