@@ -101,7 +101,7 @@ class Broker(TransactionSteps, RuleBasedStateMachine):
                 *(each.cursor, each.behind, each.failures, each.redeliveries, each.dead_letters),
                 *(each.paused_at is not None, each.disabled_at is not None),
             )
-            for each in subscriptions.list_subscriptions("orders", None, 100)
+            for each in subscriptions.list_subscriptions("orders", None, 100).items
         }
         assert found == {
             key: (

@@ -128,7 +128,7 @@ def test_a_token_cannot_grant_more_than_it_holds():
     with pytest.raises(InvalidInput) as refused:
         mint(name="more", scopes=["publish", "consume"], topics=["orders.eu", "orders", "*"], minter=minter)
     assert [fault.pointer for fault in refused.value.faults] == ["/scopes/1", "/topics/1", "/topics/2"]
-    assert {token.name for token in tokens.list_tokens(None, 9)} == {"admin", "shop"}
+    assert {token.name for token in tokens.list_tokens(None, 9).items} == {"admin", "shop"}
 
 
 def test_a_token_name_can_be_used_once():
@@ -141,8 +141,8 @@ def test_a_token_name_can_be_used_once():
 def test_tokens_are_listed_in_the_order_of_their_creation(owner):
     owner.execute("DELETE FROM tokens")
     ids = [mint(name=f"token-{n}").id for n in range(4)]
-    assert [token.id for token in tokens.list_tokens(None, 9)] == ids
-    assert [token.id for token in tokens.list_tokens(ids[0], 2)] == ids[1:3]
+    assert [token.id for token in tokens.list_tokens(None, 9).items] == ids
+    assert [token.id for token in tokens.list_tokens(ids[0], 2).items] == ids[1:3]
 
 
 def test_a_token_cannot_revoke_one_that_allows_more():
@@ -153,7 +153,7 @@ def test_a_token_cannot_revoke_one_that_allows_more():
     lead = tokens.Token(uuid.uuid4(), "lead", ["tokens"], ["*"])
     with pytest.raises(Forbidden):
         tokens.revoke(publisher.id, lead)
-    assert {token.name for token in tokens.list_tokens(None, 9)} == {"admin", "shop", "star"}
+    assert {token.name for token in tokens.list_tokens(None, 9).items} == {"admin", "shop", "star"}
 
 
 def test_the_process_that_revoked_a_token_refuses_it_at_once():

@@ -115,7 +115,7 @@ def test_topics_that_the_patterns_cover_are_listed_by_name():
         topics.put(name, topics.Put())
 
     def names(patterns, after=None, limit=100):
-        return [topic.name for topic in topics.list_topics(patterns, after, limit)]
+        return [topic.name for topic in topics.list_topics(patterns, after, limit).items]
 
     assert names(["*"]) == sorted(["Orders", "default", "invoices", "orders.eu", "orders.us"])
     assert names(["orders.*", "invoices"]) == ["invoices", "orders.eu", "orders.us"]
@@ -156,11 +156,11 @@ def test_a_forced_deletion_frees_the_name_at_once(orders):
 
     topics.delete("orders", force=True)
 
-    assert [topic.name for topic in topics.list_topics(["*"], None, 9)] == ["default"]
+    assert [topic.name for topic in topics.list_topics(["*"], None, 9).items] == ["default"]
     assert orders.publish("c")
     assert orders.contents(orders.consume()) == ["c"]
     assert topics.read("orders").last_seq == 0
-    assert subscriptions.list_subscriptions("orders", None, 9) == []
+    assert subscriptions.list_subscriptions("orders", None, 9) == ([], None)
     with pytest.raises(NotFound):
         browsing.trace("orders", message_id)
     with pytest.raises(NotFound):

@@ -17,24 +17,21 @@ app = api.Application(notify=notifier.notify)
 handler = app.handler
 
 
-class TopicPage(msgspec.Struct, forbid_unknown_fields=True):
+class TopicPage(pagination.Query, forbid_unknown_fields=True):
     """The query of a list of topics."""
 
-    limit: pagination.Limit = 100
     after: fields.TopicName | None = None
 
 
-class AttemptPage(msgspec.Struct, forbid_unknown_fields=True):
+class AttemptPage(pagination.Query, forbid_unknown_fields=True):
     """The query of a list of attempts."""
 
-    limit: pagination.Limit = 100
     after: Annotated[int, msgspec.Meta(ge=1, le=2**63 - 1)] | None = None
 
 
-class TokenPage(msgspec.Struct, forbid_unknown_fields=True):
+class TokenPage(pagination.Query, forbid_unknown_fields=True):
     """The query of a list of tokens."""
 
-    limit: pagination.Limit = 100
     after: UUID | None = None
 
 
@@ -72,7 +69,7 @@ def contract(_request: api.Request) -> api.Response:
 @app.route("GET /topics", scope="browse")
 def list_topics(request: api.Request) -> api.Response:
     page = request.query(TopicPage)
-    return api.page(topics.list_topics(request.token.topics, page.after, page.limit + 1), page.limit, "name")
+    return api.page(topics.list_topics(request.token.topics, page.after, page.limit))
 
 
 @app.route("GET /topics/{topic}", scope="browse")
@@ -101,8 +98,7 @@ def delete_topic(request: api.Request) -> api.Response:
 
 @app.route("GET /topics/{topic}/messages", scope="browse")
 def browse(request: api.Request) -> api.Response:
-    found, after = browsing.browse(request.topic, request.query(browsing.Browse))
-    return api.ok({"items": found, "next": after})
+    return api.page(browsing.browse(request.topic, request.query(browsing.Browse)))
 
 
 @app.route("GET /topics/{topic}/messages/{id}", scope="browse")
@@ -118,8 +114,7 @@ def cancel(request: api.Request) -> api.Response:
 
 @app.route("GET /topics/{topic}/dead-letters", scope="browse")
 def list_dead_letters(request: api.Request) -> api.Response:
-    found, after = dead_letters.list_dead_letters(request.topic, request.query(dead_letters.List))
-    return api.ok({"items": found, "next": after})
+    return api.page(dead_letters.list_dead_letters(request.topic, request.query(dead_letters.List)))
 
 
 @app.route("POST /topics/{topic}/dead-letters/redrive", scope="manage")
@@ -138,13 +133,14 @@ def delete_dead_letters(request: api.Request) -> api.Response:
 @app.route("GET /topics/{topic}/subscriptions/{id}/attempts", scope="manage")
 def list_attempts(request: api.Request) -> api.Response:
     page = request.query(AttemptPage)
-    return api.page(attempts.list_attempts(request.topic, request.id(), page.after, page.limit + 1), page.limit, "id")
+    found = attempts.list_attempts(request.topic, request.id(), page.after, page.limit + 1)
+    return api.page(pagination.cut(found, page.limit, "id"))
 
 
 @app.route("GET /tokens", scope="tokens")
 def list_tokens(request: api.Request) -> api.Response:
     page = request.query(TokenPage)
-    return api.page(tokens.list_tokens(page.after, page.limit + 1), page.limit, "id")
+    return api.page(tokens.list_tokens(page.after, page.limit))
 
 
 @app.route("POST /tokens", scope="tokens")

@@ -13,10 +13,9 @@ app = api.Application(notify=notifier.notify)
 handler = app.handler
 
 
-class Page(msgspec.Struct, forbid_unknown_fields=True):
+class Page(pagination.Query, forbid_unknown_fields=True):
     """The query of a list of subscriptions."""
 
-    limit: pagination.Limit = 100
     after: UUID | None = None
 
 
@@ -39,7 +38,7 @@ def subscribe(request: api.Request) -> api.Response:
 @app.route("GET /topics/{topic}/subscriptions", scope="subscribe")
 def list_subscriptions(request: api.Request) -> api.Response:
     page = request.query(Page)
-    return api.page(subscriptions.list_subscriptions(request.topic, page.after, page.limit + 1), page.limit, "id")
+    return api.page(subscriptions.list_subscriptions(request.topic, page.after, page.limit))
 
 
 @app.route("DELETE /topics/{topic}/subscriptions", scope="subscribe")

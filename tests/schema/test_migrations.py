@@ -107,7 +107,7 @@ def test_migrating_from_version_9_keeps_the_values_of_the_renamed_columns(new, m
     renamed = new.execute("SELECT batch_window_until, next_due_at FROM broker.topics WHERE name = 'orders'")
     assert renamed.fetchall() == [tuple(topic_values.values())]
     assert new.execute("SELECT name, backlog_days FROM broker.subscriptions").fetchall() == [("shop", 7)]
-    [subscription] = subscriptions.list_subscriptions("orders", None, 10)
+    [subscription] = subscriptions.list_subscriptions("orders", None, 10).items
     assert subscription.backlog_days == 7
 
 

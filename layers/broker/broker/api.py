@@ -17,11 +17,11 @@ import msgspec
 from broker import deadlines, json_input, telemetry, tokens
 from broker.errors import BrokerError, InternalError, TooLarge, Unauthorized
 from broker.fields import TopicName
+from broker.pagination import Page
 
 T = TypeVar("T")
 
 MAX_REQUEST = 4 * 1024 * 1024  # bytes
-MAX_RESPONSE = 5_500_000  # bytes of a list, as escaped inside Lambda's own JSON
 
 _encode = msgspec.json.Encoder().encode
 
@@ -163,23 +163,9 @@ def no_content() -> Response:
     return Response(HTTPStatus.NO_CONTENT)
 
 
-def page(items: list[Any], limit: int, key: str) -> Response:
-    """Respond with one page of a list. `next` is the `key` of its last item, or None when this is the last page.
-
-    `items` holds up to `limit` + 1 items: the last one only says that there are more. Items that do not fit into
-    Lambda's response are left for the next page.
-    """
-    fitting = _fit(items[:limit])
-    return ok({"items": fitting, "next": getattr(fitting[-1], key) if len(fitting) < len(items) else None})
-
-
-def _fit(items: list[Any]) -> list[Any]:
-    room = MAX_RESPONSE
-    for nth, item in enumerate(items):
-        room -= len(_encode(_encode(item).decode()))
-        if room < 0 and nth > 0:
-            return items[:nth]
-    return items
+def page(page: Page[Any]) -> Response:
+    """Respond with a page of a list."""
+    return ok({"items": page.items, "next": page.next})
 
 
 def _problem(error: BrokerError, request_id: str) -> Response:

@@ -11,7 +11,7 @@ from uuid import UUID
 
 import msgspec
 
-from broker import database
+from broker import database, pagination
 from broker.errors import Conflict, Fault, Forbidden, InvalidInput, NotFound, Unauthorized
 from broker.fields import TokenName
 
@@ -143,9 +143,9 @@ def mint(request: Mint, minter: Token) -> MintedToken:
     return minted[0]
 
 
-def list_tokens(after: UUID | None, limit: int) -> list[ListedToken]:
+def list_tokens(after: UUID | None, limit: int) -> pagination.Page[ListedToken]:
     """List tokens, the oldest first, after the token `after`."""
-    return _list(None, after, limit)
+    return pagination.cut(_list(None, after, limit + 1), limit, "id")
 
 
 def read(token_id: UUID) -> ListedToken:

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from broker import database
+from broker import database, pagination
 from broker.fields import LeaseSeconds
 
 Mode = Literal["manual", "auto"]  # when the broker broadcasts: when asked, or soon after each publish
@@ -82,15 +82,16 @@ class Saved:
     due: bool
 
 
-def list_topics(patterns: list[str], after: str | None, limit: int) -> list[ListedTopic]:
+def list_topics(patterns: list[str], after: str | None, limit: int) -> pagination.Page[ListedTopic]:
     """List the topics that the patterns cover by name, after the topic `after`."""
-    return database.call(
+    found = database.call(
         "SELECT name, broadcast, lease_seconds, max_receives, last_seq, created_at, updated_at,"
         " waiting, exact, estimate"
         " FROM broker.list_topics(%(patterns)s::text[], %(after)s::text, %(limit)s)",
-        {"patterns": patterns, "after": after, "limit": limit},
+        {"patterns": patterns, "after": after, "limit": limit + 1},
         _listed_topic,
     )
+    return pagination.cut(found, limit, "name")
 
 
 def read(topic: str) -> Topic:

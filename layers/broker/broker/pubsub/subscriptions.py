@@ -9,7 +9,7 @@ from uuid import UUID
 
 import msgspec
 
-from broker import database, json_input, settings
+from broker import database, json_input, pagination, settings
 from broker.errors import Conflict, Fault, InvalidInput, NotFound
 from broker.webhooks import addresses, signatures
 
@@ -165,9 +165,9 @@ def subscribe(topic: str, request: Subscribe) -> Subscribed:
     return Subscribed(found.id, found.broadcast, secret if found.created else None, found.created, found.due)
 
 
-def list_subscriptions(topic: str, after: UUID | None, limit: int) -> list[Subscription]:
+def list_subscriptions(topic: str, after: UUID | None, limit: int) -> pagination.Page[Subscription]:
     """List a topic's subscriptions, the oldest first, after the subscription `after`. Raises NotFound for the topic."""
-    return _list(topic, None, after, limit)
+    return pagination.cut(_list(topic, None, after, limit + 1), limit, "id")
 
 
 def read(topic: str, subscription_id: UUID) -> Subscription:

@@ -12,10 +12,9 @@ from broker.errors import NotFound
 from broker.fields import Label, StoredMessage, Time
 
 
-class Browse(msgspec.Struct, forbid_unknown_fields=True):
+class Browse(pagination.Query, forbid_unknown_fields=True):
     """The query of a list of waiting messages. `since` and `until` (not included) bound the time of publishing."""
 
-    limit: pagination.Limit = 100
     after: pagination.PageToken | None = None
     sender: Label | None = None
     key: Label | None = None
@@ -67,24 +66,18 @@ class TracedMessage(StoredMessage):
     deliveries: list[Delivery] | None
 
 
-def browse(topic: str, request: Browse) -> tuple[list[WaitingMessage], str | None]:
-    """List waiting messages in the order in which consumers get them, and the token of the next page (None: no more).
+def browse(topic: str, request: Browse) -> pagination.Page[WaitingMessage]:
+    """List waiting messages in the order in which consumers get them.
 
     A page may be short, or empty, without being the last: a call reads at most 10,000 messages. A message that is
     leased or released between two pages moves to another position. Raises NotFound for an unknown topic.
     """
-    return pagination.split(
-        database.call(
-            "SELECT id, content, sender, key, attributes, created_at, ready_at, leased_at, receives, next"
-            " FROM broker.browse_messages(%(topic)s, %(filter)s::json, %(after)s::text, %(limit)s)",
-            {
-                "topic": topic,
-                "filter": pagination.encode_filter(request),
-                "after": request.after,
-                "limit": request.limit,
-            },
-            pagination.row(WaitingMessage),
-        )
+    return pagination.fetch(
+        "SELECT id, content, sender, key, attributes, created_at, ready_at, leased_at, receives, next"
+        " FROM broker.browse_messages(%(topic)s, %(filter)s::json, %(after)s::text, %(limit)s)",
+        topic,
+        request,
+        WaitingMessage,
     )
 
 

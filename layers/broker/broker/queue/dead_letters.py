@@ -91,23 +91,17 @@ class _Changed:
     due: bool = False
 
 
-def list_dead_letters(topic: str, request: List) -> tuple[list[DeadLetter], str | None]:
-    """List dead letters in the order in which they died, and the token of the next page (None: no more).
+def list_dead_letters(topic: str, request: List) -> pagination.Page[DeadLetter]:
+    """List dead letters in the order in which they died.
 
     A page may be short, or empty, without being the last: a call reads at most 10,000. Raises NotFound.
     """
-    return pagination.split(
-        database.call(
-            "SELECT id, content, sender, key, attributes, created_at, died_at, reason, receives, next"
-            " FROM broker.list_dead_letters(%(topic)s, %(filter)s::json, %(after)s::text, %(limit)s)",
-            {
-                "topic": topic,
-                "filter": pagination.encode_filter(request),
-                "after": request.after,
-                "limit": request.limit,
-            },
-            pagination.row(DeadLetter),
-        )
+    return pagination.fetch(
+        "SELECT id, content, sender, key, attributes, created_at, died_at, reason, receives, next"
+        " FROM broker.list_dead_letters(%(topic)s, %(filter)s::json, %(after)s::text, %(limit)s)",
+        topic,
+        request,
+        DeadLetter,
     )
 
 
