@@ -24,7 +24,7 @@ MAY_IMPORT = {
     "schema": GROUND | {"tokens"},
     "transport": GROUND - {"database"},
     "webhooks": GROUND - {"database"} | {"transport"},
-    "pubsub": GROUND | {"webhooks.addresses", "webhooks.signatures"},
+    "pubsub": GROUND | {"webhooks.addresses", "webhooks.headers", "webhooks.signatures"},
     "dispatch": GROUND | {"pubsub", "transport", "webhooks.signatures"},
     "in_process": GROUND | {"dispatch", "pubsub", "transport", "webhooks"},
 }

@@ -1,6 +1,5 @@
 """Subscriptions: the webhooks to which a topic's log is pushed, each at its own pace."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,7 +10,7 @@ import msgspec
 
 from broker import database, json_input, pagination, settings
 from broker.errors import Conflict, Fault, InvalidInput, NotFound
-from broker.webhooks import addresses, signatures
+from broker.webhooks import addresses, headers, signatures
 
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=2048)]
 Headers = Annotated[
@@ -26,12 +25,6 @@ BatchSize = Annotated[int, msgspec.Meta(ge=1, le=1000)]
 RetrySchedule = Annotated[list[Annotated[int, msgspec.Meta(ge=1, le=604_800)]], msgspec.Meta(max_length=20)]
 RatePerSecond = Annotated[int, msgspec.Meta(ge=1, le=1000)]
 BacklogDays = Annotated[int, msgspec.Meta(ge=1, le=365)]
-
-# The broker sets these itself, or they could make a receiver read one request as two.
-RESERVED_HEADER = re.compile(
-    r"host|content-length|content-type|transfer-encoding|connection|te|trailer|upgrade|expect|keep-alive|proxy-.*|webhook-.*",
-    re.IGNORECASE,
-)
 
 
 class Subscribe(msgspec.Struct, forbid_unknown_fields=True):
@@ -204,11 +197,11 @@ def unsubscribe(topic: str, subscription_id: UUID | None = None, url: str | None
     return removed
 
 
-def _check(url: str | None, headers: Mapping[str, str] | None) -> None:
+def _check(url: str | None, own_headers: Mapping[str, str] | None) -> None:
     faults = [
         Fault("the broker sets this header itself", f"/headers/{json_input.escape(name)}")
-        for name in headers or {}
-        if RESERVED_HEADER.fullmatch(name)
+        for name in own_headers or {}
+        if headers.is_reserved(name)
     ]
     allow_private = settings.current().allow_private_webhooks
     if url is not None and (fault := addresses.url_fault(url, allow_private=allow_private)):

@@ -16,7 +16,7 @@ from typing import Any
 import pycurl
 
 from broker import __version__
-from broker.webhooks import addresses
+from broker.webhooks import addresses, headers
 
 MAX_BODY = 64 * 1024
 MAX_HEADERS = 64 * 1024
@@ -162,9 +162,6 @@ _REASONS = {
 _URL = re.compile(r"(?i)https?://[!-~]+")
 _HEADER = re.compile(r"[!-9;-~]+: [ -~]*")
 
-# With one of these a server could see two requests in one, and a kept connection return the response of another.
-_OWN_HEADERS = {"connection", "content-length", "expect", "host", "transfer-encoding", "upgrade"}
-
 
 def request_fault(request: Request) -> str | None:
     """Say why `request` must not be given to libcurl; None when it may. Libcurl would send a line break in a header."""
@@ -173,7 +170,7 @@ def request_fault(request: Request) -> str | None:
     for name, value in request.headers.items():
         if not _HEADER.fullmatch(f"{name}: {value}"):
             return f"the header {name!a} is malformed"
-        if name.lower() in _OWN_HEADERS:
+        if headers.belongs_to_connection(name):
             return f"the header {name!a} must not be set"
     return None
 
