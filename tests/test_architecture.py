@@ -141,6 +141,11 @@ def test_a_deployed_function_loads_the_database_or_the_internet_and_never_both(f
     assert loaded == (["pycurl"] if file.parent.name == "deliver" else ["psycopg"])
 
 
+def test_only_functions_that_notify_reach_dispatch() -> None:
+    apart = {file.parent.name for file in FUNCTIONS if "dispatch.notifier" not in reached(*imported_modules(file))}
+    assert apart == {"consume", "deliver", "migrate"}
+
+
 @pytest.mark.parametrize("module", sorted(MODULES))
 def test_the_package_imports_nothing_that_uses_it(module: str) -> None:
     roots = {name.split(".")[0] for name in imports(MODULES[module])}

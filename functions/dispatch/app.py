@@ -8,12 +8,8 @@ from broker.transport import payloads
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """Take messages of DispatchQueue; return which of them SQS must show again.
-
-    An event without records asks for a look at all topics; it returns `next_due_at`, when to look again (None: never).
-    """
+    """Take messages of DispatchQueue; return which of them SQS must show again."""
     deadlines.begin_invocation(context)
-    if "Records" in event:
-        return payloads.batch_failures(dispatcher.handle_records(event["Records"]))
-    due_at = dispatcher.sweep()
-    return {"next_due_at": due_at.isoformat() if due_at else None}
+    failed = dispatcher.handle_records(event["Records"])
+    notifier.run_without_queues()
+    return payloads.batch_failures(failed)

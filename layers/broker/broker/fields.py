@@ -1,4 +1,4 @@
-"""The fields that several requests or responses have, each with its bounds. The same bounds stand in openapi.yaml."""
+"""The fields that several requests or responses have, each with its bounds. openapi.yaml has the same bounds."""
 
 from dataclasses import dataclass
 from datetime import datetime

@@ -54,7 +54,10 @@ class Redrive(Filter, forbid_unknown_fields=True):
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter(StoredMessage):
-    """A message that is no longer leased, or sent to a subscription: since when, why, and after how many attempts."""
+    """A message that no consumer, or one subscription, gets any more.
+
+    It has the time, the reason and the number of attempts.
+    """
 
     died_at: datetime
     reason: str

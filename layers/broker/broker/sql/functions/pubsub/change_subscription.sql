@@ -2,8 +2,9 @@
 -- broker's own), ordered, rate_per_second (null: no limit), backlog_days, paused, disabled (false).
 -- One that is resumed, or enabled, is due at once and has all attempts again. So it is with a new url; the response of the
 -- old one to a request that is under way then no longer counts.
--- Returns whether something may be due now: it is when the call resumes, enables or moves the subscription, even if an earlier
--- call did so before, which may have failed before it notified Dispatch. Null when the topic has no such subscription. Raises BR404 for the topic, BR409 when another one has the name.
+-- Returns whether something may be due now: it is when the call resumes, enables or moves the subscription. So it is when that
+-- changes nothing: an earlier call may have failed before it notified Dispatch. Null when the topic has no such subscription.
+-- Raises BR404 for the topic, BR409 when another one has the name.
 CREATE OR REPLACE FUNCTION broker.change_subscription(p_topic text, p_id uuid, p_changes jsonb)
 RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = broker, pg_temp SET lock_timeout = '5s' AS $$
