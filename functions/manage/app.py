@@ -133,8 +133,7 @@ def delete_dead_letters(request: api.Request) -> api.Response:
 @app.route("GET /topics/{topic}/subscriptions/{id}/attempts", scope="manage")
 def list_attempts(request: api.Request) -> api.Response:
     page = request.query(AttemptPage)
-    found = attempts.list_attempts(request.topic, request.id(), page.after, page.limit + 1)
-    return api.page(pagination.cut(found, page.limit, "id"))
+    return api.page(attempts.list_attempts(request.topic, request.id(), page.after, page.limit))
 
 
 @app.route("GET /tokens", scope="tokens")

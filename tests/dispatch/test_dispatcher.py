@@ -7,10 +7,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from broker import in_process, topics
+from broker import deadlines, in_process, topics
 from broker.dispatch import dispatcher, notifier, planner
 from broker.transport import queues as transport_queues
-from broker.webhooks import sender, worker
+from broker.webhooks import worker
 from tests.support.sqs import deliver, dispatch, invoke, outcomes_of, record, seconds_from_now, wake_up
 
 NOWHERE = "http://127.0.0.1:8000/"
@@ -233,4 +233,4 @@ def test_dispatch_without_queues_posts_in_its_own_process(orders, endpoint):
 
 
 def test_a_lease_is_longer_than_the_maximum_age_of_a_job_and_its_post():
-    assert timedelta(seconds=planner.LEASE_SECONDS) > worker.MAX_JOB_AGE + timedelta(seconds=sender.SEND_SECONDS)
+    assert timedelta(seconds=planner.LEASE_SECONDS) > worker.MAX_JOB_AGE + timedelta(seconds=deadlines.DELIVER_SECONDS)

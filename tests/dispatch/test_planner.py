@@ -89,7 +89,7 @@ def test_an_outcome_whose_lease_was_taken_over_changes_nothing(orders, owner, su
     planner.plan(None, 0, [outcome(lost, status)])
 
     assert owner.execute("SELECT s.* FROM subscriptions s").fetchall() == before
-    assert len(attempts.list_attempts("orders", subscribed.id, None, 10)) == 1
+    assert len(attempts.list_attempts("orders", subscribed.id, None, 10).items) == 1
     planner.plan(None, 0, [outcome(job)])
     assert orders.subscription(subscribed).cursor == 1
 

@@ -248,4 +248,4 @@ def test_attempts_past_the_retention_are_cleared(ring, orders, make_older):
     make_older()
     ring.execute(attempt, [subscribed.id])
     assert maintenance.maintain().cleared["attempts"] == 1
-    assert len(attempts.list_attempts("orders", subscribed.id, None, 10)) == 1
+    assert len(attempts.list_attempts("orders", subscribed.id, None, 10).items) == 1

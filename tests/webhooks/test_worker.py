@@ -141,7 +141,7 @@ def test_connections_that_were_idle_for_a_minute_are_not_used_again(endpoint, qu
 
 
 def test_a_request_that_outlasted_its_invocation_affects_no_later_one(endpoint, queues, monkeypatch):
-    monkeypatch.setattr(worker, "SEND_SECONDS", 0.5)
+    monkeypatch.setattr(worker.deadlines, "DELIVER_SECONDS", 0.5)
     endpoint.hang(path="/hangs")
     hanging = message_with(job(endpoint.url + "/hangs"))
     assert deliver(hanging) == [hanging["messageId"]]

@@ -11,7 +11,6 @@ from broker.dispatch import dispatcher
 from broker.transport import queues
 from broker.transport.payloads import Record
 from broker.webhooks import worker
-from broker.webhooks.sender import SEND_SECONDS
 
 
 def run() -> None:
@@ -20,7 +19,7 @@ def run() -> None:
     Ends when no message is visible, or the time is too short for another request. Delayed messages stay for the next
     call in this process. A message that a function did not complete is shown again after its visibility time-out.
     """
-    while deadlines.left() > SEND_SECONDS:
+    while deadlines.allow(deadlines.DELIVER_SECONDS):
         if not (
             _invoke(dispatcher.handle_records, queues.dispatch_in_memory)
             or _invoke(worker.deliver, queues.delivery_in_memory)

@@ -7,7 +7,6 @@ again, and one that comes a second time counts as one.
 
 import time
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TypeGuard
 from urllib.parse import urlsplit
@@ -20,17 +19,11 @@ from broker.transport import payloads, queues, sqs
 from broker.transport.payloads import Outcome, Record, WakeUp
 
 MAX_PLANNED = 100  # jobs a call
-SPARE_SECONDS = 10  # to plan once more, and to send the jobs
 SOON = timedelta(seconds=1)  # what is due within this is waited for: SQS delays by a second at least
 DATABASE_RETRY = timedelta(seconds=5)
 SWEEP = WakeUp(sweep=True)
 
 settings.check_queues("DISPATCH_QUEUE_URL", "DELIVERY_QUEUE_URL")
-
-
-@dataclass(frozen=True, slots=True)
-class _Scheduled:
-    to_send: bool
 
 
 def handle_records(records: Iterable[Record]) -> list[str]:
@@ -107,7 +100,7 @@ def _hand_on(topics: Collection[str | None], outcomes: Sequence[Outcome] = ()) -
     Outcomes are recorded even when there is none.
     """
     for topic in {None} if None in topics else topics:
-        if deadlines.left() > SPARE_SECONDS:
+        if deadlines.allow(deadlines.PLAN_SECONDS):
             _move(topic)
         _plan(topic, outcomes)
 
@@ -124,7 +117,7 @@ def _plan(topic: str | None, outcomes: Sequence[Outcome]) -> None:
     """Record outcomes, and send jobs to Deliver until nothing more is due, or may be under way."""
     while True:
         planned_at = datetime.now(UTC)
-        limit = MAX_PLANNED if deadlines.left() > SPARE_SECONDS else 0
+        limit = MAX_PLANNED if deadlines.allow(deadlines.PLAN_SECONDS) else 0
         jobs = planner.plan(topic, limit, outcomes)
         outcomes = ()
         if jobs:
@@ -137,7 +130,9 @@ def _plan(topic: str | None, outcomes: Sequence[Outcome]) -> None:
 
 def _is_soon(due_at: datetime | None) -> TypeGuard[datetime]:
     """Whether something is due within the second, less than SQS would wait: so a subscription gets its full rate."""
-    return due_at is not None and deadlines.left() > SPARE_SECONDS and timedelta() < due_at - datetime.now(UTC) < SOON
+    if due_at is None or not deadlines.allow(deadlines.PLAN_SECONDS):
+        return False
+    return timedelta() < due_at - datetime.now(UTC) < SOON
 
 
 def _wait_until(moment: datetime) -> None:
@@ -164,9 +159,8 @@ def _schedule_next(arrived: Sequence[WakeUp], due_at: datetime | None) -> None:
 
 
 def _schedule(wake_up: WakeUp | None, arrived: Sequence[datetime], *, sweep: bool) -> bool:
-    [scheduled] = database.call(
-        "SELECT broker.schedule_wake_up(%(due_at)s::timestamptz, %(arrived)s::timestamptz[], %(sweep)s) AS to_send",
+    to_send: bool = database.value(
+        "SELECT broker.schedule_wake_up(%(due_at)s::timestamptz, %(arrived)s::timestamptz[], %(sweep)s)",
         {"due_at": wake_up and wake_up.not_before, "arrived": list(arrived), "sweep": sweep},
-        _Scheduled,
     )
-    return scheduled.to_send
+    return to_send

@@ -1,7 +1,6 @@
 """Plan what subscriptions are sent next, sign it, and record what came of it."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,11 +15,6 @@ LEASE_SECONDS = 300  # of a job: Deliver posts it within 4 minutes of its planni
 
 _Unsigned = dict[str, Any]  # a Job's fields, its subscription's own headers as JSON, and the secrets
 _HEADERS = msgspec.json.Decoder(dict[str, str])
-
-
-@dataclass(frozen=True, slots=True)
-class _Due:
-    due_at: datetime | None
 
 
 def plan(topic: str | None, limit: int, outcomes: Sequence[Outcome] = ()) -> list[Job]:
@@ -48,8 +42,8 @@ def next_due(*, leased: bool = False) -> datetime | None:
 
     A batch on lease is not pending: Deliver sends its outcome. With `leased` it is, at the end of its lease.
     """
-    [due] = database.call("SELECT broker.next_due(%(leased)s) AS due_at", {"leased": leased}, _Due)
-    return due.due_at
+    due_at: datetime | None = database.value("SELECT broker.next_due(%(leased)s)", {"leased": leased})
+    return due_at
 
 
 def _record(outcome: Outcome) -> None:

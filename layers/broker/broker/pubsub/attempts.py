@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from broker import database
+from broker import database, pagination
+from broker.pagination import Page
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,11 +27,12 @@ class Attempt:
     answer: str | None
 
 
-def list_attempts(topic: str, subscription_id: UUID, after: int | None, limit: int) -> list[Attempt]:
+def list_attempts(topic: str, subscription_id: UUID, after: int | None, limit: int) -> Page[Attempt]:
     """List the attempts of a subscription, the newest first, older than the attempt `after`. Raises NotFound."""
-    return database.call(
+    found = database.call(
         "SELECT id, webhook_id, first_seq, last_seq, attempt, started_at, duration_ms, status, reason, answer"
         " FROM broker.list_attempts(%(topic)s, %(id)s, %(after)s::bigint, %(limit)s)",
-        {"topic": topic, "id": subscription_id, "after": after, "limit": limit},
+        {"topic": topic, "id": subscription_id, "after": after, "limit": limit + 1},
         Attempt,
     )
+    return pagination.cut(found, limit, "id")

@@ -5,12 +5,13 @@ SQS may lose, repeat, delay or reorder a payload: the database knows what is due
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar
 from uuid import UUID
 
 import msgspec
 
 from broker import telemetry
+from broker.fields import Time
 
 T = TypeVar("T")
 
@@ -20,7 +21,6 @@ MAX_DELAY = timedelta(seconds=900)  # SQS's own
 SHORT_WAIT = timedelta(seconds=0.5)  # SQS delays by whole seconds: Dispatch itself waits for so little
 
 Record = Mapping[str, Any]  # a message, as Lambda gives it to a function
-_Aware = Annotated[datetime, msgspec.Meta(tz=True)]
 _encode = msgspec.json.Encoder().encode
 
 
@@ -75,7 +75,7 @@ class WakeUp(msgspec.Struct, frozen=True, omit_defaults=True):
     """
 
     topic: str | None = None
-    not_before: _Aware | None = None
+    not_before: Time | None = None
     sweep: bool = False
 
     def delay(self, now: datetime) -> timedelta:
@@ -101,7 +101,7 @@ class ToDeliver(msgspec.Struct, frozen=True):
     """A message of DeliveryQueue: jobs, and when they were planned."""
 
     jobs: list[Job]
-    planned_at: _Aware
+    planned_at: Time
 
 
 def decode(records: Iterable[Record], kind: type[T], route: str) -> Iterator[tuple[str, T]]:

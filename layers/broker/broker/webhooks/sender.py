@@ -15,11 +15,10 @@ from typing import Generic, Self, TypeVar
 
 import pycurl
 
+from broker import deadlines
 from broker.webhooks.transfer import Request, Response, Transfer, request_fault, system_certificates
 
 T = TypeVar("T")
-
-SEND_SECONDS = 17  # for one POST: its time-out of 15 s, and sending its outcome
 
 
 class Sender(Generic[T]):
@@ -35,7 +34,7 @@ class Sender(Generic[T]):
         self,
         *,
         allow_private: bool,
-        timeout: timedelta = timedelta(seconds=15),
+        timeout: timedelta = timedelta(seconds=deadlines.POST_SECONDS),
         connections: int = 128,
         host_connections: int = 16,
         certificates: Path | None = None,

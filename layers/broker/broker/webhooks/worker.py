@@ -12,7 +12,7 @@ from broker import deadlines, settings, telemetry
 from broker.transport import payloads, queues, sqs
 from broker.transport.payloads import Job, Outcome, Record
 from broker.webhooks import outcomes
-from broker.webhooks.sender import SEND_SECONDS, Sender
+from broker.webhooks.sender import Sender
 from broker.webhooks.transfer import Request
 
 MAX_JOB_AGE = timedelta(minutes=4)  # after 5 minutes its lease ends, and it may be planned again
@@ -69,7 +69,7 @@ def _post(sender: _Sender, records: Iterable[Record], unfinished: Counter[str]) 
             unfinished[message_id] += 1
             if is_old:
                 expired.append((message_id, outcomes.expire(job, payload.planned_at)))
-            elif deadlines.left() > SEND_SECONDS:
+            elif deadlines.allow(deadlines.DELIVER_SECONDS):
                 sender.post(Request(job.url, job.headers, job.body.encode()), (message_id, job))
     return expired
 
@@ -78,7 +78,11 @@ def _gather(sender: _Sender, gathered: list[_Ended]) -> list[_Ended]:
     """Add outcomes to those gathered, until it is time to send them; an empty list when the request's time is over."""
     first_at = time.monotonic()
     while len(sender) and len(gathered) < GATHERED:
-        wait = first_at + GATHER_SECONDS - time.monotonic() if gathered else min(SEND_SECONDS, deadlines.left())
+        wait = (
+            first_at + GATHER_SECONDS - time.monotonic()
+            if gathered
+            else min(deadlines.DELIVER_SECONDS, deadlines.left())
+        )
         ended = sender.responses(timedelta(seconds=max(0.0, wait)))
         if not ended:
             break
