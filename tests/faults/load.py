@@ -48,14 +48,14 @@ class Load(AbstractContextManager["Load"]):
         """Wait until so many more messages were published, and as many acks confirmed."""
         ledger = self.ledger
         published, settled = len(ledger.acknowledged) + messages, len(ledger.confirmed) + messages
-        until(lambda: len(ledger.acknowledged) >= published and len(ledger.confirmed) >= settled, 60)
+        until(lambda: len(ledger.acknowledged) >= published and len(ledger.confirmed) >= settled)
 
     def finish(self) -> None:
         """Stop the producers, let the consumers empty the queue, and stop the consumers."""
         self._stop_producing.set()
         for thread in self._producers:
             thread.join()
-        until(lambda: self._runner.get(ORDERS).json()["queue"]["waiting"] == 0, 120)
+        until(lambda: self._runner.get(ORDERS).json()["queue"]["waiting"] == 0)
         self._stop_consuming.set()
         for thread in self._consumers:
             thread.join()

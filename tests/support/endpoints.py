@@ -26,6 +26,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
+from tests.support.runner import PATIENCE_SECONDS
+
 # What the endpoint does with a request. Slow behaviours are coroutines, and end with their connection.
 Behaviour = Callable[[asyncio.Transport], Coroutine[None, None, None] | None]
 
@@ -64,7 +66,7 @@ class Endpoint:
 
     def __enter__(self) -> Self:
         self._thread.start()
-        assert self._started.wait(10), "the endpoint did not start"
+        assert self._started.wait(PATIENCE_SECONDS), "the endpoint did not start"
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -98,14 +100,14 @@ class Endpoint:
         """Never respond: see `does`."""
         self.does(hangs(), path=path, times=times)
 
-    def wait_for(self, count: int, timeout: float = 10) -> list[Received]:
+    def wait_for(self, count: int, timeout: float = PATIENCE_SECONDS) -> list[Received]:
         """Wait until `count` requests have come in all, and return them; AssertionError after `timeout` seconds."""
         with self._changed:
             arrived = self._changed.wait_for(lambda: len(self.requests) >= count, timeout)
         assert arrived, f"{len(self.requests)} of {count} requests came within {timeout} s"
         return list(self.requests)
 
-    def wait_for_silence(self, timeout: float = 10) -> None:
+    def wait_for_silence(self, timeout: float = PATIENCE_SECONDS) -> None:
         """Wait until no connection is open; AssertionError after `timeout` seconds."""
         with self._changed:
             assert self._changed.wait_for(lambda: not self._open, timeout), f"{len(self._open)} are open"

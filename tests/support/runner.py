@@ -11,6 +11,7 @@ from pathlib import Path
 from local.template.template import Function
 
 ROOT = Path(__file__).parents[2]
+PATIENCE_SECONDS = 120.0  # for what another process or thread does: a busy machine may take long
 ECHO = "def handler(event, context): return event"
 
 
@@ -63,7 +64,7 @@ def runs(pid: int) -> bool:
     return not Path("/proc/self").exists()
 
 
-def until(condition: Callable[[], object], patience_seconds: float = 30.0) -> None:
+def until(condition: Callable[[], object], patience_seconds: float = PATIENCE_SECONDS) -> None:
     """Wait until a condition is true that sends no event, such as the end of another process's child."""
     give_up_at = time.monotonic() + patience_seconds
     while not condition():
