@@ -4,7 +4,6 @@ import asyncio
 import hashlib
 import json
 import socket
-import time
 from contextlib import asynccontextmanager
 
 import boto3
@@ -18,7 +17,8 @@ from local.gateway.app import Server
 from local.queues import endpoint
 from local.queues.queue import EventSource, Queue
 from local.template import template
-from tests.support.runner import function
+from tests.support import clock
+from tests.support.runner import PATIENCE_SECONDS, function
 
 KEY = "LOCALKEY"
 
@@ -51,7 +51,7 @@ class Function:
         return [[record["body"] for record in records] for records in self.events]
 
     async def wait_for_calls(self, times):
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             while len(self.events) < times:
                 self.changed.clear()
                 await self.changed.wait()
@@ -114,13 +114,12 @@ URL = "http://127.0.0.1/000000000000/Letters"
 def test_a_message_invokes_the_function_at_once(tmp_path):
     async def run():
         async with event_source(tmp_path) as (queue, consumer):
-            started = time.perf_counter()
             queue.send("a")
             await consumer.wait_for_calls(1)
-            return consumer.events, time.perf_counter() - started
+            return consumer.events, clock.now()
 
-    [[record]], seconds = asyncio.run(run())
-    assert seconds < 0.1
+    [[record]], seconds = clock.run(run())
+    assert seconds == 0
     assert record["body"] == "a"
     assert record["md5OfBody"] == hashlib.md5(b"a").hexdigest()
     assert record["attributes"]["ApproximateReceiveCount"] == "1"
@@ -137,7 +136,7 @@ def test_waiting_messages_go_in_batches_and_with_limited_concurrency(tmp_path):
             await consumer.wait_for_calls(4)
             return consumer
 
-    consumer = asyncio.run(run())
+    consumer = clock.run(run())
     assert [len(batch) for batch in consumer.bodies()] == [4, 4, 4, 2]
     assert sorted((body for batch in consumer.bodies() for body in batch), key=int) == [str(n) for n in range(14)]
     assert consumer.most_running == 2
@@ -146,35 +145,32 @@ def test_waiting_messages_go_in_batches_and_with_limited_concurrency(tmp_path):
 def test_a_delayed_message_invokes_the_function_after_its_delay(tmp_path):
     async def run():
         async with event_source(tmp_path) as (queue, consumer):
-            queue.send("later", 0.2)
+            queue.send("later", 20)
             queue.send("now")
             await consumer.wait_for_calls(1)
-            started = time.perf_counter()
+            sent_now = clock.now()
             await consumer.wait_for_calls(2)
-            return consumer.bodies(), time.perf_counter() - started
+            return consumer.bodies(), sent_now, clock.now()
 
-    bodies, seconds = asyncio.run(run())
-    assert bodies == [["now"], ["later"]]
-    assert 0.1 < seconds < 1
+    assert clock.run(run()) == ([["now"], ["later"]], 0, 20)
 
 
 def test_only_failed_messages_are_shown_again_after_the_visibility_timeout(tmp_path):
     async def run():
-        async with event_source(tmp_path, visibility=0.2) as (queue, consumer):
+        async with event_source(tmp_path, visibility=30) as (queue, consumer):
             failing = queue.send("fails")
             queue.send("good")
             consumer.answer = {"batchItemFailures": [{"itemIdentifier": failing.message_id}]}
             await consumer.wait_for_calls(1)
-            started = time.perf_counter()
             consumer.answer = {}
             await consumer.wait_for_calls(2)
-            seconds = time.perf_counter() - started
-            await asyncio.sleep(0.3)
-            return consumer, seconds
+            shown_again = clock.now()
+            await asyncio.sleep(60)
+            return consumer, shown_again
 
-    consumer, seconds = asyncio.run(run())
+    consumer, shown_again = clock.run(run())
     assert consumer.bodies() == [["fails", "good"], ["fails"]]
-    assert seconds > 0.15
+    assert shown_again == 30
     assert consumer.events[1][0]["attributes"]["ApproximateReceiveCount"] == "2"
 
 
@@ -189,7 +185,7 @@ def test_only_failed_messages_are_shown_again_after_the_visibility_timeout(tmp_p
 )
 def test_all_messages_are_shown_again_when_the_function_fails_or_its_answer_is_invalid(tmp_path, answer):
     async def run():
-        async with event_source(tmp_path, visibility=0.1) as (queue, consumer):
+        async with event_source(tmp_path, visibility=30) as (queue, consumer):
             if answer == "error":
                 consumer.answer = FunctionError(consumer.definition, {"errorType": "E", "errorMessage": "m"})
             else:
@@ -200,7 +196,7 @@ def test_all_messages_are_shown_again_when_the_function_fails_or_its_answer_is_i
                 await consumer.wait_for_calls(len(consumer.bodies()) + 1)
             return consumer.bodies()
 
-    first, *others = asyncio.run(run())
+    first, *others = clock.run(run())
     assert first == ["a", "b"]
     assert [body for call in others for body in call][:2] == ["a", "b"]
 
@@ -212,21 +208,22 @@ def test_messages_are_shown_again_at_once_when_no_worker_is_free(tmp_path):
             consumer.seconds = 0.01
             queue.send("a")
             await consumer.wait_for_calls(3)
-            return consumer.bodies()
+            return consumer.bodies(), clock.now()
 
-    assert asyncio.run(run())[:3] == [["a"]] * 3
+    bodies, seconds = clock.run(run())
+    assert bodies == [["a"]] * 3
+    assert seconds < 30
 
 
 def test_a_message_is_dropped_after_its_retention_period(tmp_path):
     async def run():
-        async with event_source(tmp_path, retention=0.05) as (queue, consumer):
-            queue.send("too old", 0.1)
-            await asyncio.sleep(0.15)
+        async with event_source(tmp_path, retention=60) as (queue, consumer):
+            queue.send("too old").sent_at -= 61
             queue.send("new")
             await consumer.wait_for_calls(1)
             return consumer.bodies()
 
-    assert asyncio.run(run()) == [["new"]]
+    assert clock.run(run()) == [["new"]]
 
 
 def test_boto3_sends_a_message():
