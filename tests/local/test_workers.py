@@ -210,16 +210,17 @@ def test_a_function_works_again_after_a_failure(tmp_path):
 
 
 def test_a_worker_is_killed_when_its_function_times_out(tmp_path):
-    source = """
-import os, pathlib, time
+    sleeps = function(tmp_path, "import time\ndef handler(*_): time.sleep(600)", timeout_seconds=1)
 
-def handler(event, context):
-    pathlib.Path("pid").write_text(str(os.getpid()))
-    time.sleep(60)
-"""
-    with pytest.raises(FunctionError, match=r"Task timed out after 1\.00 seconds"):
-        invoke(tmp_path, function(tmp_path, source, timeout_seconds=1))
-    assert not runs(int((tmp_path / "Echo" / "pid").read_text()))
+    async def invocation():
+        async with pool(tmp_path) as invoke:
+            invoke.warm(sleeps)
+            [worker] = invoke._workers
+            with pytest.raises(FunctionError, match=r"Task timed out after 1\.00 seconds"):
+                await invoke(sleeps, b"{}")
+            assert not runs(worker._process.pid)
+
+    asyncio.run(invocation())
 
 
 def test_an_invocation_fails_when_no_worker_becomes_free_in_time(tmp_path, gate):
@@ -369,7 +370,7 @@ def handler(event, context):
 
     async def twice():
         async with pool(tmp_path) as invoke:
-            worker = function(tmp_path, source, timeout_seconds=5)
+            worker = function(tmp_path, source)
             first = await invoke(worker, b"{}")
             [idle] = invoke._idle
             await asyncio.to_thread(until, idle._transport.is_closing)
