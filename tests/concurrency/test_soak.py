@@ -9,8 +9,10 @@ from threading import Event
 import pytest
 
 from broker import topics
+from tests.support.soak import share
 
-PUBLISHERS, BATCHES, BATCH = 4, 400, 10
+PUBLISHERS, BATCH = 4, 10
+QUICK, WHOLE = 100, 24_000  # batches of each publisher
 CONSUMERS = 8
 
 PUBLISH = "SELECT ids FROM broker.publish_batch('orders', %s::json, 'a publisher')"
@@ -19,9 +21,9 @@ SETTLE = "SELECT gone, stale FROM broker.settle('orders', %s::json)"
 BROADCAST = "SELECT messages FROM broker.broadcast('orders', NULL, 20)"
 
 
-def publish(connection):
+def publish(connection, batches):
     document = json.dumps([{"content": n} for n in range(BATCH)])
-    return [each for _ in range(BATCHES) for each in connection.execute(PUBLISH, [document]).fetchone()[0]]
+    return [each for _ in range(batches) for each in connection.execute(PUBLISH, [document]).fetchone()[0]]
 
 
 def consume(connection, seed, published, waiting):
@@ -49,8 +51,10 @@ def broadcast(connection, published):
     return moved
 
 
-@pytest.mark.slow
-def test_each_message_is_acked_once_or_broadcast_once(orders, owner, session):
+@pytest.mark.parametrize(
+    "batches", [QUICK, pytest.param(share(WHOLE), marks=[pytest.mark.slow, pytest.mark.soak])], ids=["quick", "long"]
+)
+def test_each_message_is_acked_once_or_broadcast_once(orders, owner, session, batches):
     topics.put("orders", topics.Put(max_receives=None))
     orders.subscribe("http://127.0.0.1:8000/")
     published = Event()
@@ -65,7 +69,7 @@ def test_each_message_is_acked_once_or_broadcast_once(orders, owner, session):
             for seed, connection in enumerate(connections)
         ]
         broadcasters = [pool.submit(broadcast, session(), published) for _ in range(2)]
-        publishers = [pool.submit(publish, session()) for _ in range(PUBLISHERS)]
+        publishers = [pool.submit(publish, session(), batches) for _ in range(PUBLISHERS)]
         try:
             ids = [message_id for publisher in publishers for message_id in publisher.result()]
         finally:
@@ -74,7 +78,7 @@ def test_each_message_is_acked_once_or_broadcast_once(orders, owner, session):
         moved = sum(broadcaster.result() for broadcaster in broadcasters)
 
     log = owner.execute("SELECT seq, message_id FROM log ORDER BY seq").fetchall()
-    assert len(ids) == PUBLISHERS * BATCHES * BATCH
+    assert len(ids) == PUBLISHERS * batches * BATCH
     assert [seq for seq, _ in log] == list(range(1, moved + 1))
     assert Counter(acked) + Counter(message_id for _, message_id in log) == Counter(ids)
     assert orders.rows() == {}

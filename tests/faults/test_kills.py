@@ -6,11 +6,14 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from tests.faults.load import Load
 from tests.faults.runner import Runner, kill
+from tests.support.soak import share
 
-ROUNDS = int(os.environ.get("ROUNDS", "20"))
 SEED = int(os.environ.get("SEED", random.randrange(1_000_000)))
+WHOLE = 120  # rounds
 Kill = Callable[[Runner, random.Random], None]
 
 
@@ -56,11 +59,13 @@ KILLS: dict[str, Kill] = {
 }
 
 
+@pytest.mark.soak
 def test_no_kill_loses_an_acknowledged_message_or_brings_back_a_settled_one(runner: Runner) -> None:
     random_numbers = random.Random(SEED)
-    order = [list(KILLS)[nth % len(KILLS)] for nth in range(ROUNDS)]
+    rounds = max(share(WHOLE), len(KILLS))
+    order = [list(KILLS)[nth % len(KILLS)] for nth in range(rounds)]
     random_numbers.shuffle(order)
-    print(f"\n{ROUNDS} rounds, SEED={SEED}: {', '.join(order)}")
+    print(f"\n{rounds} rounds, SEED={SEED}: {', '.join(order)}")
     # else a message that its consumers forget could become a dead letter
     assert runner.put("/topics/orders", {"max_receives": None}).ok
 

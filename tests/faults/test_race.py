@@ -4,9 +4,12 @@ import threading
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
-from tests.faults.runner import Runner, open_session
+import pytest
 
-PRODUCERS, CONSUMERS, EACH = 4, 2, 500
+from tests.faults.runner import Runner, open_session
+from tests.support.soak import share
+
+PRODUCERS, CONSUMERS, EACH = 4, 2, share(10_000)
 
 
 def produce(runner: Runner, numbers: range) -> list[int]:
@@ -26,6 +29,7 @@ def consume(runner: Runner, published: threading.Event) -> list[int]:
     return taken
 
 
+@pytest.mark.soak
 def test_two_consumers_get_every_message_of_four_producers_once(runner: Runner) -> None:
     assert runner.put("/topics/orders", {}).ok
     published = threading.Event()
