@@ -116,7 +116,6 @@ def printed(verb: str, output: str) -> list[Any]:
     return [json.loads(content) for content in re.findall(rf"^{verb} \S+ (.+)$", output, re.MULTILINE)]
 
 
-@pytest.mark.slow
 def test_a_producer_publishes_a_message_for_each_line(where, broker, topic):
     done = run(where, "producer.py", "--name", "shop", "--topic", topic, keys="\n\nhello\n")
 
@@ -143,7 +142,6 @@ def test_a_producer_with_a_rate_publishes_until_it_is_stopped_and_prints_each_me
     assert [message["content"] for message in broker.consume(topic, max=1000)] == published
 
 
-@pytest.mark.slow
 def test_a_consumer_consumes_what_waits(where, broker, topic):
     broker.publish_many(topic, [{"content": number} for number in range(25)])
 
@@ -196,7 +194,6 @@ def test_a_consumer_refuses_what_the_broker_did_not_sign(where, topic):
             assert requests.post(url, json={"messages": []}, headers=headers, timeout=10).status_code == 401
 
 
-@pytest.mark.slow
 def test_a_user_without_a_token_is_shown_where_it_is(where, topic):
     done = run({"PATH": where["PATH"], "BROKER": where["BROKER"]}, "producer.py", "--topic", topic, keys="\n")
 
@@ -247,7 +244,6 @@ def test_the_demo_counts_as_lost_what_was_neither_consumed_nor_received_by_all()
     assert tally.lost(("a", "b")) == {"half", "leased"}
 
 
-@pytest.mark.slow
 def test_the_client_settles_as_its_methods_say(broker, topic):
     broker.publish_many(topic, [{"content": "done"}, {"content": "not yet"}])
     done, not_yet = broker.consume(topic, wait_seconds=5)
@@ -260,7 +256,6 @@ def test_the_client_settles_as_its_methods_say(broker, topic):
     assert again["receives"] == 2
 
 
-@pytest.mark.slow
 def test_the_client_raises_a_problem_with_each_fault(broker, topic):
     with pytest.raises(Problem) as raised:
         broker.publish_many(topic, [{"content": 1}, {"contents": 2}])

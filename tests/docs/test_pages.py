@@ -57,7 +57,6 @@ def paste(page: str, runner: str, folder: Path, *, ports: Sequence[str]) -> str:
     return run.stdout
 
 
-@pytest.mark.slow
 def test_each_line_of_the_readme_can_be_pasted(runner: str, tmp_path: Path) -> None:
     printed = paste("README.md", runner, tmp_path, ports=["7001", "7002"])
     assert printed.count('"hello, both"') == 2

@@ -11,8 +11,6 @@ import requests
 from tests.faults.runner import Runner, kill
 from tests.support.runner import until
 
-pytestmark = pytest.mark.slow
-
 
 @pytest.fixture
 def runner(tmp_path: Path) -> Iterator[Runner]:
@@ -30,6 +28,7 @@ def publish_until_it_fails(runner: Runner, numbers: range, acknowledged: list[in
             acknowledged.append(number)
 
 
+@pytest.mark.slow
 def test_no_acknowledged_message_is_lost_when_all_processes_are_killed(runner: Runner) -> None:
     acknowledged: list[int] = []
     producers = [
@@ -53,6 +52,7 @@ def test_no_acknowledged_message_is_lost_when_all_processes_are_killed(runner: R
     assert len(taken) == len(set(taken))
 
 
+@pytest.mark.slow
 def test_a_killed_postgresql_restarts_by_itself_with_every_acknowledged_message(runner: Runner) -> None:
     for number in range(20):
         assert runner.post("/topics/orders/messages", {"content": number}).status_code == 201

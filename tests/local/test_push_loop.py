@@ -11,10 +11,8 @@ from tests.faults.runner import Runner
 from tests.support.endpoints import Endpoint
 from tests.support.runner import until
 
-pytestmark = pytest.mark.slow
 
-
-@pytest.fixture(params=["workers", "one process"])
+@pytest.fixture(params=["workers", pytest.param("one process", marks=pytest.mark.slow)])
 def runner(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Runner]:
     runner = Runner(tmp_path, *([] if request.param == "workers" else ["--in-process"]))
     runner.start()
@@ -60,6 +58,7 @@ def test_a_broadcast_returns_although_one_endpoint_hangs_and_the_others_receive_
         until(lambda: read(runner, subscription)["behind"] == 0)
 
 
+@pytest.mark.slow
 def test_many_endpoints_that_hang_do_not_delay_the_others(tmp_path: Path) -> None:
     runner = Runner(tmp_path)
     runner.start()
@@ -77,12 +76,13 @@ def test_many_endpoints_that_hang_do_not_delay_the_others(tmp_path: Path) -> Non
     runner.stop()
 
 
+@pytest.mark.slow
 def test_a_failed_batch_is_retried_when_due_and_a_resumed_subscription_at_once(runner: Runner) -> None:
     with Endpoint() as endpoint, Endpoint() as other:
         endpoint.answer(503, times=1)
         subscription = subscribe(runner, endpoint.url)
         broadcast(runner, "a")
-        first, second = endpoint.wait_for(2, timeout=30)
+        first, second = endpoint.wait_for(2)
         assert first.headers["webhook-id"] == second.headers["webhook-id"]
         until(lambda: read(runner, subscription)["behind"] == 0)
 
@@ -96,6 +96,7 @@ def test_a_failed_batch_is_retried_when_due_and_a_resumed_subscription_at_once(r
         assert contents(endpoint)[2:] == ["b"]
 
 
+@pytest.mark.slow
 def test_the_backlog_at_a_kill_of_all_processes_is_delivered_after_the_next_start(tmp_path: Path) -> None:
     runner = Runner(tmp_path)
     runner.start()
@@ -106,6 +107,6 @@ def test_the_backlog_at_a_kill_of_all_processes_is_delivered_after_the_next_star
         until(lambda: read(runner, subscription)["failures"] == 1)
         runner.kill_all()
         runner.start()
-        endpoint.wait_for(2, timeout=30)
+        endpoint.wait_for(2)
         until(lambda: read(runner, subscription)["behind"] == 0)
     runner.stop()

@@ -133,8 +133,7 @@ def get(url):
         return json.load(response)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [pytest.param(signal.SIGINT, marks=pytest.mark.slow), signal.SIGTERM])
 def test_the_runner_prepares_the_database_serves_requests_and_leaves_no_process(home, number):
     output = home.start()
     assert home.function_names()[:2] == ["Migrate", "Maintain"]

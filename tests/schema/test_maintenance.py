@@ -209,6 +209,7 @@ def test_the_log_keeps_the_new_messages_of_a_broadcast_of_old_and_new_ones(ring,
     assert browsing.trace("orders", new).seq == 2
 
 
+@pytest.mark.slow
 def test_publishers_do_not_wait_when_a_long_transaction_blocks_the_removal_of_a_partition(ring, orders, make_older):
     orders.publish("a")
     orders.consume(auto_ack=True)
