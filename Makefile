@@ -39,7 +39,7 @@ test-versions: .venv-versions/$(POSTGRES) ## run all tests on Python 3.13 and an
 test-faults: .venv/development ## kill and break what runs, under load; SEED= to repeat
 	$(VENV)/python -m pytest tests/faults -n 0 -s
 
-soak: .venv/development ## run twenty times as long what is random or under load, for an hour; SOAK=0.5 for half of it
+soak: .venv/development ## run twenty times as long what is random or under load; up to an hour, SOAK=0.5 for half
 	SOAK=$(or $(SOAK),1) $(VENV)/python -m pytest -m soak -o norecursedirs='.* sam docker' -n 0 -s
 
 fuzz: .venv/development ## ask the broker whatever its contract allows, for minutes: make fuzz SOAK=10
