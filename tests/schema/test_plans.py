@@ -35,7 +35,7 @@ CALLS = {
 }
 
 
-@pytest.mark.parametrize("command", ["ANALYZE", "VACUUM"])
+@pytest.mark.parametrize("command", ["ANALYZE", pytest.param("VACUUM", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("call", CALLS.values(), ids=CALLS.keys())
 def test_no_statement_reads_many_rows_in_vain_with_plans_for_empty_tables(call, command, owner, database_url):
     """A session plans its statements while the tables are empty, and then many messages arrive."""

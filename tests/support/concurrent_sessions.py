@@ -1,4 +1,4 @@
-"""Concurrent sessions: each test of a module marked `verbs` runs alone, and once more while two sessions are open.
+"""Concurrent sessions: each test of a module marked `verbs` runs alone, and, as a slow test, beside two open sessions.
 
 One session reads the queue in a snapshot from before the test, as a report or a dump does. The other has published to
 another topic through the SQL door, and has not committed. A verb must neither wait for them nor see their messages.
@@ -15,7 +15,8 @@ WAITING = "SELECT message_id, receives FROM broker.queue ORDER BY message_id"
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if metafunc.definition.get_closest_marker("verbs"):
-        metafunc.parametrize("concurrent_sessions", ["alone", "beside_others"], indirect=True)
+        beside_others = pytest.param("beside_others", marks=pytest.mark.slow)
+        metafunc.parametrize("concurrent_sessions", ["alone", beside_others], indirect=True)
 
 
 @pytest.fixture(autouse=True)
