@@ -5,6 +5,9 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from functools import cache
+from multiprocessing import get_context
 from urllib.parse import urlsplit
 
 import psutil
@@ -15,7 +18,7 @@ from bench.measure import Bench, Figures, alternate
 
 CONTENT = MESSAGE.encode()
 ROUND_SECONDS = 1
-INSERTS = 1000
+CONNECTIONS = 8  # for the CPU time, and as many processes of the reference
 WARM_UP = 20  # requests on each connection; the first ones start the workers
 
 
@@ -55,29 +58,47 @@ def tail(bench: Bench) -> Figures:
 
 
 def cpu(bench: Bench) -> Figures:
-    """`make run` stores messages of 1 KB over 8 HTTP connections: CPU time of all its worker processes, for each publish; against the CPU time of a process that runs psycopg's `INSERT … RETURNING` into a plain table, for each row."""
+    """`make run` stores messages of 1 KB over 8 HTTP connections: CPU time of all its worker processes, for each publish; against the CPU time of 8 processes that run psycopg's `INSERT … RETURNING` into a plain table, for each row."""
     with (
         servers.create_broker_database(bench.server, "broker_bench") as broker_db,
         _serve(broker_db) as url,
-        plain_inserter(broker_db) as insert,
         load.client() as client,
+        ProcessPoolExecutor(CONNECTIONS, get_context("spawn")) as inserters,
     ):
+        servers.create_plain_table(broker_db)
 
         def ours() -> float:
             before = _worker_seconds()
-            published = len(client.run(publish_spec(url, 8, ROUND_SECONDS)).latencies)
+            published = len(client.run(publish_spec(url, CONNECTIONS, ROUND_SECONDS)).latencies)
             after = _worker_seconds()
             assert before.keys() <= after.keys(), "a worker has ended, and nobody knows what it used"
             return 1e6 * (sum(after.values()) - sum(before.values())) / published
 
         def reference() -> float:
-            before = time.process_time()
-            for _ in range(INSERTS):
-                insert()
-            return 1e6 * (time.process_time() - before) / INSERTS
+            until = time.monotonic() + ROUND_SECONDS
+            runs = [inserters.submit(_insert, broker_db.url, until) for _ in range(CONNECTIONS)]
+            rows, cpu_seconds = map(sum, zip(*(run.result() for run in runs), strict=True))
+            return 1e6 * cpu_seconds / rows
 
-        client.run(publish_spec(url, 8, 0, WARM_UP))
+        client.run(publish_spec(url, CONNECTIONS, 0, WARM_UP))
         return alternate(ours, reference, bench.rounds(15))
+
+
+def _insert(url: str, until: float) -> tuple[int, float]:
+    """Insert rows until then; return how many, and the seconds of CPU time that this process used for them."""
+    insert = _inserter(url)
+    insert()
+    rows, before = 0, time.process_time()
+    while time.monotonic() < until:
+        insert()
+        rows += 1
+    return rows, time.process_time() - before
+
+
+@cache
+def _inserter(url: str) -> Callable[[], object]:
+    """Return the call of this process that inserts a row."""
+    return plain_inserter(servers.connect(url))
 
 
 def _worker_seconds() -> dict[int, float]:

@@ -1,8 +1,7 @@
 """How much a warm function costs beside the SQL statements that it runs."""
 
-import contextlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -21,19 +20,18 @@ def publish(bench: Bench) -> Figures:
     with (
         servers.create_broker_database(bench.server, "broker_bench") as broker_db,
         functions.discard_metrics(),
-        plain_inserter(broker_db) as insert,
+        servers.connect(broker_db.url) as connection,
     ):
+        servers.create_plain_table(broker_db)
+        insert = plain_inserter(connection)
         ours = partial(rate, functions.publisher("orders", MESSAGE), 250)
         return alternate(ours, partial(rate, insert, 250), bench.rounds(41))
 
 
-@contextlib.contextmanager
-def plain_inserter(broker_db: servers.Database) -> Iterator[Callable[[], object]]:
-    """Yield a call that stores one message of 1 KB in a plain table, with psycopg only."""
-    servers.create_plain_table(broker_db)
-    with servers.connect(broker_db.url) as connection:
-        statement = "INSERT INTO plain (content) VALUES (%s::json) RETURNING id"
-        yield lambda: connection.execute(statement, [KILOBYTE]).fetchone()
+def plain_inserter(connection: psycopg.Connection[Any]) -> Callable[[], object]:
+    """Return a call that stores one message of 1 KB in the plain table, with psycopg only."""
+    statement = "INSERT INTO plain (content) VALUES (%s::json) RETURNING id"
+    return lambda: connection.execute(statement, [KILOBYTE]).fetchone()
 
 
 def publish_batch(bench: Bench) -> Figures:
