@@ -4,12 +4,15 @@ import logging
 import sys
 import time
 import traceback
+from functools import cache
 from http import HTTPStatus
 
 import msgspec
 from aws_lambda_powertools import Logger
 
 from broker import settings
+
+UNITS = {"Duration": "Milliseconds", "Messages": "Count", "Errors": "Count"}
 
 _encode = msgspec.json.Encoder().encode
 _logger = Logger(json_serializer=lambda value: msgspec.json.encode(value, enc_hook=str).decode())
@@ -22,19 +25,11 @@ def log_request(route: str, status: int, topic: str, messages: int, request_id: 
     Only the route is a dimension: AWS charges for each value of a dimension, and a publisher can invent topics.
     Powertools' Metrics need 8 times as long for the same line, and 4 ms more to import.
     """
-    units = {"Duration": "Milliseconds"}
     values = {"Duration": seconds * 1000}
     if messages:
-        units["Messages"] = "Count"
         values["Messages"] = messages
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        units["Errors"] = "Count"
         values["Errors"] = 1
-    directive = {
-        "Namespace": settings.current().metrics_namespace,
-        "Dimensions": [["service", "route"]],
-        "Metrics": [{"Name": name, "Unit": unit} for name, unit in units.items()],
-    }
     line = {
         "service": _logger.service,
         "route": route,
@@ -42,10 +37,21 @@ def log_request(route: str, status: int, topic: str, messages: int, request_id: 
         "topic": topic,
         "request_id": request_id,
         **values,
-        "_aws": {"Timestamp": int(time.time() * 1000), "CloudWatchMetrics": [directive]},
+        "_aws": {"Timestamp": int(time.time() * 1000), "CloudWatchMetrics": _directives(*values)},
     }
     sys.stdout.write(_encode(line).decode() + "\n")  # Lambda reads standard output
     sys.stdout.flush()
+
+
+@cache
+def _directives(*metrics: str) -> list[dict[str, object]]:
+    return [
+        {
+            "Namespace": settings.current().metrics_namespace,
+            "Dimensions": [["service", "route"]],
+            "Metrics": [{"Name": name, "Unit": UNITS[name]} for name in metrics],
+        }
+    ]
 
 
 def log_failure(error: BaseException, route: str, request_id: str) -> None:
