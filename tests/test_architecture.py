@@ -11,7 +11,8 @@ import pytest
 from tests.support.client import ROOT
 
 PACKAGE = ROOT / "layers" / "broker" / "broker"
-GROUND = {"database", "deadlines", "errors", "fields", "json_input", "pagination", "settings", "telemetry"}
+GROUND = {"database", "deadlines", "errors", "fields", "json_input", "pagination", "session", "settings", "telemetry"}
+DATABASE = {"database", "pagination", "session"}  # of the ground, what reaches it
 ROOMS = {"dispatch", "pubsub", "queue", "schema", "transport", "webhooks"}
 
 # What each room may import of the package, besides itself. A room's name means all of its modules.
@@ -22,8 +23,8 @@ MAY_IMPORT = {
     "api": GROUND | {"tokens"},
     "queue": GROUND,
     "schema": GROUND | {"tokens"},
-    "transport": GROUND - {"database"},
-    "webhooks": GROUND - {"database"} | {"transport"},
+    "transport": GROUND - DATABASE,
+    "webhooks": GROUND - DATABASE | {"transport"},
     "pubsub": GROUND | {"webhooks.addresses", "webhooks.headers", "webhooks.signatures"},
     "dispatch": GROUND | {"pubsub", "transport", "webhooks.signatures"},
     "in_process": GROUND | {"dispatch", "pubsub", "transport", "webhooks"},
@@ -33,7 +34,7 @@ ONLY_WITHOUT_QUEUES = ("dispatch", "in_process")  # inside a function, when no q
 # Who may import other people's packages. Everyone may import msgspec and the standard library.
 FENCES = {
     "pycurl": {"webhooks.sender", "webhooks.transfer"},
-    "psycopg": {"database", "schema.migrations", "schema.roles"},
+    "psycopg": {"database", "schema.migrations", "schema.roles", "session"},
     "aws_lambda_powertools": {"telemetry"},
 }
 LAZY = {"boto3", "botocore"}  # imported when a queue is used, and not before

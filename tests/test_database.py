@@ -8,8 +8,9 @@ import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from broker import database, deadlines
+from broker import database, deadlines, settings
 from broker.errors import Conflict, DatabaseUnavailable, InvalidInput, NotFound
+from broker.session import Session
 from tests.support.proxy import Proxy
 
 
@@ -99,6 +100,70 @@ def test_a_value_has_exactly_one_row(rows):
 def test_a_value_raises_what_a_call_raises():
     with pytest.raises(NotFound):
         database.value("SELECT broker.change_topic('unknown', '{}')")
+
+
+def test_parameters_of_all_types_that_the_broker_has_reach_the_server():
+    at = datetime(2026, 1, 2, 3, 4, 5, 678901, UTC)
+    values = {
+        "at": at,
+        "id": UUID(int=7),
+        "hash": b"\\x00\xff\0",
+        "names": ["a", 'b"{,}\\'],
+        "flag": True,
+        "none": None,
+        "n": 2**40,
+    }
+    row = database.call(
+        "SELECT %(at)s::timestamptz AS at, %(id)s::uuid AS id, %(hash)s::bytea AS hash, %(names)s::text[] AS names,"
+        " %(flag)s::boolean AS flag, %(none)s::text AS none, %(n)s::bigint AS n, %(n)s::bigint + 1 AS more",
+        values,
+        dict,
+    )
+    assert row == [values | {"more": 2**40 + 1}]
+
+
+def test_a_statement_is_prepared_at_its_second_call_and_used_after_an_error():
+    statement = "SELECT 1 / %(n)s::integer"
+    count = "SELECT count(*) FROM pg_prepared_statements WHERE statement LIKE 'SELECT 1 /%'"
+    assert database.value(statement, {"n": 1}) == 1
+    assert database.value(count) == 0
+    for _ in range(2):
+        with pytest.raises(psycopg.errors.DivisionByZero):
+            database.value(statement, {"n": 0})
+    assert database.value(statement, {"n": 1}) == 1
+    assert database.value(count) == 1
+
+
+def test_nothing_is_prepared_through_a_proxy(monkeypatch):
+    monkeypatch.setenv("DATABASE_PROXY", "true")
+    settings.current.cache_clear()
+    database.functions.close()
+    try:
+        for _ in range(3):
+            query_value("%(n)s::integer", n=1)
+        assert query_value("(SELECT count(*) FROM pg_prepared_statements)") == 0
+    finally:
+        monkeypatch.undo()
+        settings.current.cache_clear()
+        database.functions.close()
+
+
+def test_a_statement_of_megabytes_is_sent_and_read():
+    content = "x" * 8_000_000
+    assert query_value("%(content)s::text", content=content) == content
+
+
+def test_a_session_that_was_interrupted_in_a_call_is_not_used_again(monkeypatch):
+    before = session_pid()
+
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Session, "_wait", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            query_value("pg_sleep(0.1)::text")
+    assert session_pid() != before
 
 
 def test_repeated_statements_are_prepared():

@@ -71,7 +71,7 @@ class ResponseSizeTooLarge(Exception):
 
 def call_handler(handler: Handler, event: bytes, context: Context) -> bytes:
     """Call the handler, and encode its answer byte for byte as Lambda's runtime does: so the same size is too large."""
-    result = handler(json.loads(event), context)
+    result = handler(_decode(event.decode()), context)
     encoded = _encode(result).encode()
     if len(encoded) > MAX_ANSWER_BYTES:
         raise ResponseSizeTooLarge(ResponseSizeTooLarge.__doc__)
@@ -105,6 +105,7 @@ def _encode_decimal(value: object) -> float:
     raise TypeError(f"Object of type {type(value).__name__} is not JSON serializable")
 
 
+_decode = json.JSONDecoder().decode
 _encode = json.JSONEncoder(ensure_ascii=False, default=_encode_decimal).encode  # json.dumps would make one each time
 
 

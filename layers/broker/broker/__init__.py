@@ -11,7 +11,8 @@ The package has six rooms, the SQL, and a flat ground:
     sql         the tables, and one SQL function for each operation above
 
     api         HTTP on Lambda; only functions/ import it
-    topics, tokens, and the ground: database, errors, fields, json_input, pagination, settings, deadlines, telemetry
+    topics, tokens, and the ground: database, session, errors, fields, json_input, pagination, settings, deadlines,
+    telemetry
 
 A message's way: queue.messages stores it; queue.leases leases it to a consumer, or pubsub.broadcasts moves it to the
 log. Then dispatch.notifier sends a wake-up, dispatch.dispatcher takes it, dispatch.planner leases the subscriptions
