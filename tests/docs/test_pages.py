@@ -5,6 +5,7 @@ import socket
 import subprocess
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import pytest
@@ -41,8 +42,13 @@ def runner(tmp_path: Path) -> Iterator[str]:
         yield url
 
 
-def paste(page: str, runner: str, folder: Path, *, ports: Sequence[str]) -> str:
-    """Run the shell lines of a page in one shell; return what they printed. The ports shown become free ones."""
+def paste(
+    page: str, runner: str, folder: Path, *, ports: Sequence[str], awaited: str | None = None, times: int = 0
+) -> str:
+    """Run the shell lines of a page in one shell; return what they printed. The ports shown become free ones.
+
+    The shell, and the receivers with it, ends when a text was printed `times` times.
+    """
     free = dict(zip(ports, _free_ports(len(ports)), strict=True))
     lines = []
     for block in blocks((ROOT / page).read_text(), "sh"):
@@ -52,13 +58,26 @@ def paste(page: str, runner: str, folder: Path, *, ports: Sequence[str]) -> str:
     shown = {"http://127.0.0.1:3000": runner, ".local/": f"{folder}/", "/tmp/": f"{folder}/", **free}
     assert [text for text in shown if text not in script] == []
     script = re.sub("|".join(map(re.escape, shown)), lambda match: shown[match[0]], script)
-    run = subprocess.run(["bash", "-c", PRELUDE + script], cwd=ROOT, capture_output=True, text=True, check=False)
-    assert run.returncode == 0, run.stdout + run.stderr
-    return run.stdout
+    output = folder / "printed"
+    if awaited:
+        script += f"until [ $(grep -c {quote(awaited)} {quote(str(output))}) -ge {times} ]; do sleep 0.05; done\n"
+    with output.open("w") as file:
+        run = subprocess.run(
+            ["bash", "-c", PRELUDE + script],
+            cwd=ROOT,
+            stdout=file,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+    printed = output.read_text()
+    assert run.returncode == 0, printed + run.stderr
+    return printed
 
 
 def test_each_line_of_the_readme_can_be_pasted(runner: str, tmp_path: Path) -> None:
-    printed = paste("README.md", runner, tmp_path, ports=["7001", "7002"])
+    printed = paste("README.md", runner, tmp_path, ports=["7001", "7002"], awaited='"hello, both"', times=2)
     assert printed.count('"hello, both"') == 2
     assert '"acked":1' in printed
     assert '"messages":1,"subscriptions":2' in printed

@@ -13,7 +13,7 @@ from tests.support import contract
 from tests.support.contract_examples import Story
 from tests.support.endpoints import Endpoint
 
-BACKGROUND = ("maintain-daily", "dispatch", "dispatch-wake-up", "dispatch-outcomes", "deliver", "migrate")
+BACKGROUND = ("maintain-daily", "dispatch-wake-up", "dispatch-outcomes", "deliver", "migrate")
 BROKEN = "def handler(event, context): raise ValueError(event['rawPath'])"
 
 
