@@ -15,7 +15,6 @@ from bench.processes import process
 from broker.transport import payloads, queues
 
 FOLDERS = {"dispatch": "dispatch", "delivery": "deliver"}  # the function of each queue
-BATCH_SIZE = 10  # messages that a function gets at once, as in template.yaml
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +78,7 @@ class Loop:
         for name, queue in self.queues.items():
             while queue and self.functions[name]:
                 function = self.functions[name].pop()
-                function.send([queue.popleft() for _ in range(min(BATCH_SIZE, len(queue)))])
+                function.send([queue.popleft() for _ in range(min(queues.MAX_RECEIVED, len(queue)))])
                 self.busy[function] = name
 
 

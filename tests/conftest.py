@@ -223,7 +223,7 @@ def _clean(database_url: str) -> Iterator[None]:
     with psycopg.connect(database_url, autocommit=True, options="-c search_path=broker") as connection:
         tables = [name for (name,) in connection.execute(TABLES)]
         connection.execute(";".join(f"DELETE FROM {table}" for table in tables).encode())
-        connection.execute("UPDATE wake_up SET wake_at = NULL")
+        connection.execute("UPDATE wake_up SET pending = '{}'")
         connection.execute("INSERT INTO topics (name) VALUES ('default')")
         connection.execute(
             "INSERT INTO tokens (id, name, hash, scopes, topics) VALUES (gen_random_uuid(), 'admin', %s, %s, '{*}')",

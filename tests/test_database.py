@@ -134,6 +134,20 @@ def test_a_statement_is_prepared_at_its_second_call_and_used_after_an_error():
     assert database.value(count) == 1
 
 
+def test_a_statement_whose_function_was_changed_fails_once_and_then_works(owner):
+    statement = "SELECT broker.outdated()"
+    owner.execute("CREATE FUNCTION outdated() RETURNS integer LANGUAGE sql RETURN 1")
+    try:
+        for _ in range(3):
+            assert database.owner.value(statement) == 1
+        owner.execute("DROP FUNCTION outdated; CREATE FUNCTION outdated() RETURNS boolean LANGUAGE sql RETURN true")
+        with pytest.raises(psycopg.errors.FeatureNotSupported):
+            database.owner.value(statement)
+        assert database.owner.value(statement) is True
+    finally:
+        owner.execute("DROP FUNCTION outdated")
+
+
 def test_nothing_is_prepared_through_a_proxy(monkeypatch):
     monkeypatch.setenv("DATABASE_PROXY", "true")
     settings.current.cache_clear()

@@ -5,10 +5,12 @@ from datetime import UTC, datetime
 
 import msgspec
 import pytest
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from broker.dispatch import dispatcher, planner
 from broker.pubsub import attempts
 from broker.transport import payloads
+from tests.support.proxy import Proxy
 from tests.support.sqs import deliver, dispatch, outcomes_of, record, seconds_from_now, wake_up
 
 
@@ -91,6 +93,56 @@ def test_a_lost_job_is_planned_again_after_the_daily_sweep_at_the_end_of_its_lea
     deliver(*queues.delivery.take())
 
     assert len(endpoint.requests) == 1
+
+
+def test_an_earlier_wake_up_does_not_replace_the_one_for_the_end_of_a_lease(
+    orders, invoices, owner, endpoint, queues, subscribed
+):
+    dispatch(wake_up(topic="orders"))
+    queues.delivery.take()  # lost
+    retried = invoices.subscribe(endpoint.url)
+    invoices.publish("b")
+    invoices.broadcast()
+    owner.execute("UPDATE subscriptions SET due_at = now() + interval '30 s' WHERE id = %s", [retried.id])
+
+    dispatch(wake_up(sweep=True))
+
+    lease_ends_at = orders.subscription(subscribed).due_at
+    retry_at, sent = queues.pending_wake_ups()
+    assert retry_at < sent == lease_ends_at
+
+
+def test_a_plan_whose_answer_was_lost_is_looked_for_when_its_lease_ends(orders, queues, subscribed, monkeypatch):
+    direct = conninfo_to_dict(dispatcher.database.functions._url())
+    with Proxy(int(direct["port"])) as proxy:
+        url = make_conninfo(**{**direct, "port": proxy.port})
+        monkeypatch.setattr(dispatcher.database.functions, "_url", lambda: url)
+        dispatcher.database.functions.close()
+        proxy.swallow_answer_to(b"plan_batches")
+        dispatch(wake_up(topic="orders"))
+        assert queues.delivery.sent() == []
+        assert queues.dispatch.sent() == [{"wake_up": {"topic": "orders"}}, {"wake_up": {"sweep": True}}]
+        proxy.work()
+        dispatch(*queues.dispatch.take())
+        dispatcher.database.functions.close()
+        monkeypatch.undo()
+    assert orders.subscription(subscribed).due_at in queues.pending_wake_ups()
+
+
+def test_outcomes_are_recorded_though_planning_waits_too_long(orders, owner, queues, subscribed):
+    [job] = planner.plan(None, 10)
+    orders.subscribe("http://127.0.0.1:8000/")
+    orders.publish("b")
+    orders.broadcast()
+    owner.execute("ALTER FUNCTION broker.plan_batches SET lock_timeout = '10ms'")
+    try:
+        with owner.transaction():
+            owner.execute("LOCK TABLE log IN ACCESS EXCLUSIVE MODE")
+            assert dispatch(*outcomes_of(job)) == []
+    finally:
+        owner.execute("ALTER FUNCTION broker.plan_batches SET lock_timeout = '5s'")
+    assert orders.subscription(subscribed).cursor == 1
+    assert queues.delivery.sent() == []
 
 
 def test_a_push_that_succeeds_leaves_no_wake_up_behind(orders, endpoint, queues, subscribed):

@@ -24,8 +24,8 @@ CALLS = {
         FROM broker.list_dead_letters('dead', '{}', NULL, 500) d), 0, false)""",
     "delete_dead_letters": "FROM broker.delete_dead_letters('dead', '{}', false)",
     "auto_topics": "FROM broker.auto_topics(NULL)",
-    "next_due": "FROM broker.next_due(false)",
-    "next_due with leases": "FROM broker.next_due(true)",
+    "next_due": "FROM broker.next_due()",
+    "last_lease_end": "FROM broker.last_lease_end()",
     "plan_batches of all topics": "FROM broker.plan_batches(NULL, 500, 60)",
     "plan_batches": "FROM broker.plan_batches('read', 500, 60)",
     "record_attempts": """FROM broker.record_attempts((SELECT json_agg(json_build_object(

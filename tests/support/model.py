@@ -168,12 +168,12 @@ class Model:
         ]
         return [key for _, key in sorted(found)]
 
-    def has_pending(self, *, leased: bool) -> bool:
-        """Whether anything is to be sent to anybody, now or later; with or without what is on lease."""
+    def has_pending(self) -> bool:
+        """Whether anything is to be sent to anybody, now or later, besides what is on lease."""
         return any(
             subscription.cursor < len(self.log) or any(not each.dead for each in subscription.refused.values())
             for subscription in self.subscriptions.values()
-            if not (subscription.paused or subscription.disabled) and (leased or subscription.leased_until <= self.now)
+            if not (subscription.paused or subscription.disabled) and subscription.leased_until <= self.now
         )
 
     def plan(self, keys: list[Any], lease_seconds: int) -> None:

@@ -189,16 +189,16 @@ class LogSteps(QueueSteps):
             self.model.subscriptions[subscribed.id].batch_size = batch_size
             self.orders.change(subscribed, batch_size=batch_size)
 
-    @step(2, leased=st.booleans())
-    def ask_when_the_next_is_due(self, leased):
-        next_due, [(now,)] = planner.next_due(leased=leased), self.owner.execute("SELECT now()")
-        assert (next_due is not None) == self.model.has_pending(leased=leased)
+    @step(2)
+    def ask_when_the_next_is_due(self):
+        next_due, [(now,)] = planner.next_due(), self.owner.execute("SELECT now()")
+        assert (next_due is not None) == self.model.has_pending()
         assert (next_due is not None and next_due <= now) == bool(self.model.due())
         self.met[
             "something due"
             if self.model.due()
             else "something pending"
-            if self.model.has_pending(leased=leased)
+            if self.model.has_pending()
             else "nothing pending"
         ] += 1
 

@@ -36,6 +36,10 @@ class Queue:
             self._backend()._messages.remove(message)
         return [record(message.body) for message in taken]
 
+    def keep(self, number: int) -> None:
+        """Remove all messages but the first ones."""
+        del self._backend()._messages[number:]
+
     def break_down(self) -> None:
         """Make every send fail from now on."""
         self._client.delete_queue(QueueUrl=self.url)

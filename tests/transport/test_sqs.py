@@ -37,7 +37,7 @@ def test_no_call_is_made_without_messages(queues, calls):
 
 
 def test_characters_that_sqs_does_not_allow_are_sent_escaped(queues):
-    sqs.send(queues.delivery.url, '["\uffff\\\\\ufffe \U0001fffe"]')
+    sqs.send_batch(queues.delivery.url, ['["\uffff\\\\\ufffe \U0001fffe"]'])
     assert queues.delivery.sent() == [["\uffff\\\ufffe \U0001fffe"]]
     [message] = queues.delivery._messages()
     assert "\uffff" not in message.body
@@ -78,7 +78,7 @@ def test_a_message_that_sqs_refuses_is_reported_and_the_others_are_sent(queues, 
 def test_a_queue_that_does_not_exist_is_reported(queues):
     queues.delivery.break_down()
     with pytest.raises(sqs.NotSent) as refused:
-        sqs.send(queues.delivery.url, "{}")
+        sqs.send_batch(queues.delivery.url, ["{}"])
     assert refused.value.left == (0,)
     assert type(refused.value.__cause__).__name__ == "QueueDoesNotExist"
 
@@ -94,7 +94,7 @@ def test_the_broker_reaches_a_queue_on_this_computer_without_the_proxy_of_the_en
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
 
     def send(sender, queue):
-        sqs.send(f"{sender.meta.endpoint_url}/000000000000/Letters", '["\uffff"]')
+        sqs.send_batch(f"{sender.meta.endpoint_url}/000000000000/Letters", ['["\uffff"]'])
         assert [json.loads(message.body) for message in queue._visible] == [["\uffff"]]
 
     visit(send)

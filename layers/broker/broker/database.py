@@ -139,7 +139,10 @@ def _raise_translated(error: psycopg.Error) -> NoReturn:
         faults = msgspec.json.decode(error.diag.message_detail or "[]", type=list[Fault]) if code == "BR400" else []
         raise refusal(f"{detail}; {hint}" if hint else detail, faults=faults) from None
     if code.startswith(UNAVAILABLE):
-        raise DatabaseUnavailable from error
+        unavailable = DatabaseUnavailable()
+        # neither was it sent in vain for a connection, nor did the server end it
+        unavailable.outcome_unknown = error.pgconn is None and code.startswith(("08", "57P"))
+        raise unavailable from error
     raise error
 
 

@@ -96,3 +96,4 @@ class DatabaseUnavailable(BrokerError):
 
     status = HTTPStatus.SERVICE_UNAVAILABLE
     headers: ClassVar[Mapping[str, str]] = {"Retry-After": "2"}
+    outcome_unknown = False  # whether the statement may have taken effect

@@ -16,11 +16,14 @@ import msgspec
 import psycopg
 from psycopg.abc import RV, Buffer, PQGen
 from psycopg.adapt import Loader, PyFormat, Transformer
-from psycopg.errors import error_from_result
+from psycopg.errors import FeatureNotSupported, InvalidSqlStatementName, UndefinedFunction, error_from_result
 from psycopg.pq import ExecStatus, TransactionStatus
 from psycopg.pq.abc import PGresult
 
 from broker import deadlines
+
+# What a statement that is prepared raises after Migrate has changed its function.
+OUTDATED = (FeatureNotSupported, InvalidSqlStatementName, UndefinedFunction)
 
 _PARAMETER = re.compile(r"%\((\w+)\)s")
 
@@ -104,9 +107,9 @@ class Session:
             else:
                 self._pgconn.send_query_params(parsed.text, parameters)
             result = self._receive(ExecStatus.TUPLES_OK)
-        except BaseException:
-            if self._pgconn.transaction_status == TransactionStatus.ACTIVE:
-                self.connection.close()  # the answer may still come
+        except BaseException as error:
+            if self._pgconn.transaction_status == TransactionStatus.ACTIVE or isinstance(error, OUTDATED):
+                self.connection.close()  # the answer may still come, or what is prepared is of use no more
             raise
         self._transformer.set_pgresult(result)
         rows = self._transformer.load_rows(0, result.ntuples, tuple)

@@ -2,7 +2,8 @@
 
 SQS may repeat, delay, reorder or lose messages: an outcome counts once, a planned batch is on lease, and a wake-up only
 makes Dispatch look. What this process may have left undone when it died is found by a sweep: SQS shows its messages
-again, and one that comes a second time counts as one.
+again, and one that comes a second time counts as one. A sweep is followed by a look at the end of the leases of its
+time, because a job that was lost is due by then.
 """
 
 import time
@@ -37,8 +38,9 @@ def handle_records(records: Iterable[Record]) -> list[str]:
         return _handle(given)
     except DatabaseUnavailable as error:
         telemetry.log_failure(error, "dispatch", "")
-        # what was planned when the database fell silent never became a job: the sweep counts on the end of its lease
-        bodies = {record["body"]: None for record in given} | {payloads.encode_wake_up(SWEEP): None}
+        bodies = {record["body"]: None for record in given}
+        if error.outcome_unknown:  # what was planned in that call will never be a job
+            bodies[payloads.encode_wake_up(SWEEP)] = None
         queues.dispatch().send([*bodies], DATABASE_RETRY)
         return []
 
@@ -46,27 +48,29 @@ def handle_records(records: Iterable[Record]) -> list[str]:
 def _handle(records: Collection[Record]) -> list[str]:
     received = list(payloads.decode(records, payloads.ToDispatch, "dispatch"))
     all_outcomes = [outcome for _, payload in received for outcome in payload.outcomes or []]
-    all_outcomes.sort(key=lambda outcome: outcome.action == "delivered")  # of a job posted twice, this one counts
+    # when a job was posted twice, its delivered outcome counts; when once, and then it was too old, that of the post
+    all_outcomes.sort(key=lambda outcome: (outcome.action != "expired", outcome.action == "delivered"))
     outcomes = list({(outcome.subscription_id, outcome.fence): outcome for outcome in all_outcomes}.values())
     now = datetime.now(UTC)
     wake_ups = [(message_id, payload.wake_up) for message_id, payload in received if payload.wake_up]
     early = [(message_id, wake_up) for message_id, wake_up in wake_ups if wake_up.delay(now)]
     arrived = [wake_up for _, wake_up in wake_ups if not wake_up.delay(now)]
-    if any(_shown_before(record) for record in records):
-        arrived.append(SWEEP)  # the process that took it first may have died with its work half done
+    if len(received) < len(records) or any(_shown_before(record) for record in records):
+        # outcomes may be lost, or the process that took the message first died with its work half done
+        arrived.append(SWEEP)
     if arrived or outcomes:
         _look(arrived, outcomes)
-    return [message_id for message_id, wake_up in early if not _delay_again(wake_up, now)]
+    return [message_id for message_id, wake_up in early if not _delay_again(wake_up)]
 
 
 def _shown_before(record: Record) -> bool:
     return int(record.get("attributes", {}).get("ApproximateReceiveCount", 1)) > 1
 
 
-def _delay_again(wake_up: WakeUp, now: datetime) -> bool:
+def _delay_again(wake_up: WakeUp) -> bool:
     """Send an early wake-up with another delay, without a look at the database; return whether SQS took it."""
     try:
-        queues.dispatch().send([payloads.encode_wake_up(wake_up)], wake_up.delay(now))
+        _send_delayed(wake_up)
     except sqs.NotSent as error:
         telemetry.log_failure(error, "dispatch", "")
         return False
@@ -81,40 +85,44 @@ def _look(arrived: Sequence[WakeUp], outcomes: Sequence[Outcome]) -> None:
         for wake_up in arrived
         if (moment := wake_up.not_before) and now < moment <= now + payloads.SHORT_WAIT
     }
-    _hand_on(
-        {wake_up.topic for wake_up in arrived if wake_up.topic not in soon} | ({None} if outcomes else set()), outcomes
-    )
+    if outcomes:
+        _plan(None, outcomes)  # before all that takes time, or may fail
+        if _move(None):
+            _plan(None)
+    else:
+        _hand_on({wake_up.topic for wake_up in arrived if wake_up.topic not in soon})
     if soon:
         _wait_until(max(soon.values()))
         _hand_on(soon)
-    sweeps = any(wake_up.sweep for wake_up in arrived)
-    while _is_soon(due_at := planner.next_due(leased=sweeps)):
+    while _is_soon(due_at := planner.next_due()):
         _wait_until(due_at)
         _hand_on({None})
     _schedule_next(arrived, due_at)
+    if any(wake_up.sweep for wake_up in arrived) and (ends_at := planner.last_lease_end()):
+        _send_delayed(payloads.wake_up_at(ends_at))  # not noted as pending: so no earlier one can replace it
 
 
-def _hand_on(topics: Collection[str | None], outcomes: Sequence[Outcome] = ()) -> None:
-    """Move what waits in these topics (None: in all), plan what is due, and send it to Deliver, while there is time.
-
-    Outcomes are recorded even when there is none.
-    """
+def _hand_on(topics: Collection[str | None]) -> None:
+    """Move what waits in these topics (None: in all), plan what is due, and send it to Deliver, while there is time."""
     for topic in {None} if None in topics else topics:
-        if deadlines.allow(deadlines.PLAN_SECONDS):
-            _move(topic)
-        _plan(topic, outcomes)
+        _move(topic)
+        _plan(topic)
 
 
-def _move(topic: str | None) -> None:
-    windows = broadcasts.move(None if topic is None else [topic], open_windows=True).batch_windows
-    if windows:
+def _move(topic: str | None) -> bool:
+    """Move what waits in auto topics, while there is time; return whether anything was moved."""
+    if not deadlines.allow(deadlines.PLAN_SECONDS):
+        return False
+    moved = broadcasts.move(None if topic is None else [topic], open_windows=True)
+    if moved.batch_windows:
         now = datetime.now(UTC)
-        wake_ups = [WakeUp(name, now + timedelta(seconds=seconds)) for name, seconds in windows.items()]
+        wake_ups = [WakeUp(name, now + timedelta(seconds=seconds)) for name, seconds in moved.batch_windows.items()]
         queues.dispatch().send([payloads.encode_wake_up(wake_up) for wake_up in wake_ups])
+    return moved.messages > 0
 
 
-def _plan(topic: str | None, outcomes: Sequence[Outcome]) -> None:
-    """Record outcomes, and send jobs to Deliver until nothing more is due, or may be under way."""
+def _plan(topic: str | None, outcomes: Sequence[Outcome] = ()) -> None:
+    """Record outcomes, and send jobs to Deliver until nothing more is due, or may be under way, or the time is up."""
     while True:
         planned_at = datetime.now(UTC)
         limit = MAX_PLANNED if deadlines.allow(deadlines.PLAN_SECONDS) else 0
@@ -140,7 +148,7 @@ def _wait_until(moment: datetime) -> None:
 
 
 def _schedule_next(arrived: Sequence[WakeUp], due_at: datetime | None) -> None:
-    """Keep exactly one delayed wake-up in SQS while work is pending.
+    """Keep a delayed wake-up in SQS for the next work that is pending, unless one that arrives by then is there.
 
     `arrived` are the wake-ups just received, which no longer count.
     """
@@ -152,10 +160,14 @@ def _schedule_next(arrived: Sequence[WakeUp], due_at: datetime | None) -> None:
     if not _schedule(next_wake_up, times, sweep=sweeps) or next_wake_up is None:
         return
     try:
-        queues.dispatch().send([payloads.encode_wake_up(next_wake_up)], next_wake_up.delay(datetime.now(UTC)))
+        _send_delayed(next_wake_up)
     except sqs.NotSent:
         _schedule(None, [], sweep=True)
         raise
+
+
+def _send_delayed(wake_up: WakeUp) -> None:
+    queues.dispatch().send([payloads.encode_wake_up(wake_up)], wake_up.delay(datetime.now(UTC)))
 
 
 def _schedule(wake_up: WakeUp | None, arrived: Sequence[datetime], *, sweep: bool) -> bool:

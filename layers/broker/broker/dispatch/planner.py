@@ -22,11 +22,14 @@ def plan(topic: str | None, limit: int, outcomes: Sequence[Outcome] = ()) -> lis
 
     Returns at most `limit` jobs, one a subscription; an empty list when nothing is due. A job that cannot be signed is
     logged and left out. An outcome whose lease another planner has taken over is stored as an attempt, and changes
-    nothing; one that the database will never take is logged and dropped: its batch is planned again after its lease.
+    nothing; one that the database will never take is logged and dropped: its batch is planned again after its lease,
+    when something makes Dispatch look at its topic.
     """
     try:
         leased = _lease(topic, limit, outcomes)
-    except DatabaseUnavailable:
+    except DatabaseUnavailable as error:
+        if outcomes and limit > 0 and not error.outcome_unknown:
+            _lease(None, 0, outcomes)  # planning may have taken too long; what has arrived is not lost with it
         raise
     except Exception:
         if not outcomes:
@@ -37,13 +40,19 @@ def plan(topic: str | None, limit: int, outcomes: Sequence[Outcome] = ()) -> lis
     return list(_sign(leased))
 
 
-def next_due(*, leased: bool = False) -> datetime | None:
+def next_due() -> datetime | None:
     """When the next batch is due: not later than now when one is due already, None when nothing is pending.
 
-    A batch on lease is not pending: Deliver sends its outcome. With `leased` it is, at the end of its lease.
+    A batch on lease is not pending: Deliver sends its outcome.
     """
-    due_at: datetime | None = database.value("SELECT broker.next_due(%(leased)s)", {"leased": leased})
+    due_at: datetime | None = database.value("SELECT broker.next_due()")
     return due_at
+
+
+def last_lease_end() -> datetime | None:
+    """When the last lease of now ends, None without one: a batch whose job was lost is due by then."""
+    ends_at: datetime | None = database.value("SELECT broker.last_lease_end()")
+    return ends_at
 
 
 def _record(outcome: Outcome) -> None:

@@ -71,7 +71,7 @@ class Outcome(msgspec.Struct, frozen=True):
 class WakeUp(msgspec.Struct, frozen=True, omit_defaults=True):
     """Ask Dispatch to look at `topic` (None: at all topics), not before `not_before` (None: now).
 
-    `sweep`: the pending delayed wake-up, and jobs, may be lost. Schedule a new one, and count the ends of leases too.
+    `sweep`: wake-ups and jobs may be lost. Schedule a new wake-up, and one for the end of the leases of now.
     """
 
     topic: str | None = None

@@ -19,15 +19,11 @@ class NotSent(Exception):
         self.left = tuple(left)
 
 
-def send(queue_url: str, body: str, delay: timedelta = timedelta()) -> None:
-    """Send one message, hidden for `delay`: whole seconds, 15 minutes at most. Raises NotSent."""
-    send_batch(queue_url, [body], delay)
-
-
 def send_batch(queue_url: str, bodies: Sequence[str], delay: timedelta = timedelta()) -> None:
     """Send JSON documents in as few calls as SQS allows, and repeat what it refuses for no fault of ours.
 
-    Each must be below 1 MiB. Raises NotSent after the others have been sent.
+    They are hidden for `delay`: whole seconds, 15 minutes at most. Each must be below 1 MiB. Raises NotSent after the
+    others have been sent.
     """
     left: list[int] = []
     cause: Exception | None = None

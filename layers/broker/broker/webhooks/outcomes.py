@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
+from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -30,14 +31,8 @@ def judge(job: Job, response: Response) -> Outcome:
     failed = _failed_messages(job, response) if _in(response, range(200, 300)) else None
     action, wait = _decide(job, response, failed)
     pause = _pause(job, response) if job.redelivery and action in {"retry", "dead"} else None
-    return Outcome(
-        subscription_id=job.subscription_id,
-        fence=job.fence,
-        webhook_id=job.webhook_id,
-        first_seq=job.first_seq,
-        last_seq=job.last_seq,
-        attempt=job.attempt,
-        redelivery=job.redelivery,
+    return _outcome(
+        job,
         started_at=response.started_at,
         duration_ms=round(response.duration.total_seconds() * 1000),
         status=response.status,
@@ -52,14 +47,8 @@ def judge(job: Job, response: Response) -> Outcome:
 
 def expire(job: Job, planned_at: datetime) -> Outcome:
     """Say that a job was too old to be posted: its lease ends, and Dispatch plans it again."""
-    return Outcome(
-        subscription_id=job.subscription_id,
-        fence=job.fence,
-        webhook_id=job.webhook_id,
-        first_seq=job.first_seq,
-        last_seq=job.last_seq,
-        attempt=job.attempt,
-        redelivery=job.redelivery,
+    return _outcome(
+        job,
         started_at=planned_at,
         duration_ms=0,
         status=None,
@@ -68,6 +57,19 @@ def expire(job: Job, planned_at: datetime) -> Outcome:
         action="expired",
         retry_seconds=None,
         refused=None,
+    )
+
+
+def _outcome(job: Job, **found: Any) -> Outcome:
+    return Outcome(
+        subscription_id=job.subscription_id,
+        fence=job.fence,
+        webhook_id=job.webhook_id,
+        first_seq=job.first_seq,
+        last_seq=job.last_seq,
+        attempt=job.attempt,
+        redelivery=job.redelivery,
+        **found,
     )
 
 

@@ -1,9 +1,8 @@
 -- Return the next time at which something is due, over all topics: a batch or redelivery of a subscription, or a waiting
 -- message of an auto topic. In the past when it is due now, null when nothing is pending.
--- p_leased: count the ends of leases too. Deliver answers every job, so that they matter only after a job may have been lost.
 -- A topic with an open batch window is due a second after its end at the earliest: the process that opened it looks first.
 -- Topics of which nothing was due for a minute get a later next_due_at, so that they are not looked at again before.
-CREATE OR REPLACE FUNCTION broker.next_due(p_leased boolean)
+CREATE OR REPLACE FUNCTION broker.next_due()
 RETURNS timestamptz
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = broker, pg_temp SET jit = off SET lock_timeout = '5s'
 -- planned once a session, by index only: see consume.sql
@@ -16,13 +15,13 @@ BEGIN
     SELECT min(o.due_at), array_agg(o.id) FILTER (WHERE o.next_due_at < statement_timestamp() - interval '1 minute'
                                                     AND (o.due_at > statement_timestamp()) IS NOT FALSE)
       INTO v_due, v_idle
-      FROM (SELECT t.id, t.next_due_at, topic_due(t, p_leased) AS due_at FROM topics t
+      FROM (SELECT t.id, t.next_due_at, topic_due(t) AS due_at FROM topics t
              WHERE t.next_due_at <= statement_timestamp() OFFSET 0) o;
     IF v_idle IS NOT NULL THEN
         v_idle := ARRAY(SELECT t.id FROM topics t WHERE t.id = ANY (v_idle) FOR NO KEY UPDATE SKIP LOCKED);
         -- asked again under the lock: something may have become due since
-        UPDATE topics t SET next_due_at = topic_due(t, true)
-         WHERE t.id = ANY (v_idle) AND (topic_due(t, true) > statement_timestamp()) IS NOT FALSE
+        UPDATE topics t SET next_due_at = topic_due(t)
+         WHERE t.id = ANY (v_idle) AND (topic_due(t) > statement_timestamp()) IS NOT FALSE
            AND NOT EXISTS (SELECT FROM subscriptions s WHERE s.topic_id = t.id AND s.lease_ends_at IS NOT NULL
                                                          AND s.paused_at IS NULL AND s.disabled_at IS NULL);
     END IF;

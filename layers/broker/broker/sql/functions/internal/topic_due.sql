@@ -1,6 +1,6 @@
 -- Return when a subscription of a topic is due next, with a batch or a redelivery. In the past when one is due now, null when
--- nothing is pending. A subscription on lease is due when its lease ends: with p_leased that counts, else it is left out.
-CREATE OR REPLACE FUNCTION broker.topic_due(p_topic broker.topics, p_leased boolean)
+-- nothing is pending. A subscription on lease is left out: Deliver sends an outcome for each job.
+CREATE OR REPLACE FUNCTION broker.topic_due(p_topic broker.topics)
 RETURNS timestamptz
 LANGUAGE plpgsql STABLE
 -- planned once a session, by index only: see consume.sql
@@ -10,11 +10,11 @@ BEGIN
     RETURN CASE WHEN p_topic.deleted_at IS NULL THEN least(
         (SELECT s.due_at FROM broker.subscriptions s
           WHERE s.topic_id = p_topic.id AND s.paused_at IS NULL AND s.disabled_at IS NULL AND s.cursor < p_topic.last_seq
-            AND (p_leased OR s.lease_ends_at IS NULL OR s.lease_ends_at <= statement_timestamp())
+            AND (s.lease_ends_at IS NULL OR s.lease_ends_at <= statement_timestamp())
           ORDER BY s.due_at LIMIT 1),
         (SELECT min(greatest(s.due_at, s.redelivery_due_at)) FROM broker.subscriptions s
           WHERE s.topic_id = p_topic.id AND s.paused_at IS NULL AND s.disabled_at IS NULL
             AND s.redelivery_due_at IS NOT NULL
-            AND (p_leased OR s.lease_ends_at IS NULL OR s.lease_ends_at <= statement_timestamp()))) END;
+            AND (s.lease_ends_at IS NULL OR s.lease_ends_at <= statement_timestamp()))) END;
 END
 $$;

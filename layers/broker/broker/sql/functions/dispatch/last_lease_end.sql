@@ -1,0 +1,11 @@
+-- Return when the last of the leases that are running now ends; null when none is running. A job that was lost is due by then.
+CREATE OR REPLACE FUNCTION broker.last_lease_end()
+RETURNS timestamptz
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = broker, pg_temp SET jit = off
+-- planned once a session, by index only: see consume.sql
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off
+AS $$
+BEGIN
+    RETURN (SELECT max(s.lease_ends_at) FROM subscriptions s WHERE s.lease_ends_at > statement_timestamp());
+END
+$$;
