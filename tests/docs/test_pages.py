@@ -47,7 +47,7 @@ def paste(
 ) -> str:
     """Run the shell lines of a page in one shell; return what they printed. The ports shown become free ones.
 
-    The shell, and the receivers with it, ends when a text was printed `times` times.
+    The shell, and the receivers with it, ends when lines with a pattern (ERE) were printed `times` times.
     """
     free = dict(zip(ports, _free_ports(len(ports)), strict=True))
     lines = []
@@ -60,7 +60,7 @@ def paste(
     script = re.sub("|".join(map(re.escape, shown)), lambda match: shown[match[0]], script)
     output = folder / "printed"
     if awaited:
-        script += f"until [ $(grep -c {quote(awaited)} {quote(str(output))}) -ge {times} ]; do sleep 0.05; done\n"
+        script += f"until [ $(grep -cE {quote(awaited)} {quote(str(output))}) -ge {times} ]; do sleep 0.05; done\n"
     with output.open("w") as file:
         run = subprocess.run(
             ["bash", "-c", PRELUDE + script],
@@ -95,7 +95,9 @@ def test_each_line_of_the_everyday_requests_can_be_pasted(runner: str, tmp_path:
 
 @pytest.mark.slow
 def test_the_tutorial_goes_as_it_says(runner: str, tmp_path: Path) -> None:
-    printed = paste("docs/tutorial.md", runner, tmp_path, ports=["7001", "7002"])
+    printed = paste(
+        "docs/tutorial.md", runner, tmp_path, ports=["7001", "7002"], awaited='^[0-9]+ [^ ]{36} [{]"order": ', times=4
+    )
     assert '"acked":1,"released":1' in printed
     assert '"messages":2,"subscriptions":1' in printed
     received = re.findall(r'^\d+ \S{36} {"order": (\d)}$', printed, re.MULTILINE)
