@@ -20,7 +20,8 @@ README = (ROOT / "README.md").read_text()
 PRELUDE = """
 set -euo pipefail
 trap 'kill $(jobs -p) 2>/dev/null || true' EXIT
-curl() { command curl --silent --show-error --fail-with-body "$@"; echo; }
+# a response and the end of its line in one write: a receiver may print at any moment
+curl() { local body; body=$(command curl --silent --show-error --fail-with-body "$@") || return; echo "$body"; }
 await() { until (exec 3<>/dev/tcp/127.0.0.1/$1) 2>/dev/null; do sleep 0.05; done; }
 """
 
