@@ -56,6 +56,12 @@ def _column(name: bytes | None) -> str:
     return (name or b"").decode()
 
 
+def _patience() -> float | None:
+    """How many seconds to wait for the server: a second at least; None without a deadline."""
+    left = deadlines.left()
+    return None if math.isinf(left) else max(1.0, left)
+
+
 class Connection(psycopg.Connection[Any]):
     """A connection that waits for the server no longer than the request may: a broken network is silent for hours.
 
@@ -63,9 +69,9 @@ class Connection(psycopg.Connection[Any]):
     """
 
     def wait(self, gen: PQGen[RV], interval: float = 0.1, timeout: float | None = None) -> RV:
-        left = deadlines.left()
+        left = _patience()
         try:
-            return super().wait(gen, interval, timeout if math.isinf(left) else max(1.0, left))
+            return super().wait(gen, interval, timeout if left is None else left)
         except psycopg.OperationalError:
             if self.pgconn.transaction_status == TransactionStatus.ACTIVE:
                 self.close()
@@ -149,6 +155,6 @@ class Session:
         return result
 
     def _wait(self, socket: select.poll) -> None:
-        left = deadlines.left()
-        if not socket.poll(None if math.isinf(left) else 1000 * max(1.0, left)):
+        left = _patience()
+        if not socket.poll(None if left is None else 1000 * left):
             raise psycopg.OperationalError("the server did not answer in time")

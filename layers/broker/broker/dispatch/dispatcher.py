@@ -17,12 +17,11 @@ from broker.dispatch import planner
 from broker.errors import DatabaseUnavailable
 from broker.pubsub import broadcasts
 from broker.transport import payloads, queues, sqs
-from broker.transport.payloads import Outcome, Record, WakeUp
+from broker.transport.payloads import SWEEP, Outcome, Record, WakeUp
 
 MAX_PLANNED = 100  # jobs a call
 SOON = timedelta(seconds=1)  # what is due within this is waited for: SQS delays by a second at least
 DATABASE_RETRY = timedelta(seconds=5)
-SWEEP = WakeUp(sweep=True)
 
 settings.check_queues("DISPATCH_QUEUE_URL", "DELIVERY_QUEUE_URL")
 

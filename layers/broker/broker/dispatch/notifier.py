@@ -33,7 +33,7 @@ def notify(topic: str) -> None:
 
 def sweep() -> None:
     """Have Dispatch look at all topics, whatever was lost. Raises NotSent."""
-    queues.dispatch().send([payloads.encode_wake_up(WakeUp(sweep=True))])
+    queues.dispatch().send([payloads.encode_wake_up(payloads.SWEEP)])
     run_without_queues()
 
 

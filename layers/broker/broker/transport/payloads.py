@@ -86,6 +86,9 @@ class WakeUp(msgspec.Struct, frozen=True, omit_defaults=True):
         return min(MAX_DELAY, timedelta(seconds=seconds))
 
 
+SWEEP = WakeUp(sweep=True)
+
+
 class ToDispatch(msgspec.Struct, frozen=True):
     """A message of DispatchQueue: a wake-up, or the outcomes of some jobs."""
 
