@@ -219,6 +219,26 @@ def test_sqs_shows_a_message_again_when_one_outcome_of_its_jobs_was_not_sent(end
     assert deliver(first, second) == [second["messageId"]]
 
 
+def test_outcomes_are_sent_without_waiting_for_the_one_request_that_is_left(endpoint, queues, monkeypatch):
+    monkeypatch.setattr(worker, "GATHER_SECONDS", 3600)
+    send, was_sent = worker._send, threading.Event()
+    sizes = []
+
+    def note(judged):
+        sizes.append(len(judged))
+        was_sent.set()
+        return send(judged)
+
+    async def answer_when_something_was_sent(transport):
+        assert await asyncio.to_thread(was_sent.wait, 60)
+        answers()(transport)
+
+    monkeypatch.setattr(worker, "_send", note)
+    endpoint.does(answer_when_something_was_sent, path="/late")
+    assert deliver(message_with(job(endpoint.url), job(endpoint.url), job(endpoint.url + "/late"))) == []
+    assert (sum(sizes), sizes[-1]) == (3, 1)
+
+
 def test_a_message_has_at_most_ten_jobs_and_fewer_when_they_are_large():
     small, large = job("http://127.0.0.1/"), job("http://127.0.0.1/", "x" * 100_000)
     sizes = [

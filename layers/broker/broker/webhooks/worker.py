@@ -17,7 +17,8 @@ from broker.webhooks.transfer import Request
 
 MAX_JOB_AGE = timedelta(minutes=4)  # after 5 minutes its lease ends, and it may be planned again
 GATHERED = 100  # outcomes that are sent together,
-GATHER_SECONDS = 0.02  # or those that follow the first within this
+GATHER_SECONDS = 0.02  # or those that follow the first within this,
+PAUSE_SECONDS = 0.001  # or those before such a pause, when no more than them are still under way: these may hang
 SENDER_IDLE_SECONDS = 60  # then its connections are not used again: they may have been cut without a word
 
 _Sender = Sender[tuple[str, Job]]  # a job is posted under the id of its message,
@@ -78,11 +79,12 @@ def _gather(sender: _Sender, gathered: list[_Ended]) -> list[_Ended]:
     """Add outcomes to those gathered, until it is time to send them; an empty list when the request's time is over."""
     first_at = time.monotonic()
     while len(sender) and len(gathered) < GATHERED:
-        wait = (
-            first_at + GATHER_SECONDS - time.monotonic()
-            if gathered
-            else min(deadlines.DELIVER_SECONDS, deadlines.left())
-        )
+        if not gathered:
+            wait = min(deadlines.DELIVER_SECONDS, deadlines.left())
+        elif len(gathered) < len(sender):
+            wait = first_at + GATHER_SECONDS - time.monotonic()
+        else:
+            wait = min(first_at + GATHER_SECONDS - time.monotonic(), PAUSE_SECONDS)
         ended = sender.responses(timedelta(seconds=max(0.0, wait)))
         if not ended:
             break
