@@ -223,9 +223,9 @@ def test_a_silent_server_is_unavailable_at_the_deadline_and_can_be_used_again(da
 @pytest.mark.parametrize(
     ("raised", "error"),
     [
-        ("BR400", InvalidInput),
-        ("BR404", NotFound),
-        ("BR409", Conflict),
+        ("MB400", InvalidInput),
+        ("MB404", NotFound),
+        ("MB409", Conflict),
         ("08006", DatabaseUnavailable),  # connection_failure
         ("53300", DatabaseUnavailable),  # too_many_connections
         ("55P03", DatabaseUnavailable),  # lock_not_available
@@ -250,7 +250,7 @@ def test_an_error_of_the_database_is_translated(owner, raised, error):
 def test_the_faults_that_a_verb_names_are_in_the_error(owner):
     owner.execute(
         "CREATE FUNCTION pg_temp.fails() RETURNS text LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'a message'"
-        """ USING ERRCODE = 'BR400', DETAIL = '[{"pointer": "/ack/0", "detail": "is odd"}]'; END $$"""
+        """ USING ERRCODE = 'MB400', DETAIL = '[{"pointer": "/ack/0", "detail": "is odd"}]'; END $$"""
     )
     with pytest.raises(InvalidInput) as caught, database._translate_errors():
         owner.execute("SELECT pg_temp.fails()")

@@ -102,16 +102,16 @@ def test_messages_of_one_statement_keep_their_order(orders, session):
 @pytest.mark.parametrize(
     ("statement", "sqlstate"),
     [
-        ("SELECT broker.publish('orders', NULL)", "BR400"),
-        ("SELECT broker.publish('no name', '1')", "BR400"),
-        ("SELECT broker.publish(NULL, '1')", "BR400"),
-        ("SELECT broker.publish('orders', '1', p_attributes => '[]')", "BR400"),
-        ("SELECT broker.publish('orders', to_json(repeat('x', 262143)))", "BR400"),
-        ("SELECT broker.publish('orders', to_json(repeat('x', 262142)), p_attributes => '{}')", "BR400"),
-        ('SELECT broker.publish_batch(\'orders\', \'[{"content": 1}, {"content": 2, "attributes": 3}]\')', "BR400"),
-        ("SELECT broker.consume('unknown')", "BR404"),
-        ("SELECT broker.settle('unknown', '{}')", "BR404"),
-        ("SELECT broker.broadcast('unknown')", "BR404"),
+        ("SELECT broker.publish('orders', NULL)", "MB400"),
+        ("SELECT broker.publish('no name', '1')", "MB400"),
+        ("SELECT broker.publish(NULL, '1')", "MB400"),
+        ("SELECT broker.publish('orders', '1', p_attributes => '[]')", "MB400"),
+        ("SELECT broker.publish('orders', to_json(repeat('x', 262143)))", "MB400"),
+        ("SELECT broker.publish('orders', to_json(repeat('x', 262142)), p_attributes => '{}')", "MB400"),
+        ('SELECT broker.publish_batch(\'orders\', \'[{"content": 1}, {"content": 2, "attributes": 3}]\')', "MB400"),
+        ("SELECT broker.consume('unknown')", "MB404"),
+        ("SELECT broker.settle('unknown', '{}')", "MB404"),
+        ("SELECT broker.broadcast('unknown')", "MB404"),
     ],
 )
 def test_a_verb_refuses_with_an_sqlstate_of_its_own(session, statement, sqlstate):
@@ -140,7 +140,7 @@ def test_the_fault_names_the_message_that_is_too_large_and_nothing_is_stored(ses
     batch = json.dumps([*others, large], ensure_ascii=False)
     with pytest.raises(psycopg.DatabaseError) as refused:
         session().execute("SELECT broker.publish_batch('orders', %s)", [batch])
-    assert refused.value.sqlstate == "BR400"
+    assert refused.value.sqlstate == "MB400"
     assert [fault["pointer"] for fault in json.loads(refused.value.diag.message_detail)] == [f"/messages/{nth}"]
     assert owner.execute("SELECT FROM messages").fetchall() == []
     assert owner.execute("SELECT FROM queue").fetchall() == []

@@ -92,7 +92,7 @@ redrive     | clear       | proceeds | cleared 2  | abd/-/s/0  | cleared 2  | ab
 delete      | publish     | waits    | stored     | c/-/-/6    | stored     | abc/-/s/2
 delete      | consume     | proceeds | ab         | -/-/-/6    | ab         | AB/-/s/2
 delete      | settle      | proceeds | acked      | -/-/-/5    | acked      | b/-/s/2
-delete      | broadcast   | waits    | BR404      | -/-/-/6    | moved 2    | -/ab/s/2
+delete      | broadcast   | waits    | MB404      | -/-/-/6    | moved 2    | -/ab/s/2
 delete      | subscribe   | waits    | created    | -/-/t/6    | created    | ab/-/st/2
 delete      | unsubscribe | waits    | removed 1  | -/-/-/5    | removed 1  | ab/-/-/2
 delete      | redrive     | proceeds | redriven 1 | -/-/-/6    | redriven 1 | abd/-/s/2

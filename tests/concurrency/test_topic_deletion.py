@@ -18,7 +18,7 @@ def test_a_deletion_waits_for_an_open_publish_and_fails_when_it_commits(orders, 
     first.commit()
     with pytest.raises(psycopg.DatabaseError, match="messages wait") as failed:
         deleting.result()
-    assert failed.value.sqlstate == "BR409"
+    assert failed.value.sqlstate == "MB409"
     assert len(orders.rows()) == 1
 
 

@@ -30,10 +30,10 @@ OPTIONS = (
 
 # The SQLSTATEs that verbs raise, and those that PostgreSQL raises for a document or a setting that is not valid.
 REFUSALS: Mapping[str, type[BrokerError]] = {
-    "BR400": InvalidInput,
-    "BR404": NotFound,
-    "BR409": Conflict,
-    "BR422": IdempotencyKeyReused,
+    "MB400": InvalidInput,
+    "MB404": NotFound,
+    "MB409": Conflict,
+    "MB422": IdempotencyKeyReused,
     "22009": InvalidInput,  # invalid_time_zone_displacement_value: an offset over 15:59
     "22P02": InvalidInput,  # invalid_text_representation: json that msgspec accepts
     "22P05": InvalidInput,  # untranslatable_character
@@ -136,7 +136,7 @@ def _raise_translated(error: psycopg.Error) -> NoReturn:
     if refusal := REFUSALS.get(code):
         detail = error.diag.message_primary
         hint = error.diag.message_hint
-        faults = msgspec.json.decode(error.diag.message_detail or "[]", type=list[Fault]) if code == "BR400" else []
+        faults = msgspec.json.decode(error.diag.message_detail or "[]", type=list[Fault]) if code == "MB400" else []
         raise refusal(f"{detail}; {hint}" if hint else detail, faults=faults) from None
     if code.startswith(UNAVAILABLE):
         unavailable = DatabaseUnavailable()

@@ -1,6 +1,6 @@
 -- Claim an idempotency key for a publish of the caller's transaction. Returns null when the caller must publish, else the ids
 -- that were published under the key in the last 24 hours. A concurrent call with the same key waits for the commit of the
--- first. Raises BR422 when the key was used with another fingerprint.
+-- first. Raises MB422 when the key was used with another fingerprint.
 CREATE OR REPLACE FUNCTION broker.claim_idempotency_key(
     p_topic_id integer, p_token_id uuid, p_key text, p_fingerprint bytea)
 RETURNS uuid[]
@@ -23,7 +23,7 @@ BEGIN
         RETURN NULL;
     END IF;
     IF v_known.fingerprint <> p_fingerprint THEN
-        RAISE EXCEPTION 'the idempotency key was used with another body' USING ERRCODE = 'BR422';
+        RAISE EXCEPTION 'the idempotency key was used with another body' USING ERRCODE = 'MB422';
     END IF;
     RETURN v_known.ids;
 END

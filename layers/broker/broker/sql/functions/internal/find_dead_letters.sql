@@ -2,7 +2,7 @@
 -- at most 10,000 behind the page token p_after. next is the token of the next page; null when there are no more.
 -- p_filter: {"ids"?} alone, or {"sender"?, "key"?, "reason"?, "since"?, "until"?}; the times are those of dying. With
 -- {"subscription"} beside them, it selects dead letters of that subscription.
--- Raises BR404 when the topic has no such subscription.
+-- Raises MB404 when the topic has no such subscription.
 CREATE OR REPLACE FUNCTION broker.find_dead_letters(p_topic_id integer, p_filter json, p_after text, p_limit integer)
 RETURNS TABLE (ids uuid[], next text)
 LANGUAGE plpgsql STABLE
@@ -22,7 +22,7 @@ DECLARE
 BEGIN
     IF v_subscription IS NOT NULL
        AND NOT EXISTS (SELECT FROM broker.subscriptions s WHERE s.id = v_subscription AND s.topic_id = p_topic_id) THEN
-        RAISE EXCEPTION 'the topic has no such subscription' USING ERRCODE = 'BR404';
+        RAISE EXCEPTION 'the topic has no such subscription' USING ERRCODE = 'MB404';
     END IF;
     IF p_filter -> 'ids' IS NOT NULL THEN
         -- FILTER, not WHERE, which was planned as a walk over all dead letters, each compared with each id

@@ -8,7 +8,7 @@
 -- first_seq is null when nothing moved. exhausted counts messages whose receives are exhausted: they became dead letters.
 -- remaining counts what was ready and is still in the queue, up to 10,001.
 -- due: something moved, or is left, or a subscription that may be sent to is behind or has a redelivery: an earlier call may
--- have failed before it notified Dispatch. Raises BR404.
+-- have failed before it notified Dispatch. Raises MB404.
 CREATE OR REPLACE FUNCTION broker.broadcast(
     p_topic text, p_until timestamptz DEFAULT NULL, p_limit integer DEFAULT 10000, p_skip boolean DEFAULT false,
     p_open_window boolean DEFAULT false)
@@ -38,7 +38,7 @@ BEGIN
     -- not FOR UPDATE, which would also block a session that shares the row's key; subscribe takes the same lock
     SELECT t.last_seq INTO last_seq FROM topics t WHERE t.id = v_topic.id AND t.deleted_at IS NULL FOR NO KEY UPDATE;
     IF NOT FOUND THEN
-        RAISE EXCEPTION 'there is no topic "%"', p_topic USING ERRCODE = 'BR404';
+        RAISE EXCEPTION 'there is no topic "%"', p_topic USING ERRCODE = 'MB404';
     END IF;
     SELECT count(*) INTO subscriptions FROM subscriptions s WHERE s.topic_id = v_topic.id;
     IF subscriptions = 0 THEN

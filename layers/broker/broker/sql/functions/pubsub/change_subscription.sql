@@ -4,7 +4,7 @@
 -- old one to a request that is under way then no longer counts.
 -- Returns whether something may be due now: it is when the call resumes, enables or moves the subscription. So it is when that
 -- changes nothing: an earlier call may have failed before it notified Dispatch. Null when the topic has no such subscription.
--- Raises BR404 for the topic, BR409 when another one has the name.
+-- Raises MB404 for the topic, MB409 when another one has the name.
 CREATE OR REPLACE FUNCTION broker.change_subscription(p_topic text, p_id uuid, p_changes jsonb)
 RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = broker, pg_temp SET lock_timeout = '5s' AS $$
@@ -18,7 +18,7 @@ BEGIN
     PERFORM FROM topics t WHERE t.id = v_topic.id FOR NO KEY UPDATE;  -- names are taken under this lock
     IF EXISTS (SELECT FROM subscriptions s
                 WHERE s.topic_id = v_topic.id AND s.id <> p_id AND s.name = p_changes ->> 'name') THEN
-        RAISE EXCEPTION 'another subscription has the name "%"', p_changes ->> 'name' USING ERRCODE = 'BR409';
+        RAISE EXCEPTION 'another subscription has the name "%"', p_changes ->> 'name' USING ERRCODE = 'MB409';
     END IF;
     SELECT * INTO v_row FROM subscriptions s WHERE s.topic_id = v_topic.id AND s.id = p_id FOR NO KEY UPDATE;
     v_resumes := v_row.paused_at IS NOT NULL AND (p_changes ->> 'paused')::boolean IS false;

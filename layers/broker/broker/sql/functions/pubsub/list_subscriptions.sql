@@ -1,7 +1,7 @@
 -- List a topic's subscriptions by id, after p_after; or the one with the id p_id. Secrets are not shown.
 -- state: disabled, paused, waiting (its batch failed, or a failed redelivery asked to wait) or active: the first that fits.
 -- behind: how many broadcast messages are not delivered yet. redeliveries, dead_letters: up to 1,000 are counted.
--- due_at: null when nothing is pending. Raises BR404 for the topic.
+-- due_at: null when nothing is pending. Raises MB404 for the topic.
 CREATE OR REPLACE FUNCTION broker.list_subscriptions(p_topic text, p_id uuid, p_after uuid, p_limit integer)
 RETURNS TABLE (id uuid, topic text, name text, url text, state text, headers json, batch_size integer, retry_schedule integer[],
                ordered boolean, rate_per_second integer, backlog_days integer, cursor bigint, behind bigint,

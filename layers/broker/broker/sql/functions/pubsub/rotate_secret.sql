@@ -1,5 +1,5 @@
 -- Give a subscription a new secret. The older ones, at most four, also sign for p_overlap_seconds; 0: they end at once. No
--- row when the topic has no such subscription. Raises BR404 for the topic.
+-- row when the topic has no such subscription. Raises MB404 for the topic.
 CREATE OR REPLACE FUNCTION broker.rotate_secret(p_topic text, p_id uuid, p_secret text, p_overlap_seconds integer)
 RETURNS TABLE (old_secrets_until timestamptz)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = broker, pg_temp SET lock_timeout = '5s' AS $$

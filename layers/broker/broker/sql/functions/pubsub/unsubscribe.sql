@@ -1,4 +1,4 @@
--- Delete the subscription p_id of a topic, or all with the url p_url. Returns how many there were. Raises BR404.
+-- Delete the subscription p_id of a topic, or all with the url p_url. Returns how many there were. Raises MB404.
 CREATE OR REPLACE FUNCTION broker.unsubscribe(p_topic text, p_id uuid, p_url text)
 RETURNS integer
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = broker, pg_temp SET lock_timeout = '5s' AS $$

@@ -2,7 +2,7 @@
 -- p_filter: {"sender"?, "key"?, "since"?, "until"?}; the times are those of publishing.
 -- p_after: the page token that an earlier call returned in next.
 -- Returns at most p_limit messages, and p_max_bytes of them (one always), after reading at most 10,000. When there may be
--- more, a last row holds nothing but next. Raises BR404.
+-- more, a last row holds nothing but next. Raises MB404.
 CREATE OR REPLACE FUNCTION broker.browse_messages(
     p_topic text, p_filter json, p_after text, p_limit integer, p_max_bytes integer DEFAULT 5500000)
 RETURNS TABLE (id uuid, content json, sender text, key text, attributes json, created_at timestamptz,

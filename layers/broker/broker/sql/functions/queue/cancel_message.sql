@@ -1,4 +1,4 @@
--- Delete a message that waits or is dead, with its content. Raises BR404. Raises BR409 when it is on lease, or was consumed
+-- Delete a message that waits or is dead, with its content. Raises MB404. Raises MB409 when it is on lease, or was consumed
 -- or broadcast.
 CREATE OR REPLACE FUNCTION broker.cancel_message(p_topic text, p_id uuid)
 RETURNS void
@@ -9,11 +9,11 @@ DECLARE
 BEGIN
     SELECT * INTO v_row FROM queue q WHERE q.message_id = p_id AND q.topic_id = v_topic.id FOR UPDATE;
     IF NOT FOUND AND EXISTS (SELECT FROM messages m WHERE m.id = p_id AND m.topic_id = v_topic.id) THEN
-        RAISE EXCEPTION 'the message was already consumed or broadcast' USING ERRCODE = 'BR409';
+        RAISE EXCEPTION 'the message was already consumed or broadcast' USING ERRCODE = 'MB409';
     ELSIF NOT FOUND THEN
-        RAISE EXCEPTION 'the topic has no such message' USING ERRCODE = 'BR404';
+        RAISE EXCEPTION 'the topic has no such message' USING ERRCODE = 'MB404';
     ELSIF v_row.leased_at IS NOT NULL AND v_row.ready_at > statement_timestamp() AND v_row.died_at IS NULL THEN
-        RAISE EXCEPTION 'the message is on lease' USING ERRCODE = 'BR409';
+        RAISE EXCEPTION 'the message is on lease' USING ERRCODE = 'MB409';
     END IF;
     DELETE FROM queue q WHERE q.message_id = p_id;
     DELETE FROM messages m WHERE m.id = p_id;

@@ -4,7 +4,7 @@
 -- p_floor: start at this ready_at, and so skip the index entries of rows that were removed: the oldest was_ready_at of the
 -- caller's last claim, less a margin for late commits. A claim that finds too few looks once more without it.
 -- p_max_bytes: stop before the messages have more bytes than this together; one message always fits.
--- It never waits for another session. Raises BR404.
+-- It never waits for another session. Raises MB404.
 CREATE OR REPLACE FUNCTION broker.consume(
     p_topic text, p_max integer DEFAULT 10, p_lease_seconds integer DEFAULT NULL, p_auto_ack boolean DEFAULT false,
     p_floor timestamptz DEFAULT NULL, p_max_bytes integer DEFAULT 5500000)

@@ -1,5 +1,5 @@
 -- Delete dead letters, as find_dead_letters finds them, with their content; what a subscription refused stays in the log. At
--- most 10,000 a call: call again with next as p_after until it is null. With p_dry_run they are only counted. Raises BR404.
+-- most 10,000 a call: call again with next as p_after until it is null. With p_dry_run they are only counted. Raises MB404.
 CREATE OR REPLACE FUNCTION broker.delete_dead_letters(
     p_topic text, p_filter json, p_dry_run boolean, p_after text DEFAULT NULL)
 RETURNS TABLE (matched integer, changed integer, next text)

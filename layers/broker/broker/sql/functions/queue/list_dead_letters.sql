@@ -1,6 +1,6 @@
 -- List the dead letters of a topic, or of one of its subscriptions, in the order in which they died, as find_dead_letters
 -- finds them: at most p_limit, and p_max_bytes of them (one always). For those of a subscription, receives is the number of
--- failed attempts. When there may be more, a last row holds nothing but next, a page token. Raises BR404.
+-- failed attempts. When there may be more, a last row holds nothing but next, a page token. Raises MB404.
 CREATE OR REPLACE FUNCTION broker.list_dead_letters(
     p_topic text, p_filter json, p_after text, p_limit integer, p_max_bytes integer DEFAULT 5500000)
 RETURNS TABLE (id uuid, content json, sender text, key text, attributes json, created_at timestamptz,

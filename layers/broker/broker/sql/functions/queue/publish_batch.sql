@@ -5,7 +5,7 @@
 -- its topic and p_token_id; p_fingerprint is a digest of the request.
 -- auto: the topic is an auto topic. Dispatch looks at it within batch_window seconds; what commits later needs a wake-up.
 -- In the caller's own transaction, the messages appear with its commit, or not at all.
--- Raises BR400 for attributes that are not an object, or content and attributes of more than 262,144 bytes; BR422 for a key
+-- Raises MB400 for attributes that are not an object, or content and attributes of more than 262,144 bytes; MB422 for a key
 -- that was used with another fingerprint.
 CREATE OR REPLACE FUNCTION broker.publish_batch(
     p_topic text, p_messages json, p_sender text DEFAULT NULL, p_idempotency_key text DEFAULT NULL,

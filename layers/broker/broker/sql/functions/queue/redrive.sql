@@ -3,7 +3,7 @@
 -- become redeliveries with all attempts. At most 10,000 a call: call again with next as p_after until it is null. With
 -- p_dry_run they are only counted.
 -- due: those of a subscription, or of an auto topic, are sent again. So it is when nothing changed: an earlier call may have
--- failed before it notified Dispatch. Never with p_dry_run. Raises BR404.
+-- failed before it notified Dispatch. Never with p_dry_run. Raises MB404.
 CREATE OR REPLACE FUNCTION broker.redrive(
     p_topic text, p_filter json, p_delay_seconds integer, p_dry_run boolean, p_after text DEFAULT NULL)
 RETURNS TABLE (matched integer, changed integer, next text, due boolean)

@@ -3,7 +3,7 @@
 -- (release), "lease_seconds" (extend; by default the topic's) or "reason" (reject).
 -- gone: the message was removed, or this lease was settled before, so repeating a settle is safe.
 -- stale: another consumer has leased the message since. Neither is changed.
--- Raises BR404. Raises BR400, with the faults as JSON in its DETAIL, when a receipt belongs to another topic or is listed
+-- Raises MB404. Raises MB400, with the faults as JSON in its DETAIL, when a receipt belongs to another topic or is listed
 -- more than once.
 CREATE OR REPLACE FUNCTION broker.settle(p_topic text, p_receipts json)
 RETURNS TABLE (acked integer, released integer, extended integer, rejected integer, gone text[], stale text[])
@@ -54,7 +54,7 @@ BEGIN
       INTO acked, released, extended, rejected, gone, stale, v_faults
       FROM settled s;
     IF v_faults IS NOT NULL THEN
-        RAISE EXCEPTION 'nothing was settled' USING ERRCODE = 'BR400', DETAIL = v_faults;
+        RAISE EXCEPTION 'nothing was settled' USING ERRCODE = 'MB400', DETAIL = v_faults;
     END IF;
     RETURN NEXT;
 END

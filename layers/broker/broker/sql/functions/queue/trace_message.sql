@@ -1,6 +1,6 @@
 -- Read one message of a topic and its state: waiting (ready_at in the future: delayed), leased, dead, broadcast (with its
 -- seq) or consumed. deliveries has the state of a broadcast message at each subscription. No row when the topic has no such
--- message. Raises BR404 for the topic.
+-- message. Raises MB404 for the topic.
 CREATE OR REPLACE FUNCTION broker.trace_message(p_topic text, p_id uuid)
 RETURNS TABLE (id uuid, content json, sender text, key text, attributes json, created_at timestamptz, state text,
                ready_at timestamptz, leased_at timestamptz, receives integer, died_at timestamptz, reason text, seq bigint,

@@ -1,6 +1,6 @@
 -- Change the settings of a topic that p_changes names: broadcast, lease_seconds, max_receives (null: no limit).
 -- Messages keep the max_receives that they were published with. Returns whether something may be due now: it is when the call
--- makes it an auto topic, of which Dispatch moves what waits. Raises BR404.
+-- makes it an auto topic, of which Dispatch moves what waits. Raises MB404.
 CREATE OR REPLACE FUNCTION broker.change_topic(p_topic text, p_changes jsonb)
 RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = broker, pg_temp SET lock_timeout = '5s' AS $$

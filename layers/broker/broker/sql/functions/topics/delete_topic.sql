@@ -1,4 +1,4 @@
--- Delete a topic. Its name is free at once; maintenance clears what it leaves behind. Raises BR404. Raises BR409 while
+-- Delete a topic. Its name is free at once; maintenance clears what it leaves behind. Raises MB404. Raises MB409 while
 -- messages wait in it or a subscription exists, unless p_force.
 CREATE OR REPLACE FUNCTION broker.delete_topic(p_topic text, p_force boolean)
 RETURNS void
@@ -12,10 +12,10 @@ BEGIN
     PERFORM FROM topics t WHERE t.id = v_topic.id FOR UPDATE;
     IF NOT p_force AND EXISTS (SELECT FROM queue q WHERE q.topic_id = v_topic.id AND q.died_at IS NULL) THEN
         RAISE EXCEPTION 'messages wait in the topic "%"', p_topic
-              USING ERRCODE = 'BR409', HINT = 'force=true deletes it anyway';
+              USING ERRCODE = 'MB409', HINT = 'force=true deletes it anyway';
     ELSIF NOT p_force AND EXISTS (SELECT FROM subscriptions s WHERE s.topic_id = v_topic.id) THEN
         RAISE EXCEPTION 'the topic "%" has subscriptions', p_topic
-              USING ERRCODE = 'BR409', HINT = 'force=true deletes it anyway';
+              USING ERRCODE = 'MB409', HINT = 'force=true deletes it anyway';
     END IF;
     UPDATE topics t SET deleted_at = statement_timestamp() WHERE t.id = v_topic.id AND t.deleted_at IS NULL;
 END

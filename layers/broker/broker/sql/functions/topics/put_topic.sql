@@ -1,5 +1,5 @@
 -- Create a topic with these settings, or set them on the existing one: created says which.
--- due: it existed, and is an auto topic now, so Dispatch may move what waits in it. A new topic is empty. Raises BR400.
+-- due: it existed, and is an auto topic now, so Dispatch may move what waits in it. A new topic is empty. Raises MB400.
 CREATE OR REPLACE FUNCTION broker.put_topic(p_topic text, p_broadcast text, p_lease_seconds integer, p_max_receives integer)
 RETURNS TABLE (created boolean, due boolean)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = broker, pg_temp SET lock_timeout = '5s' AS $$

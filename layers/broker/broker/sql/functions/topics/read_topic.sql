@@ -1,5 +1,5 @@
 -- Read a topic: its settings, what waits and since when, its dead letters, and its subscriptions.
--- oldest_ready_at is null when nothing is ready. behind is that of the subscription farthest behind. Raises BR404.
+-- oldest_ready_at is null when nothing is ready. behind is that of the subscription farthest behind. Raises MB404.
 CREATE OR REPLACE FUNCTION broker.read_topic(p_topic text)
 RETURNS TABLE (name text, broadcast text, lease_seconds integer, max_receives integer, last_seq bigint,
                created_at timestamptz, updated_at timestamptz, waiting bigint, exact boolean, estimate bigint,
