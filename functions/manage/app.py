@@ -79,7 +79,7 @@ def read_topic(request: api.Request) -> api.Response:
 
 @app.route("PUT /topics/{topic}", scope="manage")
 def put_topic(request: api.Request) -> api.Response:
-    saved = topics.put(request.topic, request.body(topics.Put))
+    saved = topics.put(request.topic, request.body(topics.Put), request.token.id)
     request.due = saved.due
     return api.ok(topics.read(request.topic), HTTPStatus.CREATED if saved.created else HTTPStatus.OK)
 

@@ -14,8 +14,8 @@ handler = app.handler
 def publish(request: api.Request) -> api.Response:
     body = request.raw_body()
     publication = messages.publication(body)
-    idempotency = messages.idempotency(request.header("idempotency-key"), request.token.id, body)
-    published = messages.publish(request.topic, publication, request.token.name, idempotency)
+    idempotency = messages.idempotency(request.header("idempotency-key"), body)
+    published = messages.publish(request.topic, publication, request.token.name, request.token.id, idempotency)
     request.due = published.due
     request.message_count = 0 if published.replayed else len(published.ids)
     answer = {"ids": published.ids} if publication.many else {"id": published.ids[0]}

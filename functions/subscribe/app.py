@@ -27,7 +27,7 @@ class Url(msgspec.Struct, forbid_unknown_fields=True):
 
 @app.route("POST /topics/{topic}/subscriptions", scope="subscribe")
 def subscribe(request: api.Request) -> api.Response:
-    found = subscriptions.subscribe(request.topic, request.body(subscriptions.Subscribe))
+    found = subscriptions.subscribe(request.topic, request.body(subscriptions.Subscribe), request.token.id)
     request.due = found.due
     answer = {"id": found.id, "broadcast": found.broadcast}
     if found.created:

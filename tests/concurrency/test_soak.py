@@ -16,7 +16,12 @@ QUICK, WHOLE = 100, 24_000  # batches of each publisher
 CONSUMERS = 8
 
 PUBLISH = "SELECT ids FROM broker.publish_batch('orders', %s::json, 'a publisher')"
-CONSUME = "SELECT id, receipt FROM broker.consume('orders', 7, %s, %s)"
+CONSUME = "SELECT id, receipt FROM broker.consume('orders', 7, 30, %s)"
+END_LEASES = """
+UPDATE queue SET ready_at = statement_timestamp()
+ WHERE message_id IN (SELECT q.message_id FROM queue q WHERE q.message_id = ANY (%s) AND q.leased_at IS NOT NULL
+                       ORDER BY q.message_id FOR UPDATE)
+"""
 SETTLE = "SELECT gone, stale FROM broker.settle('orders', %s::json)"
 BROADCAST = "SELECT messages FROM broker.broadcast('orders', NULL, 20)"
 
@@ -26,16 +31,18 @@ def publish(connection, batches):
     return [each for _ in range(batches) for each in connection.execute(PUBLISH, [document]).fetchone()[0]]
 
 
-def consume(connection, seed, published, waiting):
+def consume(connection, owner, seed, published, waiting):
     """Consume until the queue is empty; return the ids that were acked. Every third lease ends before its settle."""
     random_numbers = random.Random(seed)
     acked = []
     while not published.is_set() or waiting():
         auto_ack = random_numbers.random() < 0.1
-        leased = connection.execute(CONSUME, [random_numbers.choice([0, 30, 30]), auto_ack]).fetchall()
+        leased = connection.execute(CONSUME, [auto_ack]).fetchall()
         if auto_ack:
             acked += [message_id for message_id, _ in leased]
             continue
+        if random_numbers.random() < 0.33:
+            owner.execute(END_LEASES, [[message_id for message_id, _ in leased]])
         release = random_numbers.random() < 0.3
         receipts = {"release" if release else "ack": [receipt for _, receipt in leased]}
         gone, stale = connection.execute(SETTLE, [json.dumps(receipts)]).fetchone()
@@ -65,7 +72,7 @@ def test_each_message_is_acked_once_or_broadcast_once(orders, owner, session, ba
 
     with ThreadPoolExecutor(max_workers=32) as pool:
         consumers = [
-            pool.submit(consume, connection, seed, published, waiting_for(connection))
+            pool.submit(consume, connection, owner, seed, published, waiting_for(connection))
             for seed, connection in enumerate(connections)
         ]
         broadcasters = [pool.submit(broadcast, session(), published) for _ in range(2)]

@@ -10,6 +10,7 @@ from broker.pubsub import attempts
 from broker.queue import browsing, messages
 from broker.webhooks import signatures
 from tests.support.push_loop import push
+from tests.support.topic import TOKEN_ID
 
 pytestmark = pytest.mark.verbs
 
@@ -24,7 +25,7 @@ def test_a_webhook_is_sent_the_messages_as_they_were_published(orders, endpoint)
     document = (
         '[{"content": { "n" : 1e2 }, "sender": "a\\"b", "key": "k", "attributes": {"x":  "y"}}, {"content": "é"}]'
     )
-    first, second = messages.publish("orders", messages.Publication(document, many=True), "a token").ids
+    first, second = messages.publish("orders", messages.Publication(document, many=True), "a token", TOKEN_ID).ids
     orders.broadcast()
     created_at = browsing.trace("orders", first).created_at
 

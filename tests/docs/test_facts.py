@@ -92,6 +92,7 @@ def test_the_functions_take_the_same_defaults(monkeypatch: pytest.MonkeyPatch) -
         admin_token=None,
         allow_private_webhooks=False,
         retention_days=int(FUNCTIONS["RETENTION_DAYS"][2]),
+        topics_per_token=int(FUNCTIONS["TOPICS_PER_TOKEN"][2]),
         metrics_namespace=FUNCTIONS["POWERTOOLS_METRICS_NAMESPACE"][2],
         dispatch_queue_url=None,
         delivery_queue_url=None,

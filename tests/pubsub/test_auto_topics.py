@@ -11,6 +11,7 @@ from broker.dispatch import planner
 from broker.pubsub import broadcasts
 from broker.queue import messages
 from tests.support.sqs import dispatch, seconds_from_now, wake_up
+from tests.support.topic import TOKEN_ID
 
 pytestmark = pytest.mark.verbs
 
@@ -152,7 +153,7 @@ def test_a_batch_window_is_longer_the_more_messages_were_moved(news, messages, s
 def test_move_opens_a_batch_window_only_when_its_caller_asks(news):
     news.publish(*range(100))
     assert broadcasts.move().batch_windows == {}
-    assert messages.publish("orders", PUBLICATION, "me").due
+    assert messages.publish("orders", PUBLICATION, "me", TOKEN_ID).due
 
 
 def test_a_broadcast_call_moves_messages_during_a_batch_window(busy):
@@ -171,7 +172,7 @@ def test_publish_sends_no_wake_up_until_the_batch_window_ends(client, busy, queu
 
 def test_a_publish_that_may_commit_after_the_batch_window_is_due(busy, monkeypatch):
     call, clock = messages.database.call, time.monotonic
-    assert not messages.publish("orders", PUBLICATION, "me").due
+    assert not messages.publish("orders", PUBLICATION, "me", TOKEN_ID).due
 
     def call_slowly(*args):
         stored = call(*args)
@@ -179,7 +180,7 @@ def test_a_publish_that_may_commit_after_the_batch_window_is_due(busy, monkeypat
         return stored
 
     monkeypatch.setattr(messages.database, "call", call_slowly)
-    assert messages.publish("orders", PUBLICATION, "me").due
+    assert messages.publish("orders", PUBLICATION, "me", TOKEN_ID).due
 
 
 def test_a_message_published_during_a_batch_window_is_sent_without_another_wake_up(news, endpoint, queues):

@@ -1,11 +1,13 @@
 """Idempotency keys: a repeated publish gets the first response and stores nothing."""
 
+import psycopg
 import pytest
 
-from broker import database, tokens
+from broker import database
 from broker.errors import IdempotencyKeyReused
 from broker.queue import messages
 from tests.support.client import Client
+from tests.support.topic import TOKEN_ID
 
 pytestmark = pytest.mark.verbs
 
@@ -85,6 +87,33 @@ def test_a_concurrent_repeat_publishes_when_the_first_rolls_back(first, second, 
     assert count_messages(owner) == 1
 
 
+def test_sql_refuses_a_key_that_was_used_with_other_messages(session, owner):
+    program = session()
+    publish = "SELECT ids, replayed FROM broker.publish_batch('orders', %s::json, %s, 'k')"
+    [(ids, _)] = program.execute(publish, ['[{"content": 1}]', None])
+    assert program.execute(publish, ['[{"content": 1}]', None]).fetchall() == [(ids, True)]
+    for batch, sender in [('[{"content": 2}]', None), ('[{"content": 1}]', "another")]:
+        with pytest.raises(psycopg.DatabaseError) as refused:
+            program.execute(publish, [batch, sender])
+        assert refused.value.sqlstate == "MB422"
+    assert count_messages(owner) == 1
+
+
+def test_a_key_belongs_to_the_login_that_used_it(session, owner):
+    session().execute(PUBLISH_WITH_KEY)
+    assert owner.execute(PUBLISH_WITH_KEY.replace("replayed", "NOT replayed")).fetchone()[1]
+    assert count_messages(owner) == 2
+
+
+def test_a_key_that_is_cleared_while_a_repeat_waits_is_claimed_again(owner, second, background):
+    second.execute(PUBLISH_WITH_KEY)
+    with owner.transaction():
+        owner.execute("DELETE FROM idempotency_keys")
+        repeat = background(second, PUBLISH_WITH_KEY)
+    repeat.result()
+    assert owner.execute("SELECT key FROM idempotency_keys").fetchall() == [("k",)]
+
+
 def test_keys_older_than_a_day_are_cleared(client, owner):
     for key in "abc":
         client.post(PUBLISH, {"content": 1}, headers={"idempotency-key": key})
@@ -94,13 +123,13 @@ def test_keys_older_than_a_day_are_cleared(client, owner):
 
 
 def test_publish_returns_whether_it_was_a_repeat():
-    idempotency = messages.Idempotency("k", tokens.authorize("brk_" + "a" * 43).id, b"1")
+    idempotency = messages.Idempotency("k", b"1")
     document = messages.Publication('[{"content": 1}]', many=False)
-    first = messages.publish("orders", document, "x", idempotency)
-    assert messages.publish("orders", document, "x", idempotency) == messages.Published(
+    first = messages.publish("orders", document, "x", TOKEN_ID, idempotency)
+    assert messages.publish("orders", document, "x", TOKEN_ID, idempotency) == messages.Published(
         first.ids, due=False, replayed=True
     )
-    other = messages.Idempotency("k", idempotency.token_id, b"2")
+    other = messages.Idempotency("k", b"2")
     with pytest.raises(IdempotencyKeyReused):
-        messages.publish("orders", document, "x", other)
+        messages.publish("orders", document, "x", TOKEN_ID, other)
     assert database.call("SELECT 1 AS one", {}, dict) == [{"one": 1}]

@@ -5,6 +5,7 @@ import pytest
 from broker import topics
 from broker.errors import NotFound
 from broker.queue import browsing, messages
+from tests.support.topic import TOKEN_ID
 
 pytestmark = pytest.mark.verbs
 
@@ -18,7 +19,7 @@ def test_messages_are_leased_oldest_first(orders):
 
 def test_a_leased_message_has_all_published_fields(orders):
     document = '[{"content": {"n": 1}, "sender": "shop", "key": "k", "attributes": {"kind": "new"}}, {"content": null}]'
-    ids = messages.publish("orders", messages.Publication(document, many=True), "a token").ids
+    ids = messages.publish("orders", messages.Publication(document, many=True), "a token", TOKEN_ID).ids
 
     first, second = orders.consume()
 

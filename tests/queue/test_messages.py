@@ -9,6 +9,7 @@ import pytest
 from broker import topics
 from broker.errors import InvalidInput, TooLarge
 from broker.queue import browsing, messages
+from tests.support.topic import TOKEN_ID
 
 pytestmark = pytest.mark.verbs
 
@@ -30,7 +31,7 @@ ODD_CONTENTS = [
 
 
 def publish(topic, body, sender="a token"):
-    return messages.publish(topic, messages.publication(body), sender)
+    return messages.publish(topic, messages.publication(body), sender, TOKEN_ID)
 
 
 @pytest.mark.parametrize("content", ODD_CONTENTS)
@@ -54,7 +55,7 @@ def test_the_last_value_of_a_repeated_field_is_stored(orders):
 
 def test_ids_are_in_the_order_of_the_messages(orders):
     document = json.dumps([{"content": n} for n in range(2000)])
-    ids = messages.publish("orders", messages.Publication(document, many=True), "a test").ids
+    ids = messages.publish("orders", messages.Publication(document, many=True), "a test", TOKEN_ID).ids
 
     assert len(set(ids)) == 2000
     assert all(earlier < later for earlier, later in pairwise(ids))
@@ -78,7 +79,7 @@ def test_a_batch_is_stored_whole_or_not_at_all(orders, owner):
     orders.publish("before")
     invalid = '[{"content": 1}, {"content": 2, "sender": "\\u0000"}]'
     with pytest.raises(InvalidInput):
-        messages.publish("orders", messages.Publication(invalid, many=True), "a test")
+        messages.publish("orders", messages.Publication(invalid, many=True), "a test", TOKEN_ID)
     assert len(orders.rows()) == 1
     assert owner.execute("SELECT count(*) FROM messages").fetchone() == (1,)
 
@@ -91,7 +92,7 @@ def test_publish_creates_the_topic(orders):
 
 @pytest.mark.parametrize("name", ["", "a b", "a/b", "é", "a" * 129, "a\n"])
 def test_an_invalid_topic_name_is_refused(owner, name):
-    with pytest.raises(InvalidInput, match="the name of a topic"):
+    with pytest.raises(InvalidInput, match="p_topic must have 1 to 128 characters"):
         publish(name, b'{"content": 1}')
     assert owner.execute("SELECT count(*) FROM messages").fetchone() == (0,)
 
@@ -140,5 +141,5 @@ def test_messages_are_never_rewritten(orders, owner):
 
 def test_a_message_without_content_is_not_stored(owner):
     with pytest.raises(psycopg.errors.NotNullViolation):
-        messages.publish("orders", messages.Publication("[{}]", many=True), "a test")
+        messages.publish("orders", messages.Publication("[{}]", many=True), "a test", TOKEN_ID)
     assert owner.execute("SELECT FROM topics WHERE name = 'orders'").fetchall() == []

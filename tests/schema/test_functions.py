@@ -36,7 +36,24 @@ def test_a_verb_that_writes_waits_at_most_five_seconds_for_a_lock(owner):
         "SELECT proname FROM pg_proc WHERE pronamespace = 'broker'::regnamespace AND prosecdef AND provolatile = 'v'"
         " AND NOT coalesce(proconfig, '{}') @> '{lock_timeout=5s}'"
     )
-    assert without_timeout.fetchall() == [("publish",)]  # it only calls publish_batch
+    assert sorted(without_timeout) == [("delete_topic",), ("publish",)]  # see below; it only calls publish_batch
+
+
+def test_the_verb_that_publishers_wait_behind_waits_200_ms_for_its_two_locks(owner):
+    [settings] = owner.execute("SELECT proconfig FROM pg_proc WHERE proname = 'delete_topic'").fetchone()
+    assert "lock_timeout=90ms" in settings
+
+
+def test_every_verb_that_writes_refuses_another_isolation_level(owner):
+    unchecked = owner.execute(
+        "SELECT proname FROM pg_proc WHERE pronamespace = 'broker'::regnamespace AND prosecdef AND provolatile = 'v'"
+        " AND prosrc !~ 'refuse_isolation'"
+    )
+    tokens_and_maintenance = {
+        file.stem for name in ("tokens", "maintenance") for file in (FOLDERS / name).glob("*.sql")
+    }
+    call_another_verb = {"publish", "publish_batch", "settle"}
+    assert {name for (name,) in unchecked} - tokens_and_maintenance == call_another_verb
 
 
 def test_public_has_no_rights_in_the_schema(owner):

@@ -68,8 +68,9 @@ def test_no_statement_reads_many_rows_in_vain_with_plans_for_empty_tables(call, 
 def _fill(owner: psycopg.Connection[Any], rows: int) -> None:
     """Make so many messages that wait, as many dead letters, and as many subscriptions that are behind."""
     owner.execute(
-        "SELECT broker.publish_batch(name, (SELECT json_agg(json_build_object('content', n))"
-        " FROM generate_series(1, %s) n)) FROM unnest('{orders,news,dead,read}'::text[]) name",
+        "SELECT broker.publish_unchecked(name, (SELECT json_agg(json_build_object('content', n))"
+        " FROM generate_series(1, %s) n), 'a test', gen_random_uuid())"
+        " FROM unnest('{orders,news,dead,read}'::text[]) name",
         [rows],
     )
     owner.execute(

@@ -192,7 +192,8 @@ class LogSteps(QueueSteps):
     @step(2)
     def ask_when_the_next_is_due(self):
         next_due, [(now,)] = planner.next_due(), self.owner.execute("SELECT now()")
-        assert (next_due is not None) == self.model.has_pending()
+        if self.model.has_pending():  # else it may still name the time of what was removed or paused since
+            assert next_due is not None
         assert (next_due is not None and next_due <= now) == bool(self.model.due())
         self.met[
             "something due"

@@ -11,6 +11,8 @@ from broker.pubsub import broadcasts, subscriptions
 from broker.queue import leases, messages
 from broker.queue.leases import LeasedMessage
 
+TOKEN_ID = UUID(int=1)  # a token that published
+
 
 class Topic:
     def __init__(self, name: str, owner: psycopg.Connection[Any]) -> None:
@@ -20,14 +22,14 @@ class Topic:
     def publish(self, *contents: Any) -> list[UUID]:
         """Publish each content as a message, all at once."""
         document = json.dumps([{"content": content} for content in contents])
-        return messages.publish(self.name, messages.Publication(document, many=True), "a test").ids
+        return messages.publish(self.name, messages.Publication(document, many=True), "a test", TOKEN_ID).ids
 
     def fill(self, count: int) -> None:
         """Publish the numbers from 1 to `count`, in one statement."""
         self._owner.execute(
-            "SELECT FROM broker.publish_batch(%s, (SELECT json_agg(json_build_object('content', n) ORDER BY n)"
-            " FROM generate_series(1, %s) n), 'a test')",
-            [self.name, count],
+            "SELECT FROM broker.publish_unchecked(%s, (SELECT json_agg(json_build_object('content', n) ORDER BY n)"
+            " FROM generate_series(1, %s) n), 'a test', %s)",
+            [self.name, count, TOKEN_ID],
         )
 
     def consume(self, maximum: int = 10, **options: Any) -> list[LeasedMessage]:

@@ -11,6 +11,7 @@ import psycopg
 from broker import deadlines, settings
 from broker.errors import (
     BrokerError,
+    Busy,
     Conflict,
     DatabaseUnavailable,
     Fault,
@@ -26,6 +27,7 @@ IDLE_SECONDS = 55  # the server ends a session after 60: idle environments must 
 OPTIONS = (
     f"-c TimeZone=UTC -c statement_timeout={deadlines.STATEMENT_SECONDS}s"
     " -c idle_in_transaction_session_timeout=10s -c idle_session_timeout=60s"
+    " -c default_transaction_isolation=read\\ committed"  # verbs refuse any other
 )
 
 # The SQLSTATEs that verbs raise, and those that PostgreSQL raises for a document or a setting that is not valid.
@@ -34,6 +36,7 @@ REFUSALS: Mapping[str, type[BrokerError]] = {
     "MB404": NotFound,
     "MB409": Conflict,
     "MB422": IdempotencyKeyReused,
+    "MB423": Busy,
     "22009": InvalidInput,  # invalid_time_zone_displacement_value: an offset over 15:59
     "22P02": InvalidInput,  # invalid_text_representation: json that msgspec accepts
     "22P05": InvalidInput,  # untranslatable_character

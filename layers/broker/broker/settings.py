@@ -15,6 +15,7 @@ class Settings:
     admin_token: str | None
     allow_private_webhooks: bool
     retention_days: int
+    topics_per_token: int
     metrics_namespace: str
     dispatch_queue_url: str | None
     delivery_queue_url: str | None
@@ -35,6 +36,7 @@ def current() -> Settings:
         admin_token=os.environ.get("BROKER_ADMIN_TOKEN") or None,  # none: the stored one stays
         allow_private_webhooks=os.environ.get("ALLOW_PRIVATE_WEBHOOKS") == "true",  # false: public addresses only
         retention_days=int(os.environ.get("RETENTION_DAYS") or 30),  # days
+        topics_per_token=int(os.environ.get("TOPICS_PER_TOKEN") or 10_000),
         metrics_namespace=os.environ.get("POWERTOOLS_METRICS_NAMESPACE") or "pgbroker",
         dispatch_queue_url=_queue(os.environ.get("DISPATCH_QUEUE_URL", "")),  # none: the work is done in this process
         delivery_queue_url=_queue(os.environ.get("DELIVERY_QUEUE_URL", "")),  # as above

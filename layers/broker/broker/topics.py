@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any, Literal
+from uuid import UUID
 
 import msgspec
 
@@ -106,12 +107,15 @@ def read(topic: str) -> Topic:
     return found
 
 
-def put(topic: str, settings: Put) -> Saved:
-    """Create a topic with these settings, or set them on the existing one."""
+def put(topic: str, settings: Put, token_id: UUID | None = None) -> Saved:
+    """Create a topic with these settings, or set them on the existing one. A new topic counts for the token.
+
+    Raises Conflict when the token has created too many.
+    """
     [saved] = database.call(
         "SELECT created, due FROM broker.put_topic("
-        "%(topic)s, %(broadcast)s, %(lease_seconds)s, %(max_receives)s::integer)",
-        {"topic": topic, **msgspec.structs.asdict(settings)},
+        "%(topic)s, %(broadcast)s, %(lease_seconds)s, %(max_receives)s::integer, %(token_id)s::uuid)",
+        {"topic": topic, "token_id": token_id, **msgspec.structs.asdict(settings)},
         Saved,
     )
     return saved
@@ -130,7 +134,11 @@ def change(topic: str, changes: Patch) -> bool:
 
 
 def delete(topic: str, *, force: bool) -> None:
-    """Delete a topic; its name is free at once. Raises NotFound, or Conflict while it is in use, unless `force`."""
+    """Delete a topic; its name is free at once.
+
+    Raises NotFound; Conflict while messages wait in it or a subscription exists, unless `force`; Busy while another
+    transaction uses it, such as a publish.
+    """
     database.value("SELECT broker.delete_topic(%(topic)s, %(force)s)", {"topic": topic, "force": force})
 
 

@@ -12,7 +12,8 @@ from broker import database, json_input, pagination, settings
 from broker.errors import Conflict, Fault, InvalidInput, NotFound
 from broker.webhooks import addresses, headers, signatures
 
-Name = Annotated[str, msgspec.Meta(min_length=1, max_length=2048)]
+MAX_NAME_BYTES = 2048  # an index of PostgreSQL takes no more than 2,704
+Name = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_NAME_BYTES)]
 Headers = Annotated[
     dict[
         Annotated[str, msgspec.Meta(pattern=r"^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}\Z")],
@@ -134,20 +135,27 @@ class _Subscribed:
     due: bool
 
 
-def subscribe(topic: str, request: Subscribe) -> Subscribed:
-    """Register a webhook for later broadcasts of `topic`, which is created when it is missing. Safe to repeat.
+def subscribe(topic: str, request: Subscribe, token_id: UUID | None = None) -> Subscribed:
+    """Register a webhook for later broadcasts of `topic`. Safe to repeat.
 
-    Raises InvalidInput for a url that may not be a webhook; Conflict when the name exists with other settings.
+    When the topic is missing it is created, and counts for the token. Raises InvalidInput for a url that may not be a
+    webhook; Conflict when the name exists with other settings, or the token has created too many topics.
     """
-    _check(request.url, request.headers)
+    _check(request.url, request.headers, request.name)
     secret = signatures.new_secret()
     given = {
         name: value for name, value in msgspec.structs.asdict(request).items() if name != "name" and value is not None
     }
     [found] = database.call(
         "SELECT id, created, conflict, broadcast, due"
-        " FROM broker.subscribe(%(topic)s, %(name)s::text, %(secret)s, %(settings)s::jsonb)",
-        {"topic": topic, "name": request.name, "secret": secret, "settings": msgspec.json.encode(given).decode()},
+        " FROM broker.subscribe(%(topic)s, %(name)s::text, %(secret)s, %(settings)s::jsonb, %(token_id)s::uuid)",
+        {
+            "topic": topic,
+            "name": request.name,
+            "secret": secret,
+            "settings": msgspec.json.encode(given).decode(),
+            "token_id": token_id,
+        },
         _Subscribed,
     )
     if found.conflict:
@@ -176,7 +184,8 @@ def change(topic: str, subscription_id: UUID, changes: Change) -> bool:
     Raises NotFound, InvalidInput, Conflict.
     """
     url = None if changes.url is msgspec.UNSET else changes.url
-    _check(url, None if changes.headers is msgspec.UNSET else changes.headers)
+    name = None if changes.name is msgspec.UNSET else changes.name
+    _check(url, None if changes.headers is msgspec.UNSET else changes.headers, name)
     due: bool | None = database.value(
         "SELECT broker.change_subscription(%(topic)s, %(id)s, %(changes)s::jsonb)",
         {"topic": topic, "id": subscription_id, "changes": msgspec.json.encode(changes).decode()},
@@ -197,7 +206,7 @@ def unsubscribe(topic: str, subscription_id: UUID | None = None, url: str | None
     return removed
 
 
-def _check(url: str | None, own_headers: Mapping[str, str] | None) -> None:
+def _check(url: str | None, own_headers: Mapping[str, str] | None, name: str | None) -> None:
     faults = [
         Fault("the broker sets this header itself", f"/headers/{json_input.escape(name)}")
         for name in own_headers or {}
@@ -206,6 +215,8 @@ def _check(url: str | None, own_headers: Mapping[str, str] | None) -> None:
     allow_private = settings.current().allow_private_webhooks
     if url is not None and (fault := addresses.url_fault(url, allow_private=allow_private)):
         faults.append(Fault(fault, "/url"))
+    if name is not None and len(name.encode()) > MAX_NAME_BYTES:
+        faults.append(Fault(f"has over {MAX_NAME_BYTES} bytes", "/name"))
     if faults:
         raise InvalidInput("the subscription is not valid", faults=faults)
 

@@ -124,7 +124,8 @@ def settle(topic: str, request: Settle) -> Settled:
     if len(request.ack) + len(request.release) + len(request.extend) + len(request.reject) > MAX_RECEIPTS:
         raise InvalidInput(faults=[Fault(f"there are over {MAX_RECEIPTS} receipts", pointer="")])
     [settled] = database.call(
-        "SELECT acked, released, extended, rejected, gone, stale FROM broker.settle(%(topic)s, %(receipts)s::json)",
+        "SELECT acked, released, extended, rejected, gone, stale"
+        " FROM broker.settle_unchecked(%(topic)s, %(receipts)s::json)",
         {"topic": topic, "receipts": msgspec.json.encode(request).decode()},
         Settled,
     )

@@ -2,7 +2,7 @@
 
 import hashlib
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Annotated
 from uuid import UUID
 
@@ -12,7 +12,7 @@ from broker import database, json_input
 from broker.errors import Fault, TooLarge
 from broker.fields import IdempotencyKey, Label
 
-MAX_BYTES = 256 * 1024  # of content and attributes, as sent
+MAX_BYTES = 256 * 1024  # of a message: content and attributes as sent, sender and key
 MAX_BATCH = 1000
 
 
@@ -45,10 +45,9 @@ class Publication:
 
 @dataclass(frozen=True, slots=True)
 class Idempotency:
-    """The Idempotency-Key of a request, the token that it belongs to, and the SHA-256 of the body."""
+    """The Idempotency-Key of a request, and the SHA-256 of the body."""
 
     key: str
-    token_id: UUID
     fingerprint: bytes
 
 
@@ -95,33 +94,36 @@ def publication(body: bytes) -> Publication:
     return Publication(document, many=many)
 
 
-def idempotency(key: str | None, token_id: UUID, body: bytes) -> Idempotency | None:
+def idempotency(key: str | None, body: bytes) -> Idempotency | None:
     """Read an Idempotency-Key; None when there is none. Raises InvalidInput."""
     if key is None:
         return None
-    return Idempotency(
-        json_input.convert("Idempotency-Key", key, IdempotencyKey), token_id, hashlib.sha256(body).digest()
-    )
+    return Idempotency(json_input.convert("Idempotency-Key", key, IdempotencyKey), hashlib.sha256(body).digest())
 
 
-def publish(topic: str, publication: Publication, sender: str, idempotency: Idempotency | None = None) -> Published:
-    """Store messages in a topic's queue, all or none. A missing topic is created.
+def publish(
+    topic: str, publication: Publication, sender: str, token_id: UUID, idempotency: Idempotency | None = None
+) -> Published:
+    """Store messages in a topic's queue, all or none. A missing topic is created, and counts for the token.
 
-    `sender` is that of the messages that name none. With `idempotency` the call is safe to repeat for 24 hours: it
-    returns the ids of the first call. Raises IdempotencyKeyReused when the key was used with another body.
+    `sender` is that of the messages that name none. With `idempotency` the call is safe to repeat with the token for 24
+    hours: it returns the ids of the first call. Raises IdempotencyKeyReused when the key was used with another body;
+    Conflict when the token has created too many topics.
     """
-    statement = (
-        "SELECT ids, auto, batch_window, replayed FROM broker.publish_batch(%(topic)s, %(messages)s::json, %(sender)s)"
-    )
-    values: dict[str, object] = {"topic": topic, "messages": publication.document, "sender": sender}
-    if idempotency is not None:
-        statement = (
-            "SELECT ids, auto, batch_window, replayed FROM broker.publish_batch("
-            "%(topic)s, %(messages)s::json, %(sender)s, %(key)s, %(token_id)s, %(fingerprint)s)"
-        )
-        values |= asdict(idempotency)
     started = time.monotonic()
-    [stored] = database.call(statement, values, _Stored)
+    [stored] = database.call(
+        "SELECT ids, auto, batch_window, replayed FROM broker.publish_unchecked("
+        "%(topic)s, %(messages)s::json, %(sender)s, %(token_id)s, %(key)s::text, %(fingerprint)s::bytea)",
+        {
+            "topic": topic,
+            "messages": publication.document,
+            "sender": sender,
+            "token_id": token_id,
+            "key": idempotency and idempotency.key,
+            "fingerprint": idempotency and idempotency.fingerprint,
+        },
+        _Stored,
+    )
     # measured from before the statement to after its commit: Dispatch looks when the window ends
     due = stored.auto and time.monotonic() - started >= stored.batch_window
     return Published(stored.ids, due, stored.replayed)
@@ -129,4 +131,5 @@ def publish(topic: str, publication: Publication, sender: str, idempotency: Idem
 
 def _size(message: Message) -> int:
     attributes = b"" if message.attributes is None else msgspec.json.encode(message.attributes)
-    return len(bytes(message.content)) + len(attributes)
+    labels = (message.sender or "") + (message.key or "")
+    return len(bytes(message.content)) + len(attributes) + len(labels.encode())

@@ -1,5 +1,6 @@
 -- Return the next time at which something is due, over all topics: a batch or redelivery of a subscription, or a waiting
--- message of an auto topic. In the past when it is due now, null when nothing is pending.
+-- message of an auto topic. In the past when it is due now, null when nothing is pending; it may name a later time of what was
+-- removed or paused since.
 -- A topic with an open batch window is due a second after its end at the earliest: the process that opened it looks first.
 -- Topics of which nothing was due for a minute get a later next_due_at, so that they are not looked at again before.
 CREATE OR REPLACE FUNCTION broker.next_due()
@@ -12,6 +13,9 @@ DECLARE
     v_due  timestamptz;
     v_idle integer[];
 BEGIN
+    IF current_setting('transaction_isolation') <> 'read committed' THEN
+        PERFORM refuse_isolation();
+    END IF;
     SELECT min(o.due_at), array_agg(o.id) FILTER (WHERE o.next_due_at < statement_timestamp() - interval '1 minute'
                                                     AND (o.due_at > statement_timestamp()) IS NOT FALSE)
       INTO v_due, v_idle

@@ -22,6 +22,9 @@ DECLARE
     v_failing  integer;
     v_due      uuid[];
 BEGIN
+    IF current_setting('transaction_isolation') <> 'read committed' THEN
+        PERFORM refuse_isolation();
+    END IF;
     IF p_outcomes IS NOT NULL THEN
         PERFORM record_attempts(p_outcomes);
     END IF;

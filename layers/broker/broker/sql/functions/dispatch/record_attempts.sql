@@ -23,6 +23,9 @@ DECLARE
     v_current      integer;
     v_redeliveries json;
 BEGIN
+    IF current_setting('transaction_isolation') <> 'read committed' THEN
+        PERFORM refuse_isolation();
+    END IF;
     WITH given AS MATERIALIZED (
         SELECT o.*, o.redelivery IS NULL AND o.action IN ('delivered', 'refused') AS passed,
                o.action = 'refused' OR o.refused IS NOT NULL OR o.redelivery IS NOT NULL AND o.action <> 'expired' AS redelivers

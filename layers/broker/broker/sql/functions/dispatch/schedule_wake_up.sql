@@ -10,6 +10,9 @@ DECLARE
     v_changed timestamptz[];
     v_to_send boolean;
 BEGIN
+    IF current_setting('transaction_isolation') <> 'read committed' THEN
+        PERFORM refuse_isolation();
+    END IF;
     LOOP
         -- read without a lock: most calls change nothing. Of two that change at once, the second looks again
         SELECT w.pending INTO v_pending FROM wake_up w;

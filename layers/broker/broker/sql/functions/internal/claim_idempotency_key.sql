@@ -8,17 +8,20 @@ LANGUAGE plpgsql AS $$
 DECLARE
     v_known broker.idempotency_keys;
 BEGIN
-    INSERT INTO broker.idempotency_keys (topic_id, token_id, key, fingerprint)
-    VALUES (p_topic_id, p_token_id, p_key, p_fingerprint)
-    ON CONFLICT (topic_id, token_id, key) DO NOTHING;
-    IF FOUND THEN
-        RETURN NULL;
-    END IF;
-    -- a statement of its own: the one above does not see the row that it waited for
-    SELECT * INTO v_known FROM broker.idempotency_keys k
-     WHERE k.topic_id = p_topic_id AND k.token_id = p_token_id AND k.key = p_key FOR UPDATE;
-    IF v_known.created_at < statement_timestamp() - interval '24 hours' THEN
-        UPDATE broker.idempotency_keys k SET fingerprint = p_fingerprint, ids = '{}', created_at = statement_timestamp()
+    LOOP
+        INSERT INTO broker.idempotency_keys (topic_id, token_id, key, fingerprint, created_at)
+        VALUES (p_topic_id, p_token_id, p_key, p_fingerprint, broker.call_time())
+        ON CONFLICT (topic_id, token_id, key) DO NOTHING;
+        IF FOUND THEN
+            RETURN NULL;
+        END IF;
+        -- a statement of its own: the one above does not see the row that it waited for
+        SELECT * INTO v_known FROM broker.idempotency_keys k
+         WHERE k.topic_id = p_topic_id AND k.token_id = p_token_id AND k.key = p_key FOR UPDATE;
+        EXIT WHEN FOUND;  -- else maintenance has cleared it since
+    END LOOP;
+    IF v_known.created_at < broker.call_time() - interval '24 hours' THEN
+        UPDATE broker.idempotency_keys k SET fingerprint = p_fingerprint, ids = '{}', created_at = broker.call_time()
          WHERE k.topic_id = p_topic_id AND k.token_id = p_token_id AND k.key = p_key;
         RETURN NULL;
     END IF;

@@ -2,7 +2,7 @@
 -- to it in the request.
 CREATE OR REPLACE FUNCTION broker.receipts(p_receipts json)
 RETURNS TABLE (receipt text, message_id uuid, fence integer, verb text, seconds integer, reason text, pointer text)
-LANGUAGE sql IMMUTABLE AS $$
+LANGUAGE sql STABLE AS $$
     SELECT r.receipt, split_part(r.receipt, '.', 1)::uuid, split_part(r.receipt, '.', 2)::integer, verb,
            coalesce(item ->> 'delay_seconds', item ->> 'lease_seconds')::integer, item ->> 'reason',
            format('/%s/%s', verb, nth - 1)

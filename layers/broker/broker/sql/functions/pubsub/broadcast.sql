@@ -1,14 +1,14 @@
 -- Move the ready messages of a topic's queue to the end of its log, oldest first. Without a subscription nothing moves. No row
 -- of a subscription is written: its cursor is then behind last_seq, which makes it due.
--- p_until: move what was ready then; null: now.
--- p_limit: move at most so many.
+-- p_until: move what was ready then; null, or later: now. Messages on lease stay.
+-- p_limit: move at most so many, 1 to 10,000.
 -- p_skip: return at once when another broadcast of the topic is running; else wait for it. It never waits for a consumer.
 -- p_open_window: open a batch window when the topic is busy, of batch_window seconds, the longer the more was moved. Until
 -- it ends publishers send no wake-up, and then the caller must broadcast again.
 -- first_seq is null when nothing moved. exhausted counts messages whose receives are exhausted: they became dead letters.
 -- remaining counts what was ready and is still in the queue, up to 10,001.
 -- due: something moved, or is left, or a subscription that may be sent to is behind or has a redelivery: an earlier call may
--- have failed before it notified Dispatch. Raises MB404.
+-- have failed before it notified Dispatch. Raises MB400, MB404.
 CREATE OR REPLACE FUNCTION broker.broadcast(
     p_topic text, p_until timestamptz DEFAULT NULL, p_limit integer DEFAULT 10000, p_skip boolean DEFAULT false,
     p_open_window boolean DEFAULT false)
@@ -21,13 +21,21 @@ AS $$
 DECLARE
     v_topic topics := find_topic(p_topic);
 BEGIN
+    IF current_setting('transaction_isolation') <> 'read committed' THEN
+        PERFORM refuse_isolation();
+    END IF;
+    IF (p_limit BETWEEN 1 AND 10000) IS NOT TRUE THEN
+        PERFORM refuse_argument('p_limit', 'must be 1 to 10000');
+    ELSIF p_skip IS NULL OR p_open_window IS NULL THEN
+        PERFORM refuse_argument(CASE WHEN p_skip IS NULL THEN 'p_skip' ELSE 'p_open_window' END, 'must be true or false');
+    END IF;
     messages := 0;
     remaining := 0;
     exhausted := 0;
     batch_window := 0;
     due := false;
     last_seq := v_topic.last_seq;
-    until := coalesce(p_until, statement_timestamp());
+    until := least(p_until, call_time());
     IF p_skip THEN
         PERFORM FROM topics t WHERE t.id = v_topic.id FOR NO KEY UPDATE SKIP LOCKED;
         IF NOT FOUND THEN
@@ -54,7 +62,7 @@ BEGIN
          LIMIT p_limit
            FOR UPDATE SKIP LOCKED
     ), dead_lettered AS (
-        UPDATE queue q SET died_at = statement_timestamp(), reason = 'receives exhausted'
+        UPDATE queue q SET died_at = call_time(), reason = 'receives exhausted'
           FROM ready r WHERE r.exhausted AND q.message_id = ANY (ARRAY[r.message_id])
     ), removed AS (
         DELETE FROM queue q USING ready r WHERE NOT r.exhausted AND q.message_id = ANY (ARRAY[r.message_id])
@@ -67,7 +75,7 @@ BEGIN
     ), spanned AS (
         INSERT INTO log_spans (topic_id, first_seq, last_seq, first_id, last_id, broadcast_at)
         SELECT v_topic.id, min(n.seq), max(n.seq), min(n.message_id::text)::uuid, max(n.message_id::text)::uuid,
-               statement_timestamp()
+               call_time()
           FROM numbered n HAVING count(*) > 0
     )
     SELECT count(*), min(n.seq), coalesce(max(n.seq), last_seq), (SELECT count(*) FROM ready r WHERE r.exhausted)
@@ -77,7 +85,7 @@ BEGIN
         batch_window := least(messages * 0.005, 0.5);  -- above 200 messages a second it grows, below it ends
     END IF;
     UPDATE topics t
-       SET last_seq = broadcast.last_seq, next_due_at = statement_timestamp(),
+       SET last_seq = broadcast.last_seq, next_due_at = call_time(),
            batch_window_until = CASE WHEN batch_window > 0 THEN clock_timestamp() + make_interval(secs => batch_window)
                                 ELSE t.batch_window_until END
      WHERE t.id = v_topic.id AND messages > 0;

@@ -15,6 +15,9 @@ DECLARE
     v_enables boolean;
     v_moves   boolean;
 BEGIN
+    IF current_setting('transaction_isolation') <> 'read committed' THEN
+        PERFORM refuse_isolation();
+    END IF;
     PERFORM FROM topics t WHERE t.id = v_topic.id FOR NO KEY UPDATE;  -- names are taken under this lock
     IF EXISTS (SELECT FROM subscriptions s
                 WHERE s.topic_id = v_topic.id AND s.id <> p_id AND s.name = p_changes ->> 'name') THEN

@@ -8,6 +8,9 @@ DECLARE
     v_until timestamptz := CASE WHEN p_overlap_seconds > 0
                                 THEN statement_timestamp() + make_interval(secs => p_overlap_seconds) END;
 BEGIN
+    IF current_setting('transaction_isolation') <> 'read committed' THEN
+        PERFORM refuse_isolation();
+    END IF;
     RETURN QUERY
     UPDATE subscriptions s
        SET secrets = CASE WHEN v_until IS NULL THEN ARRAY[p_secret]

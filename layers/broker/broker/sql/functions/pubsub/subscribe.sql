@@ -1,21 +1,25 @@
--- Register a webhook for a topic's later broadcasts. A missing topic is created.
+-- Register a webhook for a topic's later broadcasts. A missing topic is created, and counts for the token p_token_id.
 -- p_name: unique in the topic; null: the url.
 -- p_settings: {"url", "headers"?, "batch_size"?, "retry_schedule"?, "ordered"?, "rate_per_second"?, "backlog_days"?}.
 -- When the name exists, nothing changes: conflict is true if a setting given differs from the existing one.
 -- due: the topic is an auto topic. What waits in it had no subscription to move for. So it is when the name exists too: the
 -- call that created the subscription may have failed before it notified Dispatch.
-CREATE OR REPLACE FUNCTION broker.subscribe(p_topic text, p_name text, p_secret text, p_settings jsonb)
+CREATE OR REPLACE FUNCTION broker.subscribe(
+    p_topic text, p_name text, p_secret text, p_settings jsonb, p_token_id uuid DEFAULT NULL)
 RETURNS TABLE (id uuid, created boolean, conflict boolean, broadcast text, due boolean)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = broker, pg_temp SET jit = off SET lock_timeout = '5s' AS $$
 DECLARE
     v_topic topics;
     v_row   subscriptions;
 BEGIN
+    IF current_setting('transaction_isolation') <> 'read committed' THEN
+        PERFORM refuse_isolation();
+    END IF;
     LOOP
         -- broadcast takes the same lock: a subscription gets all of a broadcast or nothing of it
         SELECT * INTO v_topic FROM topics t WHERE t.name = p_topic AND t.deleted_at IS NULL FOR NO KEY UPDATE;
         EXIT WHEN FOUND;
-        PERFORM ensure_topic(p_topic);
+        PERFORM ensure_topic(p_topic, p_token_id);
     END LOOP;
     broadcast := v_topic.broadcast;
     due := broadcast = 'auto';

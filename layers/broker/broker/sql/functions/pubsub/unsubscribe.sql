@@ -6,6 +6,9 @@ DECLARE
     v_topic topics := find_topic(p_topic);
     v_ids   uuid[];
 BEGIN
+    IF current_setting('transaction_isolation') <> 'read committed' THEN
+        PERFORM refuse_isolation();
+    END IF;
     PERFORM FROM topics t WHERE t.id = v_topic.id FOR NO KEY UPDATE;  -- so that no broadcast counts one that is being deleted
     -- in the order in which record_attempts locks them; the next statement sees the redeliveries that it committed
     v_ids := ARRAY(SELECT s.id FROM subscriptions s WHERE s.topic_id = v_topic.id AND (s.id = p_id OR s.url = p_url)

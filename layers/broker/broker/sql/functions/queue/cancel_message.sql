@@ -7,6 +7,9 @@ DECLARE
     v_topic topics := find_topic(p_topic);
     v_row   queue;
 BEGIN
+    IF current_setting('transaction_isolation') <> 'read committed' THEN
+        PERFORM refuse_isolation();
+    END IF;
     SELECT * INTO v_row FROM queue q WHERE q.message_id = p_id AND q.topic_id = v_topic.id FOR UPDATE;
     IF NOT FOUND AND EXISTS (SELECT FROM messages m WHERE m.id = p_id AND m.topic_id = v_topic.id) THEN
         RAISE EXCEPTION 'the message was already consumed or broadcast' USING ERRCODE = 'MB409';

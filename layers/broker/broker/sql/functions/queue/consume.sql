@@ -1,10 +1,10 @@
 -- Lease up to p_max ready messages of a topic, oldest first. A lease ends by itself: nothing has to give it back.
--- p_lease_seconds: null: the topic's.
+-- p_max: 1 to 1,000. p_lease_seconds: 1 to 86,400; null: the topic's. A lease begins now, not with its statement.
 -- p_auto_ack: remove the messages instead of leasing them.
 -- p_floor: start at this ready_at, and so skip the index entries of rows that were removed: the oldest was_ready_at of the
 -- caller's last claim, less a margin for late commits. A claim that finds too few looks once more without it.
 -- p_max_bytes: stop before the messages have more bytes than this together; one message always fits.
--- It never waits for another session. Raises MB404.
+-- It never waits for another session. Raises MB400, MB404.
 CREATE OR REPLACE FUNCTION broker.consume(
     p_topic text, p_max integer DEFAULT 10, p_lease_seconds integer DEFAULT NULL, p_auto_ack boolean DEFAULT false,
     p_floor timestamptz DEFAULT NULL, p_max_bytes integer DEFAULT 5500000)
@@ -17,19 +17,33 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = broker, pg_temp SET jit = of
 SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
 AS $$
 DECLARE
-    v_topic     topics := find_topic(p_topic);
-    v_lease     interval := make_interval(secs => coalesce(p_lease_seconds, v_topic.lease_seconds));
-    v_floor     timestamptz := coalesce(p_floor, '-infinity');
-    v_room      bigint := p_max_bytes;
-    v_given     integer := 0;  -- in all passes
-    v_left      integer;       -- wanted from this pass
-    v_locked    bigint;    -- rows that this pass locked
-    v_exhausted bigint;    -- of these, those whose receives are exhausted
-    v_taken     integer;       -- of these, leased
-    v_bytes     integer;
+    v_topic      topics := find_topic(p_topic);
+    v_leased_at  timestamptz := clock_timestamp();
+    v_expires_at timestamptz := v_leased_at + make_interval(secs => coalesce(p_lease_seconds, v_topic.lease_seconds));
+    v_floor      timestamptz := coalesce(p_floor, '-infinity');
+    v_room       bigint := p_max_bytes;
+    v_given      integer := 0;  -- in all passes
+    v_step       integer := 100;  -- taken in one pass at most: of large messages fewer fit, and the others would be locked in vain
+    v_left       integer;  -- wanted from this pass
+    v_locked     bigint;  -- rows that this pass locked
+    v_exhausted  bigint;  -- of these, those whose receives are exhausted
+    v_taken      integer;  -- of these, leased
+    v_bytes      integer;
 BEGIN
+    IF current_setting('transaction_isolation') <> 'read committed' THEN
+        PERFORM refuse_isolation();
+    END IF;
+    IF (p_max BETWEEN 1 AND 1000) IS NOT TRUE THEN
+        PERFORM refuse_argument('p_max', 'must be 1 to 1000');
+    ELSIF p_lease_seconds NOT BETWEEN 1 AND 86400 THEN
+        PERFORM refuse_argument('p_lease_seconds', 'must be 1 to 86400');
+    ELSIF p_auto_ack IS NULL THEN
+        PERFORM refuse_argument('p_auto_ack', 'must be true or false');
+    ELSIF (p_max_bytes > 0) IS NOT TRUE THEN
+        PERFORM refuse_argument('p_max_bytes', 'must be over 0');
+    END IF;
     WHILE v_given < p_max LOOP
-        v_left := p_max - v_given;
+        v_left := least(p_max - v_given, v_step);
         v_taken := 0;
         FOR v_locked, v_exhausted, v_bytes, was_ready_at, receives, lease_expires_at, id, content, sender, key, attributes,
             created_at IN
@@ -38,13 +52,13 @@ BEGIN
                 SELECT q.message_id, q.ready_at, q.bytes, coalesce(q.receives >= q.max_receives, false) AS exhausted
                   FROM queue q
                  WHERE q.topic_id = v_topic.id AND q.died_at IS NULL
-                   AND q.ready_at <= statement_timestamp() AND q.ready_at >= v_floor
+                   AND q.ready_at <= call_time() AND q.ready_at >= v_floor
                  ORDER BY q.ready_at, q.message_id
                  LIMIT v_left
                    FOR UPDATE SKIP LOCKED
             ), dead_lettered AS (
                 -- leased_at stays: the consumer with the last lease may still settle it
-                UPDATE queue q SET died_at = statement_timestamp(), reason = 'receives exhausted'
+                UPDATE queue q SET died_at = call_time(), reason = 'receives exhausted'
                   FROM ready r WHERE r.exhausted AND q.message_id = ANY (ARRAY[r.message_id])
             ), fitting AS MATERIALIZED (
                 SELECT r.*, sum(r.bytes) OVER w AS total, row_number() OVER w AS nth
@@ -54,7 +68,7 @@ BEGIN
                 SELECT f.* FROM fitting f WHERE f.total <= v_room OR (f.nth = 1 AND v_given = 0)
             ), leased AS (
                 UPDATE queue q
-                   SET ready_at = statement_timestamp() + v_lease, leased_at = statement_timestamp(), receives = q.receives + 1
+                   SET ready_at = v_expires_at, leased_at = v_leased_at, receives = q.receives + 1
                   FROM taken t WHERE NOT p_auto_ack AND q.message_id = ANY (ARRAY[t.message_id])
                 RETURNING q.message_id, t.ready_at AS was_ready_at, t.bytes, q.receives, q.ready_at
             ), removed AS (
@@ -77,11 +91,14 @@ BEGIN
             RETURN NEXT;
         END LOOP;
         v_given := v_given + v_taken;
+        IF v_taken > 0 THEN  -- as many as fit when they are as large as those before
+            v_step := greatest(1, least(1000, v_room * v_given / greatest(1, p_max_bytes - v_room)));
+        END IF;
         EXIT WHEN v_taken + v_exhausted < v_locked;  -- there is no more room
         IF v_exhausted > 0 AND v_exhausted = v_locked THEN
             -- the head of the queue may be full of them, and the next pass must not walk over them again
             v_floor := coalesce(dead_letter_exhausted(v_topic.id, v_floor), '-infinity');
-            EXIT WHEN clock_timestamp() > statement_timestamp() + interval '5 s';  -- the next call goes on
+            EXIT WHEN clock_timestamp() > call_time() + interval '5 s';  -- the next call goes on
         ELSIF v_locked < v_left THEN
             EXIT WHEN v_floor = '-infinity';
             v_floor := '-infinity';

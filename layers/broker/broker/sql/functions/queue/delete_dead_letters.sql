@@ -12,6 +12,9 @@ DECLARE
     v_subscription uuid := (p_filter ->> 'subscription')::uuid;
     v_ids          uuid[];
 BEGIN
+    IF current_setting('transaction_isolation') <> 'read committed' THEN
+        PERFORM refuse_isolation();
+    END IF;
     PERFORM FROM subscriptions s WHERE s.id = v_subscription FOR NO KEY UPDATE;
     SELECT f.ids, f.next INTO v_ids, next FROM find_dead_letters(v_topic.id, p_filter, p_after, 10000) f;
     matched := cardinality(v_ids);

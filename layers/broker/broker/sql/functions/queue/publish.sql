@@ -5,7 +5,7 @@ RETURNS uuid
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = broker, pg_temp AS $$
 BEGIN
     IF p_content IS NULL THEN
-        RAISE EXCEPTION 'content is NULL; for a message without content publish the JSON null' USING ERRCODE = 'MB400';
+        PERFORM refuse_argument('p_content', 'is NULL; for a message without content publish the JSON null');
     END IF;
     -- json_build_object keeps the bytes of content
     RETURN (SELECT b.ids[1]

@@ -17,6 +17,9 @@ DECLARE
     v_due_at       timestamptz := statement_timestamp() + make_interval(secs => p_delay_seconds);
     v_ids          uuid[];
 BEGIN
+    IF current_setting('transaction_isolation') <> 'read committed' THEN
+        PERFORM refuse_isolation();
+    END IF;
     IF v_subscription IS NOT NULL AND NOT p_dry_run THEN
         UPDATE topics t SET next_due_at = statement_timestamp() WHERE t.id = v_topic.id;
     END IF;

@@ -1,61 +1,17 @@
 -- End leases.
 -- p_receipts: {"ack", "release", "extend", "reject"}, each a list of receipts, or of {"receipt"} with "delay_seconds"
--- (release), "lease_seconds" (extend; by default the topic's) or "reason" (reject).
+-- (release), "lease_seconds" (extend; by default the topic's) or "reason" (reject). A lease is extended from now on, not from
+-- when the statement began.
 -- gone: the message was removed, or this lease was settled before, so repeating a settle is safe.
 -- stale: another consumer has leased the message since. Neither is changed.
--- Raises MB404. Raises MB400, with the faults as JSON in its DETAIL, when a receipt belongs to another topic or is listed
--- more than once.
+-- Raises MB404. Raises MB400, with the faults as JSON in its DETAIL, when p_receipts is not valid, or when a receipt belongs to
+-- another topic or is listed more than once.
 CREATE OR REPLACE FUNCTION broker.settle(p_topic text, p_receipts json)
 RETURNS TABLE (acked integer, released integer, extended integer, rejected integer, gone text[], stale text[])
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = broker, pg_temp SET jit = off SET lock_timeout = '5s'
--- planned once a session, by index only: see consume.sql
-SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
-AS $$
-DECLARE
-    v_topic  topics := find_topic(p_topic);
-    v_faults json;
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = broker, pg_temp SET lock_timeout = '5s' AS $$
 BEGIN
-    -- in message_id order, or two settles that share messages could deadlock; and in a statement of its own, so that the
-    -- next one sees what the sessions that held these rows have committed
-    PERFORM FROM queue q
-      WHERE q.message_id = ANY (ARRAY(SELECT r.message_id FROM receipts(p_receipts) r))
-      ORDER BY q.message_id FOR UPDATE;
-
-    WITH settled AS MATERIALIZED (
-        SELECT r.*,
-               CASE WHEN q.message_id IS NULL THEN 'gone'
-                    WHEN q.topic_id <> v_topic.id THEN 'foreign'
-                    WHEN q.receives > r.fence THEN 'stale'
-                    WHEN q.receives < r.fence OR q.leased_at IS NULL THEN 'gone'
-                    ELSE r.verb END AS result,
-               row_number() OVER (PARTITION BY r.receipt ORDER BY r.pointer) > 1 AS repeated
-          FROM receipts(p_receipts) r LEFT JOIN queue q ON q.message_id = ANY (ARRAY[r.message_id])
-    ), removed AS (
-        DELETE FROM queue q USING settled s WHERE s.result = 'ack' AND q.message_id = ANY (ARRAY[s.message_id])
-    ), updated AS (
-        UPDATE queue q
-           SET ready_at = statement_timestamp() + make_interval(
-                   secs => coalesce(s.seconds, CASE WHEN s.result = 'extend' THEN v_topic.lease_seconds ELSE 0 END)),
-               leased_at = CASE WHEN s.result = 'extend' THEN q.leased_at END,
-               died_at = CASE WHEN s.result = 'reject' OR s.result = 'release' AND q.receives >= q.max_receives
-                              THEN statement_timestamp() END,
-               reason = CASE WHEN s.result = 'reject' THEN coalesce(s.reason, 'rejected')
-                             WHEN s.result = 'release' AND q.receives >= q.max_receives THEN 'receives exhausted' END
-          FROM settled s
-         WHERE s.result IN ('release', 'extend', 'reject') AND q.message_id = ANY (ARRAY[s.message_id])
-    )
-    SELECT count(*) FILTER (WHERE s.result = 'ack'), count(*) FILTER (WHERE s.result = 'release'),
-           count(*) FILTER (WHERE s.result = 'extend'), count(*) FILTER (WHERE s.result = 'reject'),
-           coalesce(array_agg(s.receipt) FILTER (WHERE s.result = 'gone'), '{}'),
-           coalesce(array_agg(s.receipt) FILTER (WHERE s.result = 'stale'), '{}'),
-           json_agg(json_build_object('pointer', s.pointer, 'detail', CASE WHEN s.repeated THEN 'receipt is listed more than once'
-                                                                           ELSE 'receipt belongs to another topic' END))
-               FILTER (WHERE s.repeated OR s.result = 'foreign')
-      INTO acked, released, extended, rejected, gone, stale, v_faults
-      FROM settled s;
-    IF v_faults IS NOT NULL THEN
-        RAISE EXCEPTION 'nothing was settled' USING ERRCODE = 'MB400', DETAIL = v_faults;
-    END IF;
-    RETURN NEXT;
+    PERFORM check_receipts(p_receipts);
+    RETURN QUERY
+    SELECT s.acked, s.released, s.extended, s.rejected, s.gone, s.stale FROM settle_unchecked(p_topic, p_receipts) s;
 END
 $$;

@@ -7,6 +7,9 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = broker, pg_temp SET lock_tim
 DECLARE
     v_topic topics := find_topic(p_topic);
 BEGIN
+    IF current_setting('transaction_isolation') <> 'read committed' THEN
+        PERFORM refuse_isolation();
+    END IF;
     UPDATE topics t
        SET broadcast = coalesce(p_changes ->> 'broadcast', t.broadcast),
            lease_seconds = coalesce((p_changes ->> 'lease_seconds')::integer, t.lease_seconds),

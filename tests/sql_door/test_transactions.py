@@ -108,6 +108,7 @@ def test_messages_of_one_statement_keep_their_order(orders, session):
         ("SELECT broker.publish('orders', '1', p_attributes => '[]')", "MB400"),
         ("SELECT broker.publish('orders', to_json(repeat('x', 262143)))", "MB400"),
         ("SELECT broker.publish('orders', to_json(repeat('x', 262142)), p_attributes => '{}')", "MB400"),
+        ("SELECT broker.publish('orders', to_json(repeat('x', 262142)), p_key => 'k')", "MB400"),
         ('SELECT broker.publish_batch(\'orders\', \'[{"content": 1}, {"content": 2, "attributes": 3}]\')', "MB400"),
         ("SELECT broker.consume('unknown')", "MB404"),
         ("SELECT broker.settle('unknown', '{}')", "MB404"),
@@ -187,3 +188,19 @@ def test_a_verb_ignores_tables_of_the_caller_with_the_same_names(orders, session
     program.execute("CREATE TEMPORARY TABLE topics (id integer, name text, deleted_at timestamptz)")
     program.execute("SET search_path = pg_temp, broker")
     assert consume(program) == ["a"]
+
+
+def test_a_broadcast_moves_no_message_on_lease_whatever_its_p_until(orders, session):
+    orders.subscribe("http://127.0.0.1:8000/")
+    orders.publish("a")
+    [leased] = orders.consume()
+    assert session().execute("SELECT messages FROM broker.broadcast('orders', 'infinity')").fetchone() == (0,)
+    assert orders.settle(ack=[leased.receipt]).acked == 1
+
+
+def test_a_consume_of_large_messages_locks_few_that_it_does_not_give(orders, owner, transaction, session):
+    orders.fill(300)
+    owner.execute("UPDATE queue SET bytes = 100000")
+    [(given,)] = transaction.execute("SELECT count(*) FROM broker.consume('orders', 1000)")
+    assert given == 55
+    assert session().execute("SELECT count(*) FROM broker.consume('orders', 10)").fetchone() == (10,)
