@@ -11,24 +11,45 @@ pytestmark = pytest.mark.verbs
 URL = "http://127.0.0.1:8000/"
 
 
-def test_a_deletion_waits_for_an_open_publish_and_fails_when_it_commits(orders, first, second, background):
+@pytest.mark.parametrize("statement", [PUBLISH, BROADCAST, "SELECT broker.unsubscribe('orders', NULL, 'none')"])
+def test_a_deletion_gives_up_when_another_transaction_uses_the_topic(orders, first, second, statement):
+    topics.put("orders", topics.Put())
+    query(first, statement)
+    with pytest.raises(psycopg.DatabaseError, match="another transaction uses the topic") as failed:
+        query(second, DELETE)
+    assert failed.value.sqlstate == "MB423"
+    first.commit()
+    assert topics.read("orders").name == "orders"
+
+
+def test_the_answer_to_a_deletion_that_gives_up_says_when_to_repeat_it(client, orders, first):
     topics.put("orders", topics.Put())
     query(first, PUBLISH)
-    deleting = background(second, DELETE)
+    refused = client.delete("/topics/orders?force=true")
+    assert (refused.status, refused.headers["Retry-After"]) == (409, "1")
+    assert refused.json["type"] == "urn:pgbroker:problem:busy"
+    first.rollback()
+    assert client.delete("/topics/orders").status == 204
+
+
+def test_a_deletion_fails_after_a_publish_was_committed(orders, first, second):
+    topics.put("orders", topics.Put())
+    query(first, PUBLISH)
     first.commit()
     with pytest.raises(psycopg.DatabaseError, match="messages wait") as failed:
-        deleting.result()
+        query(second, DELETE)
     assert failed.value.sqlstate == "MB409"
     assert len(orders.rows()) == 1
 
 
-def test_a_deletion_waits_for_an_open_publish_and_succeeds_when_it_rolls_back(orders, owner, first, second, background):
+def test_a_deletion_keeps_no_other_publisher_waiting_after_it_gave_up(orders, first, second, session):
     topics.put("orders", topics.Put())
     query(first, PUBLISH)
-    deleting = background(second, DELETE)
-    first.rollback()
-    deleting.result()
-    assert owner.execute("SELECT FROM topics WHERE name = 'orders' AND deleted_at IS NULL").fetchall() == []
+    deletes = session(autocommit=False)
+    with pytest.raises(psycopg.DatabaseError):
+        query(deletes, DELETE)
+    query(second, PUBLISH)  # the transaction of the deletion is still open
+    assert len(orders.rows()) == 1
 
 
 def test_a_publish_that_waited_for_a_deletion_creates_the_topic_again(orders, owner, first, second, background):

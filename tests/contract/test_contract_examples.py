@@ -1,7 +1,9 @@
 """The contract's examples are true: sent one after the other, each request gets the response of its example."""
 
 import json
+import os
 
+import psycopg
 import pytest
 
 from broker import database
@@ -107,6 +109,13 @@ def _conflict(client: Client, orders: Topic) -> Response:
     return client.delete("/topics/orders")
 
 
+def _busy(client: Client, orders: Topic) -> Response:
+    orders.publish(1)
+    with psycopg.connect(os.environ["DATABASE_URL"]) as publisher:
+        publisher.execute("SELECT broker.publish('orders', '1')")
+        return client.delete("/topics/orders")
+
+
 def _stale_receipt(client: Client, orders: Topic) -> Response:
     orders.publish(1)
     [leased] = orders.consume()
@@ -144,6 +153,7 @@ PROVOKE = {
     "Forbidden": _forbidden,
     "NotFound": _not_found,
     "Conflict": _conflict,
+    "Busy": _busy,
     "StaleReceipt": _stale_receipt,
     "TooLarge": _too_large,
     "IdempotencyKeyReused": _idempotency_key_reused,

@@ -73,6 +73,13 @@ class Conflict(BrokerError):
     status = HTTPStatus.CONFLICT
 
 
+class Busy(BrokerError):
+    """Another request is using the topic; repeat this one."""
+
+    status = HTTPStatus.CONFLICT
+    headers: ClassVar[Mapping[str, str]] = {"Retry-After": "1"}
+
+
 class StaleReceipt(BrokerError):
     """The receipt is stale: another consumer has leased the message since."""
 

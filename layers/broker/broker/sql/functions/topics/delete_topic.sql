@@ -1,15 +1,24 @@
 -- Delete a topic. Its name is free at once; maintenance clears what it leaves behind. Raises MB404. Raises MB409 while
--- messages wait in it or a subscription exists, unless p_force.
+-- messages wait in it or a subscription exists, unless p_force. Raises MB423 when another transaction uses the topic, after
+-- 200 ms at most: publishers wait behind this call for as long.
 CREATE OR REPLACE FUNCTION broker.delete_topic(p_topic text, p_force boolean)
 RETURNS void
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = broker, pg_temp SET lock_timeout = '5s' AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = broker, pg_temp SET lock_timeout = '90ms' AS $$
 DECLARE
     v_topic topics := find_topic(p_topic);
 BEGIN
-    -- Publishers hold this lock, shared, until they commit, so every message that was reported as stored is seen below.
-    -- It is the first lock here, as in a transaction that publishes and then broadcasts.
-    PERFORM pg_advisory_xact_lock(hashtext('broker.topics'), v_topic.id);
-    PERFORM FROM topics t WHERE t.id = v_topic.id FOR UPDATE;
+    IF current_setting('transaction_isolation') <> 'read committed' THEN
+        PERFORM refuse_isolation();
+    END IF;
+    BEGIN
+        -- Publishers hold this lock, shared, until they commit, so every message that was reported as stored is seen below.
+        -- It is the first lock here, as in a transaction that publishes and then broadcasts.
+        PERFORM pg_advisory_xact_lock(hashtext('broker.topics'), v_topic.id % 1024);
+        PERFORM FROM topics t WHERE t.id = v_topic.id FOR UPDATE;
+    EXCEPTION WHEN lock_not_available THEN
+        RAISE EXCEPTION 'another transaction uses the topic "%"', p_topic
+              USING ERRCODE = 'MB423', HINT = 'repeat the request in a second';
+    END;
     IF NOT p_force AND EXISTS (SELECT FROM queue q WHERE q.topic_id = v_topic.id AND q.died_at IS NULL) THEN
         RAISE EXCEPTION 'messages wait in the topic "%"', p_topic
               USING ERRCODE = 'MB409', HINT = 'force=true deletes it anyway';
@@ -17,6 +26,6 @@ BEGIN
         RAISE EXCEPTION 'the topic "%" has subscriptions', p_topic
               USING ERRCODE = 'MB409', HINT = 'force=true deletes it anyway';
     END IF;
-    UPDATE topics t SET deleted_at = statement_timestamp() WHERE t.id = v_topic.id AND t.deleted_at IS NULL;
+    UPDATE topics t SET deleted_at = call_time() WHERE t.id = v_topic.id AND t.deleted_at IS NULL;
 END
 $$;
