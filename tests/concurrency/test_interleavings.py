@@ -187,7 +187,7 @@ def interleave(owner, sessions, first_verb, second_verb, end, before_second=None
 
     with ThreadPoolExecutor() as pool:
         calling = pool.submit(call, second, second_verb)
-        until(lambda: calling.done() or second_verb not in GIVES_UP and waits())
+        until(lambda: calling.done() or (second_verb not in GIVES_UP and waits()))
         waited = not calling.done()
         getattr(first, end)()
     left = {session.execute(LEFT).fetchone()[0] for session in sessions}

@@ -34,8 +34,9 @@ BEGIN
         DELETE FROM queue q USING settled s WHERE s.result = 'ack' AND q.message_id = ANY (ARRAY[s.message_id])
     ), updated AS (
         UPDATE queue q
-           SET ready_at = CASE WHEN s.result = 'extend' THEN v_now + make_interval(secs => coalesce(s.seconds, v_topic.lease_seconds))
-                               ELSE call_time() + make_interval(secs => coalesce(s.seconds, 0)) END,
+           SET ready_at = CASE WHEN s.result = 'extend' OR s.seconds > 0
+                               THEN v_now + make_interval(secs => coalesce(s.seconds, v_topic.lease_seconds))
+                               ELSE call_time() END,
                leased_at = CASE WHEN s.result = 'extend' THEN q.leased_at END,
                died_at = CASE WHEN s.result = 'reject' OR s.result = 'release' AND q.receives >= q.max_receives
                               THEN call_time() END,
