@@ -56,7 +56,7 @@ def fan_out(bench: Bench) -> Figures:
         functions.discard_metrics(),
     ):
         publish = functions.publisher("orders", MESSAGE)
-        headers = pushes.HEADERS | {"webhook-id": "x" * 45, "webhook-signature": SIGNATURE}
+        headers = pushes.HEADERS | {"webhook-id": "x" * 92, "webhook-signature": SIGNATURE}
         request = Request(receiver.url(), headers, WEBHOOK)
 
         def rate(send: Callable[[], object]) -> float:

@@ -11,16 +11,17 @@ from broker import deadlines, in_process, topics
 from broker.dispatch import dispatcher, notifier, planner
 from broker.transport import queues as transport_queues
 from broker.webhooks import worker
+from tests.support import webhook_ids
 from tests.support.sqs import deliver, dispatch, invoke, outcomes_of, record, seconds_from_now, wake_up
 
 NOWHERE = "http://127.0.0.1:8000/"
 UNREACHABLE = "postgresql://broker@127.0.0.1:1/broker"
 
 
-def test_dispatch_plans_what_is_due_after_a_wake_up_and_sends_it_to_deliver(queues, subscribed):
+def test_dispatch_plans_what_is_due_after_a_wake_up_and_sends_it_to_deliver(orders, queues, subscribed):
     assert dispatch(wake_up(topic="orders")) == []
     [sent] = queues.delivery.sent()
-    assert sent["jobs"][0]["webhook_id"] == f"{subscribed.id}_1_1_1"
+    assert sent["jobs"][0]["webhook_id"] == webhook_ids.batch(subscribed.id, *orders.logged())
     assert datetime.fromisoformat(sent["planned_at"]) <= datetime.now(UTC)
 
 

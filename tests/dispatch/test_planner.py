@@ -12,6 +12,7 @@ from broker.dispatch import planner
 from broker.pubsub import attempts, subscriptions
 from broker.queue import dead_letters
 from broker.webhooks import outcomes, transfer
+from tests.support import webhook_ids
 
 pytestmark = pytest.mark.verbs
 
@@ -77,6 +78,25 @@ def test_each_subscription_gets_its_own_batch_though_some_get_the_same_messages(
     sent = {each: [message["content"] for message in body["messages"]] for each, body in planned.items()}
     assert sent == {early[0].id: ["a", "b"], early[1].id: ["a", "b"], late.id: ["d"]}
     assert all(body["subscription"] == str(each) for each, body in planned.items())
+
+
+def test_a_webhook_id_names_the_subscription_and_the_messages_of_the_batch(orders):
+    subscribed = [orders.subscribe(f"http://127.0.0.1:8000/{n}", batch_size=2) for n in range(2)]
+    a, b, c = orders.publish("a", "b", "c")
+    orders.broadcast()
+    first = planner.plan("orders", 10)
+    second = planner.plan("orders", 10, [outcome(job) for job in first])
+
+    assert {job.webhook_id for job in first} == {webhook_ids.batch(each.id, a, b) for each in subscribed}
+    assert {job.webhook_id for job in second} == {webhook_ids.batch(each.id, c) for each in subscribed}
+
+
+def test_the_webhook_id_of_a_redelivery_names_its_message(orders, subscribed):
+    [batch] = planner.plan(None, 10)
+    planner.plan(None, 0, [outcome(batch, 400)])
+    orders.end_waits()
+    [again] = planner.plan(None, 10)
+    assert again.webhook_id == webhook_ids.redelivery(subscribed.id, *orders.logged())
 
 
 @pytest.mark.parametrize("status", [200, 503, 410])

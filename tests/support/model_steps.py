@@ -3,6 +3,7 @@
 import json
 from collections import defaultdict
 from datetime import UTC, datetime
+from uuid import UUID
 
 import pytest
 from hypothesis import strategies as st
@@ -14,6 +15,7 @@ from broker.pubsub import subscriptions
 from broker.pubsub.broadcasts import Broadcast
 from broker.queue import dead_letters, leases
 from broker.transport import payloads
+from tests.support import webhook_ids
 from tests.support.model import Model
 
 URL = "http://127.0.0.1:8000/"
@@ -218,14 +220,14 @@ class LogSteps(QueueSteps):
 
     def compare(self, job, subscription):
         first, last, failures = subscription.cursor + 1, subscription.batch, subscription.failures
-        name = f"1_{first}_{last}"
+        name = webhook_ids.batch(job.subscription_id, *(UUID(message["id"]) for message in sent(job)))
         if subscription.redelivers is not None:
             first = last = self.model.log.index(subscription.redelivers) + 1
             failures = subscription.refused[subscription.redelivers].failures
-            name = f"1_{first}_again"
+            name = webhook_ids.redelivery(job.subscription_id, job.redelivery)
             self.met["a redelivery"] += 1
         assert (job.first_seq, job.last_seq, job.attempt) == (first, last, failures + 1)
-        assert job.webhook_id == f"{job.subscription_id}_{name}"
+        assert job.webhook_id == name
         assert (job.redelivery is not None) == (subscription.redelivers is not None)
         assert [message["seq"] for message in sent(job)] == list(range(first, last + 1))
 

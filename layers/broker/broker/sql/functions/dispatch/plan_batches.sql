@@ -1,6 +1,7 @@
 -- Lease subscriptions that are due, and read what each is sent next: the body, and the secrets to sign it with. That is the
 -- next batch of its log, or a redelivery, in turns. The end of a batch is stored, so that a retry sends the same batch under
--- the same webhook_id. A batch has at most 400,000 bytes, but always one message.
+-- the same webhook_id. A batch has at most 400,000 bytes, but always one message. A webhook_id names the messages, by their
+-- ids: after a restore a seq may be that of another message, and receivers drop the webhook_ids that they know.
 -- p_topic: of one topic, or (null) of all.
 -- p_limit: lease at most so many.
 -- p_lease_seconds: so long no other planner leases them. An outcome that carries another fence changes nothing.
@@ -75,11 +76,11 @@ BEGIN
         SELECT s.*, row_number() OVER (PARTITION BY s.topic_id, s.first_seq, s.last_seq) AS nth FROM sent s
     )
     SELECT s.id, s.fence, s.url, s.headers, s.live,
-           CASE WHEN s.message_id IS NULL THEN concat_ws('_', s.id, s.epoch, s.first_seq, s.last_seq)
-                ELSE concat_ws('_', s.id, s.epoch, s.first_seq, 'again') END,
+           CASE WHEN s.message_id IS NULL THEN concat_ws('_', s.id, s.epoch, max(batch.name) OVER same)
+                ELSE concat_ws('_', s.id, s.epoch, s.message_id, 'again') END,
            s.first_seq, s.last_seq, s.attempt, s.retry_schedule, s.ordered, s.message_id,
            '{"topic":"' || s.topic || '","subscription":"' || s.id || '","messages":['
-           || max(batch.messages) OVER (PARTITION BY s.topic_id, s.first_seq, s.last_seq) || ']}'  -- that of the first
+           || max(batch.messages) OVER same || ']}'  -- that of the first
       FROM ranked s,
            -- read once for all that are sent the same
            LATERAL (SELECT string_agg(
@@ -90,8 +91,12 @@ BEGIN
                                               ',"key":', coalesce(to_json(m.key), 'null'),
                                               ',"attributes":', coalesce(m.attributes, 'null'),
                                               ',"created_at":"', rfc3339(m.created_at), '"}')
-                                  FROM messages m WHERE m.id = e.message_id), ',' ORDER BY e.seq) AS messages
+                                  FROM messages m WHERE m.id = e.message_id), ',' ORDER BY e.seq) AS messages,
+                           -- the first id, and 64 bits of the digest of all
+                           (array_agg(e.message_id ORDER BY e.seq))[1] || '_'
+                           || left(encode(sha256(string_agg(uuid_send(e.message_id), '' ORDER BY e.seq)), 'hex'), 16) AS name
                       FROM log e
-                     WHERE s.nth = 1 AND e.topic_id = s.topic_id AND e.seq BETWEEN s.first_seq AND s.last_seq) batch;
+                     WHERE s.nth = 1 AND e.topic_id = s.topic_id AND e.seq BETWEEN s.first_seq AND s.last_seq) batch
+    WINDOW same AS (PARTITION BY s.topic_id, s.first_seq, s.last_seq);
 END
 $$;
