@@ -124,22 +124,22 @@ def background(owner: psycopg.Connection[Any]) -> Iterator[Any]:
 
 @pytest.fixture
 def new_database(database_url: str) -> Iterator[Any]:
-    """Make empty databases: `new_database()`, which returns the owner's url.
+    """Make empty databases: `new_database()`, which returns the owner's url; with the url of a server, on that.
 
     The environment names the last one, with a login of the functions that only it knows, until the end of the test.
     """
-    made: list[str] = []
-    admin = _url(database_url, dbname="postgres")
+    made: list[tuple[str, str]] = []
 
-    def make() -> str:
-        made.append(f"{conninfo_to_dict(database_url)['dbname']}_{len(made)}")
-        _run(admin, f"CREATE DATABASE {made[-1]}")
-        _use(url := _url(admin, dbname=made[-1]), login=f"{made[-1]}_functions")
+    def make(server: str = database_url) -> str:
+        name = f"{conninfo_to_dict(database_url)['dbname']}_{len(made)}"
+        made.append((name, _url(server, dbname="postgres")))
+        _run(made[-1][1], f"CREATE DATABASE {name}")
+        _use(url := _url(server, dbname=name), login=f"{name}_functions")
         return url
 
     yield make
     _use(database_url)
-    for name in made:
+    for name, admin in made:
         _run(admin, f"DROP DATABASE {name} WITH (FORCE)")
         for role in ("functions", "owner"):
             _run(admin, f"DROP ROLE IF EXISTS {name}_{role}")
