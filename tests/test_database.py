@@ -91,6 +91,45 @@ def test_the_value_of_a_verb_that_returns_nothing_is_empty(owner):
     assert database.value("SELECT broker.delete_topic('orders', false)") == ""
 
 
+@pytest.fixture
+def read_only(owner):
+    """Make each new session of the database read-only, as on a replica, until `read_only()` is called."""
+    name = owner.info.dbname
+    database.functions.close()
+    database.owner.close()
+    owner.execute(f"ALTER DATABASE {name} SET default_transaction_read_only = on")
+
+    def end():
+        owner.execute(f"ALTER DATABASE {name} RESET default_transaction_read_only")
+
+    yield end
+    end()
+    database.functions.close()
+    database.owner.close()
+
+
+@pytest.mark.parametrize("change", ["call", "run", "transaction"])
+def test_a_session_that_is_read_only_is_unavailable_and_is_replaced(read_only, change):
+    def write():
+        statement = "CREATE TEMPORARY SEQUENCE written"
+        if change == "run":
+            database.owner.run(statement)
+        elif change == "transaction":
+            with database.owner.transaction() as connection:
+                connection.execute(statement)
+        else:
+            database.owner.value("SELECT broker.put_topic('orders', 'manual', 30, 10)")
+
+    before = database.owner.value("SELECT pg_backend_pid()")
+    with pytest.raises(DatabaseUnavailable) as raised:
+        write()
+    read_only()
+    write()
+
+    assert raised.value.outcome_unknown is False
+    assert database.owner.value("SELECT pg_backend_pid()") != before
+
+
 @pytest.mark.parametrize("rows", [0, 2])
 def test_a_value_has_exactly_one_row(rows):
     with pytest.raises(ValueError, match="values to unpack"):
@@ -241,7 +280,7 @@ def test_an_error_of_the_database_is_translated(owner, raised, error):
         f"CREATE FUNCTION pg_temp.fails() RETURNS text LANGUAGE plpgsql AS"
         f" $$ BEGIN RAISE EXCEPTION 'a message' USING ERRCODE = '{raised}', HINT = 'a hint'; END $$"
     )
-    with pytest.raises(error) as caught, database._translate_errors():
+    with pytest.raises(error) as caught, database.functions._translate_errors():
         owner.execute("SELECT pg_temp.fails()")
     if error in {InvalidInput, NotFound, Conflict}:
         assert caught.value.detail == "a message; a hint"
@@ -252,7 +291,7 @@ def test_the_faults_that_a_verb_names_are_in_the_error(owner):
         "CREATE FUNCTION pg_temp.fails() RETURNS text LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'a message'"
         """ USING ERRCODE = 'MB400', DETAIL = '[{"pointer": "/ack/0", "detail": "is odd"}]'; END $$"""
     )
-    with pytest.raises(InvalidInput) as caught, database._translate_errors():
+    with pytest.raises(InvalidInput) as caught, database.functions._translate_errors():
         owner.execute("SELECT pg_temp.fails()")
     [fault] = caught.value.faults
     assert (fault.pointer, fault.detail) == ("/ack/0", "is odd")

@@ -119,6 +119,21 @@ def test_a_request_succeeds_after_the_database_ended_the_session(
     assert client.get("/topics/orders").json["queue"]["waiting"] == 2
 
 
+def test_a_server_that_became_a_replica_gives_503_until_the_next_session_finds_the_primary(
+    client: Client, owner: psycopg.Connection[Any]
+) -> None:
+    alter = f"ALTER DATABASE {owner.info.dbname}".encode()
+    owner.execute(alter + b" SET default_transaction_read_only = on")
+    database.functions.close()
+    try:
+        assert client.get("/topics").status == 200
+        refused = client.post(MESSAGES, {"content": 1})
+    finally:
+        owner.execute(alter + b" RESET default_transaction_read_only")
+    assert (refused.status, int(refused.headers["Retry-After"]) > 0) == (503, True)
+    assert client.post(MESSAGES, {"content": 2}).status == 201
+
+
 def test_a_lock_timeout_gives_503(client: Client, owner: psycopg.Connection[Any]) -> None:
     client.put("/topics/orders")
     owner.execute("ALTER FUNCTION delete_topic SET lock_timeout = '50ms'")

@@ -43,7 +43,8 @@ REFUSALS: Mapping[str, type[BrokerError]] = {
 }
 # Connection failures, lack of resources, operator intervention, and what a lock or statement time-out ends. Repeating
 # the request later can succeed.
-UNAVAILABLE = ("08", "53", "57", "58", "55P03", "40001", "40P01", "25P0")
+READ_ONLY = "25006"  # read_only_sql_transaction: after a failover, the old primary comes back as a replica
+UNAVAILABLE = ("08", "53", "57", "58", "55P03", "40001", "40P01", "25P0", READ_ONLY)
 
 
 class Database:
@@ -74,14 +75,14 @@ class Database:
 
     def run(self, statement: str) -> None:
         """Run one statement outside of a transaction, such as `ALTER TABLE`. Raises DatabaseUnavailable."""
-        with _translate_errors():
+        with self._translate_errors():
             self._connected().connection.execute(statement.encode())
             self._used_at = time.time()
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[psycopg.Connection[Any]]:
         """Open a transaction for the statements of a migration."""
-        with _translate_errors():
+        with self._translate_errors():
             connection = self._connected().connection
             with connection.transaction():
                 yield connection
@@ -96,9 +97,21 @@ class Database:
         try:  # not _translate_errors, which costs a quarter as much as the rest
             fetched = self._connected().fetch(statement, values)
         except psycopg.Error as error:
-            _raise_translated(error)
+            self._fail(error)
         self._used_at = time.time()
         return fetched
+
+    @contextlib.contextmanager
+    def _translate_errors(self) -> Iterator[None]:
+        try:
+            yield
+        except psycopg.Error as error:
+            self._fail(error)
+
+    def _fail(self, error: psycopg.Error) -> NoReturn:
+        if error.sqlstate == READ_ONLY:
+            self.close()  # the next call may find the primary
+        _raise_translated(error)
 
     def _connected(self) -> Session:
         session = self._session
@@ -123,14 +136,6 @@ def _connect(url: str) -> Session:
         options=None if proxy else OPTIONS,
     )
     return Session(connection, prepares=not proxy)
-
-
-@contextlib.contextmanager
-def _translate_errors() -> Iterator[None]:
-    try:
-        yield
-    except psycopg.Error as error:
-        _raise_translated(error)
 
 
 def _raise_translated(error: psycopg.Error) -> NoReturn:
