@@ -16,8 +16,17 @@ def mint(name="shop", scopes=("publish",), topics=("*",), minter=ALL):
 
 
 def expire_cache():
-    """Make every entry of the cache just too old."""
-    tokens._cache.update({key: (until - tokens.CACHE_SECONDS, known) for key, (until, known) in tokens._cache.items()})
+    """Make every entry of both caches just too old."""
+    for cache in (tokens._known, tokens._refused):
+        cache.update({key: (until - tokens.CACHE_SECONDS, value) for key, (until, value) in cache.items()})
+
+
+def is_valid(token):
+    try:
+        tokens.authorize(token)
+    except Unauthorized:
+        return False
+    return True
 
 
 def test_the_admin_token_may_do_everything():
@@ -85,11 +94,52 @@ def test_nothing_is_cached_while_the_database_is_unavailable(database_url, monke
     assert tokens.authorize(ADMIN_TOKEN).name == "admin"
 
 
-def test_the_size_of_the_cache_is_limited():
-    for n in range(tokens.CACHE_SIZE + 10):
-        with pytest.raises(Unauthorized):
-            tokens.authorize(f"guess {n}")
-    assert len(tokens._cache) <= tokens.CACHE_SIZE
+@pytest.fixture
+def small_caches(monkeypatch):
+    monkeypatch.setattr(tokens, "CACHE_SIZE", 2)
+
+
+@pytest.mark.usefixtures("small_caches")
+def test_refused_tokens_push_no_valid_one_out_of_the_cache(owner):
+    minted = mint()
+    tokens.authorize(minted.token)
+    owner.execute("DELETE FROM tokens")
+    assert not any(is_valid(f"guess {n}") for n in range(10))
+    assert is_valid(minted.token)
+    assert len(tokens._refused) == 2
+
+
+@pytest.mark.usefixtures("small_caches")
+def test_a_full_cache_of_valid_tokens_loses_the_oldest(owner):
+    minted = [mint(name=f"shop-{n}").token for n in range(3)]
+    assert all(map(is_valid, minted))
+    owner.execute("DELETE FROM tokens")
+    assert len(tokens._known) == 2
+    assert [is_valid(token) for token in minted] == [False, True, True]
+
+
+@pytest.mark.usefixtures("small_caches")
+def test_a_full_cache_of_refused_tokens_loses_the_oldest(owner):
+    guesses = ["first", "second", "third"]
+    assert not any(map(is_valid, guesses))
+    owner.execute(
+        "INSERT INTO tokens (id, name, hash, scopes, topics)"
+        " SELECT gen_random_uuid(), guess, sha256(guess::bytea), '{publish}', '{*}' FROM unnest(%s::text[]) guess",
+        [guesses],
+    )
+    assert [is_valid(guess) for guess in guesses] == [True, False, False]
+
+
+@pytest.mark.usefixtures("small_caches")
+def test_a_token_that_was_looked_up_again_is_the_newest_in_the_cache(owner):
+    first, second, third = (mint(name=f"shop-{n}").token for n in range(3))
+    tokens.authorize(first)
+    tokens.authorize(second)
+    expire_cache()
+    for token in (first, third):
+        tokens.authorize(token)
+    owner.execute("DELETE FROM tokens")
+    assert [is_valid(token) for token in (first, second, third)] == [True, False, True]
 
 
 @pytest.mark.parametrize(

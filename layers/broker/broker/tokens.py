@@ -3,10 +3,11 @@
 import hashlib
 import secrets
 import time
+from collections import OrderedDict
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 from uuid import UUID
 
 import msgspec
@@ -22,8 +23,14 @@ SCOPES: tuple[Scope, ...] = ("publish", "consume", "subscribe", "broadcast", "br
 Pattern = Annotated[str, msgspec.Meta(pattern=r"^([A-Za-z0-9._-]{1,128}|[A-Za-z0-9._-]{0,127}\*)\Z")]
 
 CACHE_SECONDS = 60  # a revoked token is refused everywhere after this long
-CACHE_SIZE = 1000
-_cache: dict[bytes, tuple[float, "Token | None"]] = {}
+CACHE_SIZE = 1000  # tokens in each of the two caches
+
+Value = TypeVar("Value")
+Cache = OrderedDict[bytes, tuple[float, Value]]  # by digest: until when, what; the oldest first
+
+# Two, so that a stranger who tries many tokens pushes no good one out.
+_known: Cache["Token"] = OrderedDict()
+_refused: Cache[None] = OrderedDict()
 
 
 class Mint(msgspec.Struct, forbid_unknown_fields=True):
@@ -94,24 +101,30 @@ def digest(token: str) -> bytes:
 
 def authorize(token: str) -> Token:
     """Look up what a token allows; the result is cached for 60 s. Raises Unauthorized when it is unknown."""
-    key = digest(token)
-    until, known = _cache.get(key, (0.0, None))
-    if until < time.monotonic():
-        found = database.call(
-            "SELECT id, name, scopes, topics FROM broker.authorize_token(%(hash)s)", {"hash": key}, Token
-        )
-        known = found[0] if found else None
-        if len(_cache) >= CACHE_SIZE:
-            _cache.clear()
-        _cache[key] = (time.monotonic() + CACHE_SECONDS, known)
-    if known is None:
+    key, now = digest(token), time.monotonic()
+    if (entry := _known.get(key)) and entry[0] >= now:
+        return entry[1]
+    if (refusal := _refused.get(key)) and refusal[0] >= now:
         raise Unauthorized
-    return known
+    found = database.call("SELECT id, name, scopes, topics FROM broker.authorize_token(%(hash)s)", {"hash": key}, Token)
+    if not found:
+        _remember(_refused, key, None)
+        raise Unauthorized
+    _remember(_known, key, found[0])
+    return found[0]
+
+
+def _remember(cache: Cache[Value], key: bytes, value: Value) -> None:
+    cache[key] = (time.monotonic() + CACHE_SECONDS, value)
+    cache.move_to_end(key)
+    if len(cache) > CACHE_SIZE:
+        cache.popitem(last=False)
 
 
 def forget() -> None:
-    """Empty the cache."""
-    _cache.clear()
+    """Empty both caches."""
+    _known.clear()
+    _refused.clear()
 
 
 def mint(request: Mint, minter: Token) -> MintedToken:
