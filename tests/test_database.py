@@ -130,6 +130,17 @@ def test_a_session_that_is_read_only_is_unavailable_and_is_replaced(read_only, c
     assert database.owner.value("SELECT pg_backend_pid()") != before
 
 
+def test_a_url_with_several_hosts_leads_to_the_one_that_can_be_written_to(read_only, database_url):
+    port = conninfo_to_dict(database_url)["port"]
+    url = make_conninfo(database_url, host="127.0.0.1,127.0.0.1", port=f"1,{port}", target_session_attrs="read-write")
+    several = database.Database(lambda: url)
+    with pytest.raises(DatabaseUnavailable):
+        several.value("SELECT 1")
+    read_only()
+    assert several.value("SELECT 1") == 1
+    several.close()
+
+
 @pytest.mark.parametrize("rows", [0, 2])
 def test_a_value_has_exactly_one_row(rows):
     with pytest.raises(ValueError, match="values to unpack"):
