@@ -8,7 +8,6 @@ import subprocess
 import tempfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from uuid import uuid4
 
 import psycopg
 import pytest
@@ -23,7 +22,7 @@ from local.postgres import embedded, programs
 from tests.support import webhook_ids
 from tests.support.client import ROOT
 from tests.support.runner import until
-from tests.support.topic import Topic
+from tests.support.topic import TOKEN_ID, Topic
 
 PAGE = (ROOT / "docs/how-to/restore.md").read_text()
 COPY, COPY_SCHEMA = re.findall(r"^```sh\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
@@ -127,13 +126,13 @@ def test_leases_delays_and_dead_letters_go_on_in_a_copy(ring, restore):
 
 
 def test_publishers_go_on_in_a_copy(ring, restore):
-    key = messages.Idempotency("import-7", uuid4(), b"fingerprint")
+    key = messages.Idempotency("import-7", b"fingerprint")
     publication = messages.Publication('[{"content": "before"}]', many=True)
-    first = messages.publish("orders", publication, "a test", key)
+    first = messages.publish("orders", publication, "a test", TOKEN_ID, key)
 
     copy = restore()
 
-    again = messages.publish("orders", publication, "a test", key)
+    again = messages.publish("orders", publication, "a test", TOKEN_ID, key)
     assert (again.ids, again.replayed) == (first.ids, True)
     for name in ("orders", "new"):
         Topic(name, copy).publish("after")
