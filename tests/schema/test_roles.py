@@ -8,7 +8,7 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from broker import database, settings, topics
-from broker.schema import migrations, roles
+from broker.schema import functions, migrations, roles
 from tests.support.client import ROOT
 
 PASSWORD = "a test's password"
@@ -39,12 +39,12 @@ def login_name():
 
 def test_the_functions_login_can_call_every_verb_and_no_function_of_the_owner(owner):
     folders = {folder.name: folder for folder in (ROOT / "layers/broker/broker/sql/functions").iterdir()}
-    assert folders.keys() > migrations.WITHHELD
-    verbs = {file.stem for name in folders.keys() - migrations.WITHHELD for file in folders[name].iterdir()}
+    assert folders.keys() > functions.WITHHELD
+    verbs = {file.stem for name in folders.keys() - functions.WITHHELD for file in folders[name].iterdir()}
     assert owner.execute(CALLABLE, [login_name()]).fetchall() == [(verb,) for verb in sorted(verbs)]
-    functions = owner.execute("SELECT count(*) FROM pg_proc WHERE pronamespace = 'broker'::regnamespace").fetchone()[0]
-    withheld = [file for name in migrations.WITHHELD for file in folders[name].iterdir()]
-    assert len(verbs) + len(withheld) == functions
+    number = owner.execute("SELECT count(*) FROM pg_proc WHERE pronamespace = 'broker'::regnamespace").fetchone()[0]
+    withheld = [file for name in functions.WITHHELD for file in folders[name].iterdir()]
+    assert len(verbs) + len(withheld) == number
 
 
 def test_the_functions_login_has_no_rights_on_tables(owner, session):

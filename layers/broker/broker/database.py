@@ -86,6 +86,17 @@ class Database:
             connection = self._connected().connection
             with connection.transaction():
                 yield connection
+            self._used_at = time.time()
+
+    @contextlib.contextmanager
+    def session(self) -> Iterator[psycopg.Connection[Any]]:
+        """Open a session in autocommit, for what a transaction cannot do; its settings and locks end with it."""
+        self.close()
+        try:
+            with self._translate_errors():
+                yield self._connected().connection
+        finally:
+            self.close()
 
     def close(self) -> None:
         """Close the connection; the next call opens another."""
@@ -119,6 +130,7 @@ class Database:
         if session is None or abs(time.time() - self._used_at) > IDLE_SECONDS or session.has_ended:
             self.close()
             session = self._session = _connect(self._url())
+            self._used_at = time.time()
         return session
 
 

@@ -1,18 +1,29 @@
-"""Bring the schema up to date: numbered migrations forward, then every function again, then rights."""
+"""Bring the schema up to date: numbered migrations forward, then every function again, then rights.
 
-from collections.abc import Iterator, Mapping
+Each migration commits by itself, and the functions and rights after the last one.
+"""
+
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from importlib.resources import files
 from typing import Any
 
 import psycopg
 from psycopg import sql
 
-from broker import database, settings, tokens
-from broker.schema import roles
+from broker import settings, tokens
+from broker.schema import functions, roles, steps
 
-SQL = files("broker") / "sql"
-WITHHELD = {"internal", "maintenance"}  # folders of functions that only the schema's owner may execute
+MIGRATIONS = files("broker") / "sql" / "migrations"
+OUTSIDE = (
+    "-- outside a transaction\n"  # the first line of a migration with statements such as CREATE INDEX CONCURRENTLY
+)
+
+
+class SchemaIsNewer(Exception):
+    """The database was migrated by a newer version of pgbroker. Nothing was changed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,18 +35,100 @@ class Migrated:
     notes: list[str]
 
 
+@dataclass(frozen=True, slots=True)
+class _Migration:
+    version: int
+    name: str
+    source: str
+
+
 def migrate() -> Migrated:
-    """Apply what is missing, in one transaction. Safe to repeat, and to run in several processes at once."""
+    """Apply what is missing. Safe to repeat, and to run in several processes at once.
+
+    A migration that fails changes nothing, and those before it stay. Raises SchemaIsNewer; FunctionInUse; and
+    DatabaseUnavailable when other sessions hold locks for too long, or another process migrates for long.
+    """
+    migrations = _read_migrations()
+    last = migrations[-1].version
+    applied: list[str] = []
+    done: set[int] = set()
+    for migration in migrations:
+        if migration.version not in done:
+            apply = _apply_outside if migration.source.startswith(OUTSIDE) else _apply
+            done = steps.persist(partial(apply, migration, last))
+            if migration.version not in done:
+                applied.append(migration.name)
+    notes = steps.persist(partial(_replace_functions, last))
+    return Migrated(version=last, applied=applied, notes=notes)
+
+
+def _read_migrations() -> list[_Migration]:
+    names = sorted(file.name for file in MIGRATIONS.iterdir())
+    return [
+        _Migration(int(name.split("_")[0]), name.removesuffix(".sql"), (MIGRATIONS / name).read_text())
+        for name in names
+    ]
+
+
+def _read_versions(connection: psycopg.Connection[Any], last: int) -> set[int]:
+    """Return the versions that the schema has; make what they are kept in. Raises SchemaIsNewer."""
+    connection.execute("CREATE SCHEMA IF NOT EXISTS broker")
+    connection.execute(
+        "CREATE TABLE IF NOT EXISTS migrations (version integer PRIMARY KEY, name text NOT NULL,"
+        " applied_at timestamptz NOT NULL DEFAULT statement_timestamp())"
+    )
+    done = {version for (version,) in connection.execute("SELECT version FROM migrations")}
+    if (newest := max(done, default=0)) > last:
+        raise SchemaIsNewer(
+            f"the schema has version {newest}, and this version of pgbroker knows none after {last}: nothing was"
+            " changed; migrate with the newer version of pgbroker"
+        )
+    return done
+
+
+def _apply(migration: _Migration, last: int, lock_ms: int) -> set[int]:
+    """Apply a migration, unless another process has; return the versions that the schema had before."""
+    with steps.transaction(lock_ms) as connection:
+        done = _read_versions(connection, last)
+        if migration.version not in done:
+            _run(connection, [migration.source], migration)
+    return done
+
+
+def _apply_outside(migration: _Migration, last: int, _lock_ms: int) -> set[int]:
+    """Do the same outside of a transaction, statement by statement: each ends with a semicolon and its line."""
+    with steps.session() as connection:
+        done = _read_versions(connection, last)
+        if migration.version not in done:
+            _drop_invalid_indexes(connection, migration.source)
+            _run(connection, re.split(r"(?<=;)[ \t]*\n", migration.source), migration)
+    return done
+
+
+def _run(connection: psycopg.Connection[Any], statements: Sequence[str], migration: _Migration) -> None:
+    for statement in statements:
+        connection.execute(statement.encode())
+    connection.execute("INSERT INTO migrations (version, name) VALUES (%s, %s)", [migration.version, migration.name])
+
+
+def _drop_invalid_indexes(connection: psycopg.Connection[Any], source: str) -> None:
+    """Drop what CREATE INDEX CONCURRENTLY leaves when it is interrupted, of the indexes that this migration makes."""
+    names = re.findall(r"\bINDEX CONCURRENTLY IF NOT EXISTS (\w+)", source)
+    invalid = connection.execute(
+        "SELECT c.relname FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid"
+        " WHERE c.relnamespace = 'broker'::regnamespace AND c.relname = ANY (%s) AND NOT i.indisvalid",
+        [names],
+    ).fetchall()
+    for (name,) in invalid:
+        connection.execute(sql.SQL("DROP INDEX CONCURRENTLY {}").format(sql.Identifier("broker", name)))
+
+
+def _replace_functions(last: int, lock_ms: int) -> list[str]:
+    """Replace the functions, and set what follows from the settings; return the notes on the roles."""
     wanted = settings.current()
-    with database.owner.transaction() as connection:
-        connection.execute("SELECT pg_advisory_xact_lock(hashtext('broker.migrations'))")
-        connection.execute("SET LOCAL check_function_bodies = off")
-        connection.execute("SET LOCAL statement_timeout = 0")  # a change of a large table may take long
-        connection.execute("SET LOCAL lock_timeout = '5s'")  # but it must not keep others waiting
-        connection.execute("SET LOCAL client_min_messages = warning")
-        applied = _apply_migrations(connection)
-        functions = list(_functions())
-        _apply_functions(connection, {name: source for _, name, source in functions})
+    with steps.transaction(lock_ms) as connection:
+        _read_versions(connection, last)
+        functions.replace(connection)
         connection.execute(
             "UPDATE broker.ring SET retention = make_interval(days => %s) WHERE retention <> make_interval(days => %s)",
             [wanted.retention_days, wanted.retention_days],
@@ -43,59 +136,7 @@ def migrate() -> Migrated:
         connection.execute("SELECT broker.ensure_partitions(statement_timestamp() + interval '1 day')")
         if wanted.admin_token:
             _store_admin(connection, wanted.admin_token)
-        verbs = sorted(name for folder, name, _ in functions if folder not in WITHHELD)
-        notes = roles.grant(connection, wanted.database_url, verbs)
-        version = connection.execute("SELECT max(version) FROM broker.migrations").fetchone()
-    return Migrated(version=version[0] if version else 0, applied=applied, notes=notes)
-
-
-def _apply_migrations(connection: psycopg.Connection[Any]) -> list[str]:
-    connection.execute("CREATE SCHEMA IF NOT EXISTS broker")
-    connection.execute("SET LOCAL search_path = broker, pg_temp")
-    connection.execute(
-        "CREATE TABLE IF NOT EXISTS migrations (version integer PRIMARY KEY, name text NOT NULL,"
-        " applied_at timestamptz NOT NULL DEFAULT statement_timestamp())"
-    )
-    done = {version for (version,) in connection.execute("SELECT version FROM migrations")}
-    applied = []
-    for file in sorted((SQL / "migrations").iterdir(), key=lambda file: file.name):
-        name = file.name.removesuffix(".sql")
-        if (version := int(name.split("_")[0])) not in done:
-            connection.execute(file.read_text().encode())
-            connection.execute("INSERT INTO migrations (version, name) VALUES (%s, %s)", [version, name])
-            applied.append(name)
-    return applied
-
-
-def _apply_functions(connection: psycopg.Connection[Any], sources: Mapping[str, str]) -> None:
-    """Create or replace every function; drop those without a file, and those with an earlier signature.
-
-    Replacing a function keeps it callable for sessions that are in the middle of a call. One whose result changed
-    cannot be replaced.
-    """
-    for name, source in sources.items():
-        try:
-            with connection.transaction():
-                connection.execute(source.encode())
-        except psycopg.errors.InvalidFunctionDefinition:
-            connection.execute(sql.SQL("DROP ROUTINE {}").format(sql.Identifier("broker", name)))
-            connection.execute(source.encode())
-    outdated = connection.execute(
-        "SELECT p.oid::regprocedure::text FROM pg_proc p WHERE p.pronamespace = 'broker'::regnamespace"
-        " AND (p.proname <> ALL (%s) OR EXISTS (SELECT FROM pg_proc newer"
-        " WHERE newer.pronamespace = p.pronamespace AND newer.proname = p.proname AND newer.oid > p.oid))",
-        [list(sources)],
-    ).fetchall()
-    for (signature,) in outdated:
-        connection.execute(f"DROP ROUTINE {signature}".encode())
-    connection.execute("REVOKE ALL ON ALL ROUTINES IN SCHEMA broker FROM PUBLIC")
-
-
-def _functions() -> Iterator[tuple[str, str, str]]:
-    """Each function's folder, name and source."""
-    for folder in (SQL / "functions").iterdir():
-        for file in folder.iterdir():
-            yield folder.name, file.name.removesuffix(".sql"), file.read_text()
+        return roles.grant(connection, wanted.database_url, functions.verbs())
 
 
 def _store_admin(connection: psycopg.Connection[Any], token: str) -> None:
