@@ -1,6 +1,7 @@
 """The walls of the house: which room may import which, and where other people's packages are allowed."""
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from broker.schema import migrations
 from tests.support.client import ROOT
 
 PACKAGE = ROOT / "layers" / "broker" / "broker"
@@ -188,3 +190,10 @@ def test_an_sql_file_is_one_function(file: Path) -> None:
 def test_migrations_are_numbered_without_gaps() -> None:
     numbers = [int(file.name.split("_")[0]) for file in sorted((PACKAGE / "sql" / "migrations").iterdir())]
     assert numbers == list(range(1, len(numbers) + 1))
+
+
+def test_a_migration_outside_of_a_transaction_can_be_repeated() -> None:
+    for file in (PACKAGE / "sql" / "migrations").iterdir():
+        if file.read_text().startswith(migrations.OUTSIDE):
+            made = re.findall(r"(?:CREATE|UNIQUE) INDEX (.*)", file.read_text())
+            assert all(index.startswith("CONCURRENTLY IF NOT EXISTS ") for index in made), file.name

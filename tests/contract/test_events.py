@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from broker import deadlines
 from local.gateway import payloads
 from local.queues import queue
 from tests.support import contract
@@ -137,8 +138,9 @@ def test_maintain_accepts_the_daily_event() -> None:
     }
 
 
-def test_migrate_accepts_an_empty_event() -> None:
-    assert app("migrate").handler(read("migrate"), Context())["applied"] == []
+def test_migrate_accepts_an_empty_event_and_takes_no_longer_than_its_invocation() -> None:
+    assert app("migrate").handler(read("migrate"), Context(28))["applied"] == []
+    assert not deadlines.allow(28)
 
 
 @pytest.mark.parametrize("name", SQS_EVENTS)

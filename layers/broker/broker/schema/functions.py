@@ -14,7 +14,7 @@ WITHHELD = {"internal", "maintenance"}  # folders of functions that only the sch
 
 
 class FunctionInUse(Exception):
-    """A function cannot be replaced, because something in the database that is not the broker's uses it."""
+    """A function that has changed is in use, by something in the database that is not the broker's, such as a view."""
 
 
 class _Source(NamedTuple):
@@ -68,12 +68,11 @@ def replace(connection: psycopg.Connection[Any]) -> None:
     for outdated in set(before) & set(_routines(connection)):  # what no file has written
         _drop(connection, outdated)
     connection.execute("REVOKE ALL ON ALL ROUTINES IN SCHEMA broker FROM PUBLIC")
-    now = _routines(connection)
+    now = {routine.name: routine for routine in _routines(connection)}
     for right in rights:
-        if right.oid not in {routine.oid for routine in now}:
-            for routine in now:
-                if routine.name == right.name:
-                    _grant(connection, routine, right)
+        successor = now.get(right.name)
+        if successor is not None and successor.oid != right.oid:
+            _grant(connection, successor, right)
 
 
 def _sources() -> list[_Source]:
@@ -105,9 +104,10 @@ def _drop(connection: psycopg.Connection[Any], routine: _Routine) -> None:
     try:
         connection.execute(f"DROP ROUTINE {routine.signature}".encode())
     except DependentObjectsStillExist as error:
+        users = (error.diag.message_detail or "").replace("\n", "; ")
         raise FunctionInUse(
-            f"broker.{routine.name} cannot be replaced, because something else uses it ({error.diag.message_detail}):"
-            " drop that, migrate again, and create it anew"
+            f"the earlier broker.{routine.name} cannot be dropped, because it is in use ({users}): drop what uses it,"
+            " migrate again, and create that anew"
         ) from error
 
 

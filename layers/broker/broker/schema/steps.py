@@ -49,7 +49,8 @@ def persist(step: Callable[[int], Value]) -> Value:
                 raise
             seconds = pause * random.uniform(0.5, 1.5)  # noqa: S311  so that several processes do not meet again
             if time.monotonic() + seconds + LONG_LOCK_MS / 1000 > ends_at:
-                raise
+                reason = str(error.__cause__).split("\n")[0]
+                raise DatabaseUnavailable(f"tried {tries} times: {reason}; migrate again later") from error.__cause__
         time.sleep(seconds)
         pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
 
