@@ -113,6 +113,14 @@ def test_the_stored_admin_token_stays_when_the_settings_have_none(new, migrate):
     assert tokens.authorize("brk_first").scopes == list(tokens.SCOPES)
 
 
+def test_the_topics_that_a_token_may_create_are_those_in_the_settings(new, migrate):
+    migrate()
+    limit = "SELECT topics_per_token FROM broker.limits"
+    assert new.execute(limit).fetchone() == (10_000,)
+    migrate(TOPICS_PER_TOKEN="7")
+    assert new.execute(limit).fetchone() == (7,)
+
+
 def test_the_retention_is_the_one_in_the_settings(new, migrate):
     migrate()
     retention = "SELECT extract(day FROM retention)::integer FROM broker.ring"
