@@ -10,6 +10,7 @@ from broker import deadlines, topics
 from broker.dispatch import planner
 from broker.pubsub import broadcasts
 from broker.queue import messages
+from tests.support.client import ROOT
 from tests.support.sqs import dispatch, seconds_from_now, wake_up
 from tests.support.topic import TOKEN_ID
 
@@ -119,16 +120,27 @@ def test_messages_that_become_dead_letters_do_not_stop_a_broadcast(orders, owner
 
 @pytest.fixture
 def busy(news, owner):
-    """An auto topic whose batch window is open, for a minute because tests are slow."""
+    """An auto topic whose batch window is open, for a minute because tests are slow: here a window may last an hour."""
     news.publish(*range(20))
     assert broadcasts.move(open_windows=True).batch_windows == {"orders": 0.1}
+    function = (ROOT / "layers/broker/broker/sql/functions/internal/batch_window_left.sql").read_text()
+    owner.execute(function.replace("1 second", "1 hour"))
     set_batch_window(owner, 60)
-    return news
+    yield news
+    owner.execute(function)
 
 
 def set_batch_window(owner, seconds):
     """Let the open batch window end so many seconds from now."""
     owner.execute("UPDATE topics SET batch_window_until = now() + make_interval(secs => %s)", [seconds])
+
+
+def test_a_batch_window_that_a_clock_opened_before_it_was_set_back_is_none(news, owner):
+    news.publish("a")
+    set_batch_window(owner, 3600)
+    assert planner.next_due() <= owner.execute("SELECT now()").fetchone()[0]
+    assert messages.publish("orders", PUBLICATION, "me", TOKEN_ID).due
+    assert broadcasts.move(open_windows=True).messages == 2
 
 
 def test_a_topic_with_an_open_batch_window_is_left_out(busy, owner):

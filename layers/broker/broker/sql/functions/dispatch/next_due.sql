@@ -32,7 +32,7 @@ BEGIN
     RETURN least(v_due,
         (SELECT min(t.next_due_at) FROM topics t WHERE t.next_due_at > statement_timestamp() AND t.deleted_at IS NULL),
         (SELECT min(w.due_at)
-           FROM (SELECT t.id, CASE WHEN t.batch_window_until > clock_timestamp() THEN t.batch_window_until + interval '1 s'
+           FROM (SELECT t.id, CASE WHEN batch_window_left(t.batch_window_until) > 0 THEN t.batch_window_until + interval '1 s'
                                    ELSE (SELECT q.ready_at FROM queue q WHERE q.topic_id = t.id AND q.died_at IS NULL
                                           ORDER BY q.ready_at, q.message_id LIMIT 1) END AS due_at
                    FROM topics t WHERE t.broadcast = 'auto' AND t.deleted_at IS NULL OFFSET 0) w

@@ -14,7 +14,7 @@ BEGIN
                      ORDER BY q.ready_at, q.message_id LIMIT 1) AS ready_at
               FROM topics t
              WHERE t.broadcast = 'auto' AND t.deleted_at IS NULL AND (p_topics IS NULL OR t.name = ANY (p_topics))
-               AND (t.batch_window_until > clock_timestamp()) IS NOT TRUE OFFSET 0) w
+               AND batch_window_left(t.batch_window_until) = 0 OFFSET 0) w
      WHERE w.ready_at <= statement_timestamp() AND EXISTS (SELECT FROM subscriptions s WHERE s.topic_id = w.id OFFSET 0)
      ORDER BY w.ready_at;
 END

@@ -25,7 +25,7 @@ BEGIN
     LOOP
         -- Held until the commit, so that the topic is not deleted as empty while a message is about to appear in it. Topics share
         -- 1,024 keys: a transaction that publishes to more topics must not use up the server's lock table.
-        SELECT t.id, t.broadcast = 'auto', coalesce(extract(epoch FROM t.batch_window_until - clock_timestamp()), 0), r.ends_at
+        SELECT t.id, t.broadcast = 'auto', batch_window_left(t.batch_window_until), r.ends_at
           INTO v_topic_id, auto, batch_window, v_ends_at
           FROM topics t, ring r, LATERAL pg_advisory_xact_lock_shared(hashtext('broker.topics'), t.id % 1024)
          WHERE t.name = p_topic AND t.deleted_at IS NULL;
