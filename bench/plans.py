@@ -105,7 +105,7 @@ def _run_all(server: servers.Server, size: int, names: list[str]) -> dict[str, e
 
 def _fill(owner: psycopg.Connection[Any], size: int) -> None:
     """Fill `orders` with waiting messages, `dead` with dead letters, and `news` with a log; add many subscriptions."""
-    owner.execute("SELECT broker.ensure_partitions(now() + interval '36 days')")
+    owner.execute("SELECT broker.ensure_partitions(now(), now() + interval '36 days')")
     owner.execute("INSERT INTO broker.topics (name) SELECT 'other-' || n FROM generate_series(1, %s) n", [TOPICS])
     owner.execute("INSERT INTO broker.topics (name) VALUES ('news'), ('idle'), ('quiet')")
     servers.fill(owner, "orders", size, 200, days=30)

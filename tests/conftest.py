@@ -234,7 +234,7 @@ def _clean(database_url: str) -> Iterator[None]:
 SERVER = pytest.StashKey[tuple[Path, embedded.Server]]()
 URL = pytest.StashKey[str]()
 TABLES = """SELECT relname FROM pg_class WHERE relnamespace = 'broker'::regnamespace AND relkind IN ('r', 'p')
-            AND NOT relispartition AND relname NOT IN ('migrations', 'ring', 'limits', 'wake_up')"""
+            AND NOT relispartition AND relname NOT IN ('migrations', 'ring', 'partitions', 'limits', 'wake_up')"""
 
 
 def _start_server() -> tuple[Path, embedded.Server]:

@@ -11,9 +11,13 @@ from broker.errors import NotFound
 from broker.pubsub import attempts, subscriptions
 from broker.queue import browsing, dead_letters
 from broker.schema import maintenance
+from tests.support import partitions
 from tests.support.topic import Topic
 
 FORTY_DAYS = timedelta(days=40)
+OLD = "messages_19700101_000000"  # it begins at 1970, as the first one does
+WAITING = "it has waiting messages or dead letters"
+BLOCKED = "a long transaction may still read it"
 
 
 @pytest.fixture
@@ -23,40 +27,38 @@ def orders(ring):
 
 @pytest.fixture
 def make_older(ring):
-    """Move all messages, their log and the attempts forty days into the past, into a partition of that time."""
+    """Move all messages, their log and the attempts forty days into the past, into the partition OLD."""
+    partitions.drop_all(ring)
+    partitions.make(ring, "now() - interval '41 days'")
+    ring.execute("SELECT ensure_partitions(now(), now() + interval '2 days')")
 
     def make_older():
-        ring.execute("SELECT ensure_partitions(now())")
-        first = ring.execute("SELECT first_uuid(date_trunc('day', now(), 'UTC') - interval '41 days')").fetchone()[0]
-        end = ring.execute("SELECT first_uuid(date_trunc('day', now(), 'UTC') - interval '39 days')").fetchone()[0]
-        ring.execute("CREATE TABLE messages_old (LIKE messages INCLUDING ALL)")
-        ring.execute(f"ALTER TABLE messages ATTACH PARTITION messages_old FOR VALUES FROM ('{first}') TO ('{end}')")
-        shift = int(FORTY_DAYS.total_seconds() * 1000) << 80
         for table, columns in {
             "queue": ("message_id",),
             "log": ("message_id",),
             "log_spans": ("first_id", "last_id"),
+            "messages": ("id",),
         }.items():
             for column in columns:
                 for (found,) in ring.execute(f"SELECT DISTINCT {column} FROM {table}").fetchall():
-                    ring.execute(
-                        f"UPDATE {table} SET {column} = %s WHERE {column} = %s", [UUID(int=found.int - shift), found]
-                    )
-        for (found,) in ring.execute("SELECT id FROM messages").fetchall():
-            ring.execute("UPDATE messages SET id = %s WHERE id = %s", [UUID(int=found.int - shift), found])
+                    ring.execute(f"UPDATE {table} SET {column} = %s WHERE {column} = %s", [older(found), found])
         ring.execute("UPDATE attempts SET started_at = started_at - %s", [FORTY_DAYS])
 
     return make_older
 
 
-def partitions(ring):
-    return [
-        name
-        for (name,) in ring.execute(
-            "SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid"
-            " WHERE i.inhparent = 'messages'::regclass ORDER BY 1"
-        )
-    ]
+def older(message_id):
+    return UUID(int=message_id.int - (int(FORTY_DAYS.total_seconds() * 1000) << 80))
+
+
+@pytest.fixture
+def late(ring, orders, make_older):
+    """An open transaction that published a message forty days ago, which only its commit makes visible."""
+    with psycopg.connect(ring.info.dsn, password=ring.info.password, options="-c search_path=broker") as late:
+        [message_id] = late.execute("""SELECT publish('orders', '"late"')""").fetchone()
+        late.execute("UPDATE messages SET id = %s WHERE id = %s", [older(message_id), message_id])
+        late.execute("UPDATE queue SET message_id = %s WHERE message_id = %s", [older(message_id), message_id])
+        yield late
 
 
 def test_a_partition_of_consumed_messages_past_the_retention_is_removed(ring, orders, make_older):
@@ -67,9 +69,9 @@ def test_a_partition_of_consumed_messages_past_the_retention_is_removed(ring, or
 
     done = maintenance.maintain()
 
-    assert (done.removed, done.kept) == (["messages_old"], [])
-    assert "messages_old" not in partitions(ring)
-    assert ring.execute("SELECT FROM pg_class WHERE relname = 'messages_old'").fetchall() == []
+    assert (done.removed, done.kept) == ([OLD], [])
+    assert OLD not in partitions.attached(ring)
+    assert OLD not in partitions.tables(ring)
     with pytest.raises(NotFound):
         browsing.trace("orders", message_id)
     assert orders.contents(orders.consume()) == ["today"]
@@ -86,11 +88,11 @@ def test_a_partition_stays_while_its_messages_are_in_a_queue(ring, orders, make_
     make_older()
     done = maintenance.maintain()
     assert done.removed == []
-    assert done.kept == [maintenance.KeptPartition("messages_old", "it has waiting messages or dead letters")]
+    assert done.kept == [maintenance.KeptPartition(OLD, WAITING)]
     dead_letters.delete("orders", dead_letters.Delete())
     orders.end_leases()
     orders.consume(auto_ack=True)
-    assert maintenance.maintain().removed == ["messages_old"]
+    assert maintenance.maintain().removed == [OLD]
 
 
 @pytest.mark.parametrize("paused", [False, True])
@@ -100,10 +102,10 @@ def test_a_partition_stays_while_a_subscription_has_yet_to_get_its_messages(ring
     orders.publish("a")
     orders.broadcast()
     make_older()
-    kept = [maintenance.KeptPartition("messages_old", "a subscription has not received all its messages")]
+    kept = [maintenance.KeptPartition(OLD, "a subscription has not received all its messages")]
     assert maintenance.maintain().kept == kept
     subscriptions.unsubscribe("orders", subscribed.id)
-    assert maintenance.maintain().removed == ["messages_old"]
+    assert maintenance.maintain().removed == [OLD]
 
 
 def test_the_log_of_delivered_messages_is_removed_with_their_partition(ring, orders, make_older):
@@ -114,7 +116,7 @@ def test_the_log_of_delivered_messages_is_removed_with_their_partition(ring, ord
     make_older()
     orders.publish("c")
     orders.broadcast()
-    assert maintenance.maintain().removed == ["messages_old"]
+    assert maintenance.maintain().removed == [OLD]
     assert orders.log() == [(3, "c")]
     assert ring.execute("SELECT first_seq, last_seq FROM log_spans").fetchall() == [(3, 3)]
     assert topics.read("orders").behind == 1
@@ -129,7 +131,7 @@ def test_the_log_of_a_partition_is_cleared_in_chunks(ring, orders, make_older, m
         orders.broadcast()
     ring.execute("UPDATE subscriptions SET cursor = 8")
     make_older()
-    assert maintenance.maintain().removed == ["messages_old"]
+    assert maintenance.maintain().removed == [OLD]
     assert orders.log() == []
     assert ring.execute("SELECT FROM log_spans").fetchall() == []
 
@@ -186,10 +188,8 @@ def test_clearing_the_log_reads_the_rows_that_it_removes_and_not_the_whole_log(
     ids=["delivered", "undelivered"],
 )
 def test_the_search_for_undelivered_messages_starts_at_the_slowest_cursor(
-    ring, many_broadcasts, rows_read, cursor, holds
+    ring, make_older, many_broadcasts, rows_read, cursor, holds
 ):
-    first, end = many_broadcasts
-    ring.execute(f"CREATE TABLE messages_old PARTITION OF messages FOR VALUES FROM ('{first}') TO ('{end}')")
     ring.execute("ANALYZE log_spans, subscriptions")
     ring.execute("UPDATE subscriptions SET cursor = %s", [cursor])
     due, scanned, found = rows_read("log_spans", "SELECT holds FROM due_partitions()")
@@ -204,7 +204,7 @@ def test_the_log_keeps_the_new_messages_of_a_broadcast_of_old_and_new_ones(ring,
     [new] = orders.publish("new")
     orders.broadcast()
     ring.execute("UPDATE subscriptions SET cursor = 2")
-    assert maintenance.maintain().removed == ["messages_old"]
+    assert maintenance.maintain().removed == [OLD]
     assert orders.log() == [(2, "new")]
     assert browsing.trace("orders", new).seq == 2
 
@@ -217,11 +217,108 @@ def test_publishers_do_not_wait_when_a_long_transaction_blocks_the_removal_of_a_
     with psycopg.connect(ring.info.dsn, password=ring.info.password, options="-c search_path=broker") as reader:
         reader.execute("SELECT count(*) FROM messages")
         done = maintenance.maintain()
-        assert done.kept == [maintenance.KeptPartition("messages_old", "a long transaction may still read it")]
+        assert done.kept == [maintenance.KeptPartition(OLD, BLOCKED)]
         orders.publish("b")
         assert orders.contents(orders.consume()) == ["b"]
-    assert maintenance.maintain().removed == ["messages_old"]
-    assert ring.execute("SELECT FROM pg_class WHERE relname = 'messages_old'").fetchall() == []
+    assert maintenance.maintain().removed == [OLD]
+    assert OLD not in partitions.tables(ring)
+
+
+def test_a_partition_stays_while_a_transaction_that_published_into_it_is_open(orders, late):
+    done = maintenance.maintain()
+    assert done.kept == [maintenance.KeptPartition(OLD, "an open transaction has published messages into it")]
+    late.commit()
+    assert maintenance.maintain().kept == [maintenance.KeptPartition(OLD, WAITING)]
+    assert orders.contents(orders.consume(auto_ack=True)) == ["late"]
+    assert maintenance.maintain().removed == [OLD]
+
+
+def test_a_partition_is_attached_again_after_a_late_commit_into_it(ring, orders, late):
+    """The message was published after Maintain had asked which messages are needed: what is left is half detached."""
+    ring.execute("UPDATE partitions SET attached = false WHERE name = %s", [OLD])
+    ring.execute("SET lock_timeout = '50ms'")
+    with pytest.raises(psycopg.errors.LockNotAvailable):
+        ring.execute(f"ALTER TABLE messages DETACH PARTITION {OLD} CONCURRENTLY")
+    late.commit()
+    assert orders.consume() == []
+
+    done = maintenance.maintain()
+
+    assert (done.removed, done.kept) == ([], [maintenance.KeptPartition(OLD, WAITING)])
+    assert OLD in partitions.attached(ring)
+    orders.end_leases()
+    assert orders.contents(orders.consume(auto_ack=True)) == ["late"]
+    assert maintenance.maintain().removed == [OLD]
+
+
+@pytest.mark.parametrize("needed", [False, True], ids=["not needed", "needed"])
+def test_a_removal_that_was_killed_before_the_table_was_dropped_is_finished(ring, orders, make_older, needed):
+    orders.publish("a")
+    make_older()
+    leased = orders.consume(auto_ack=not needed)
+    rows = ring.execute("DELETE FROM queue RETURNING *").fetchall()
+    partitions.detach(ring, OLD)
+    for row in rows:
+        ring.execute("INSERT INTO queue VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)", row)
+    assert OLD in partitions.tables(ring)
+
+    done = maintenance.maintain()
+
+    assert orders.contents(leased) == ["a"]
+    assert done.removed == ([] if needed else [OLD])
+    assert done.kept == ([maintenance.KeptPartition(OLD, WAITING)] if needed else [])
+    assert (OLD in partitions.tables(ring)) == (OLD in partitions.attached(ring)) == needed
+
+
+def test_a_removal_that_was_killed_at_its_begin_is_undone_when_a_message_is_needed(ring, orders, make_older):
+    ring.execute("SELECT begin_removal(%s)", [OLD])
+    orders.publish("a")
+    make_older()
+    assert maintenance.maintain().kept == [maintenance.KeptPartition(OLD, WAITING)]
+    assert OLD in partitions.attached(ring)
+
+
+def test_a_partition_is_attached_again_when_the_clock_goes_back_to_its_time(ring, make_older):
+    partitions.detach(ring, OLD)
+    assert OLD not in partitions.attached(ring)
+    assert partitions.make(ring, "now() - interval '41 days'") == 0
+    assert OLD in partitions.attached(ring)
+
+
+def test_a_partition_whose_removal_began_under_a_clock_that_was_ahead_is_attached_again(ring):
+    partitions.drop_all(ring)
+    partitions.make(ring, "now() - interval '10 days'")
+    partitions.detach(ring, OLD)
+    assert maintenance.maintain().kept == [maintenance.KeptPartition(OLD, "its messages are within the retention")]
+    assert OLD in partitions.attached(ring)
+
+
+@pytest.fixture
+def older_too(ring, make_older):
+    """The name of another partition that is past the retention."""
+    before = partitions.attached(ring)
+    partitions.make(ring, "now() - interval '36 days'")
+    [name] = set(partitions.attached(ring)) - set(before)
+    return name
+
+
+@pytest.mark.slow
+def test_a_long_transaction_lets_all_partitions_stay_and_fails_nothing(ring, older_too):
+    with psycopg.connect(ring.info.dsn, password=ring.info.password, options="-c search_path=broker") as reader:
+        reader.execute("SELECT count(*) FROM messages")
+        done = maintenance.maintain()
+        assert done.kept == [maintenance.KeptPartition(name, BLOCKED) for name in (OLD, older_too)]
+    assert maintenance.maintain().removed == [OLD, older_too]
+
+
+def test_a_detach_that_somebody_else_left_pending_fails_nothing(ring, make_older):
+    today = partitions.attached(ring)[-1]
+    with psycopg.connect(ring.info.dsn, password=ring.info.password, options="-c search_path=broker") as reader:
+        reader.execute("SELECT count(*) FROM messages")
+        ring.execute("SET lock_timeout = '50ms'")
+        with pytest.raises(psycopg.errors.LockNotAvailable):
+            ring.execute(f"ALTER TABLE messages DETACH PARTITION {today} CONCURRENTLY")
+    assert maintenance.maintain().kept == [maintenance.KeptPartition(OLD, BLOCKED)]
 
 
 def test_maintenance_goes_on_when_one_task_fails(ring, orders, make_older):
@@ -236,7 +333,7 @@ def test_maintenance_goes_on_when_one_task_fails(ring, orders, make_older):
     finally:
         ring.execute("ALTER FUNCTION expire_backlog_hidden() RENAME TO expire_backlog")
         ring.execute("ALTER FUNCTION clear_attempts_hidden(integer) RENAME TO clear_attempts")
-    assert "messages_old" not in partitions(ring)
+    assert OLD not in partitions.attached(ring)
 
 
 def test_attempts_past_the_retention_are_cleared(ring, orders, make_older):

@@ -5,9 +5,10 @@ from datetime import UTC, datetime, timedelta
 import psycopg
 import pytest
 
-from broker import tokens, topics
+from broker import settings, tokens, topics
 from broker.errors import Unauthorized
 from broker.pubsub import subscriptions
+from broker.schema import maintenance
 from tests.schema.conftest import MIGRATIONS
 
 
@@ -86,6 +87,35 @@ def test_migrating_from_version_9_renames_the_reason_of_the_dead_letters(new, mi
 
     reasons = new.execute("SELECT reason FROM broker.queue ORDER BY died_at").fetchall()
     assert reasons == [("receives exhausted",), ("unreadable",)]
+
+
+def test_migrating_from_version_11_finds_all_partitions_and_what_is_left_of_them(new, migrate):
+    apply_migrations(new, 11)
+    new.execute("SET search_path = broker")
+    new.execute((MIGRATIONS.parent / "functions/internal/first_uuid.sql").read_text())
+    days = {"messages_detached": 1, "messages_pending": 2, "messages_attached": 3}
+    for name, day in days.items():
+        first, end = new.execute(
+            "SELECT first_uuid(make_date(2026, 1, %(day)s)), first_uuid(make_date(2026, 1, %(day)s + 1))", {"day": day}
+        ).fetchone()
+        new.execute(f"CREATE TABLE {name} (LIKE messages INCLUDING ALL)")
+        new.execute(f"ALTER TABLE messages ATTACH PARTITION {name} FOR VALUES FROM ('{first}') TO ('{end}')")
+    new.execute("ALTER TABLE messages DETACH PARTITION messages_detached CONCURRENTLY")
+    with psycopg.connect(settings.current().owner_database_url) as reader:
+        reader.execute("SELECT FROM broker.messages")
+        new.execute("SET lock_timeout = '50ms'")
+        with pytest.raises(psycopg.errors.LockNotAvailable):
+            new.execute("ALTER TABLE messages DETACH PARTITION messages_pending CONCURRENTLY")
+    new.execute("SET lock_timeout = 0")
+
+    migrate()
+
+    found = new.execute("SELECT * FROM partitions WHERE begins_at < '2026-02-01' ORDER BY begins_at").fetchall()
+    midnight = {day: datetime(2026, 1, day, tzinfo=UTC) for day in range(1, 5)}
+    assert found == [
+        (name, midnight[day], midnight[day + 1], name == "messages_attached") for name, day in days.items()
+    ]
+    assert maintenance.maintain().removed == [*days]
 
 
 def test_a_setting_that_is_refused_leaves_the_functions_as_they_were(new, migrate):

@@ -1,7 +1,7 @@
-"""Partitions: publish always has one to write to, even when Maintain has not run for months."""
+"""Partitions: publish always has one to write to, whatever the clock did, and however long Maintain has not run."""
 
-import re
 from itertools import pairwise
+from uuid import UUID
 
 import psycopg
 import pytest
@@ -9,73 +9,103 @@ import pytest
 from broker import settings
 from broker.queue import browsing
 from broker.schema import maintenance
+from tests.support import partitions
+from tests.support.partitions import bounds
 from tests.support.topic import Topic
 
 DAY = 86_400_000  # ms
+WIDTH = 3.75 * DAY  # of a retention of 30 days
 
 
 def skip_maintenance(ring, days):
-    """Drop all partitions, and let the last one have ended so many days ago, as if Maintain had not run since."""
-    for (partition,) in ring.execute(
-        "SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = 'messages'::regclass"
-    ):
-        ring.execute(f"DROP TABLE {partition}")
-    ring.execute("UPDATE ring SET ends_at = date_trunc('day', now(), 'UTC') - make_interval(days => %s)", [days])
-
-
-def bounds(ring):
-    """The begin and the end of each partition, in milliseconds since 1970."""
-    found = ring.execute(
-        "SELECT pg_get_expr(relpartbound, oid) FROM pg_class WHERE relispartition AND relkind = 'r' ORDER BY 1"
-    )
-    uuids = [re.findall(r"'([0-9a-f-]{36})'", bound) for (bound,) in found]
-    assert all(uuid.endswith("-0000-0000-000000000000") for pair in uuids for uuid in pair)
-    return [tuple(int(uuid.replace("-", "")[:12], 16) for uuid in pair) for pair in uuids]
+    """Let the only partition have ended so many days ago, as if Maintain had not run since."""
+    partitions.drop_all(ring)
+    partitions.add(ring, "messages_early", "'epoch'", f"date_trunc('day', now(), 'UTC') - interval '{days} days'")
 
 
 def now(ring):
     return int(ring.execute("SELECT extract(epoch FROM now()) * 1000").fetchone()[0])
 
 
-def test_a_new_database_is_ready_for_today_and_tomorrow(ring):
+def test_a_new_database_is_ready_for_all_times_up_to_tomorrow(ring):
     [(first, last)] = bounds(ring)
-    assert first <= now(ring)
+    assert first == 0
     assert last > now(ring) + DAY
 
 
 @pytest.mark.parametrize("days", [0, 3, 20, 400])
-def test_publish_makes_a_missing_partition(ring, days):
+def test_publish_makes_one_partition_when_those_that_exist_have_ended(ring, days):
     orders = Topic("orders", ring)
     skip_maintenance(ring, days)
 
     orders.publish("a")
 
     assert orders.contents(orders.consume()) == ["a"]
-    made = bounds(ring)
-    assert made[0][0] == now(ring) // DAY * DAY - days * DAY
-    assert made[-1][1] > now(ring)
-    assert len(made) <= 2
+    [(_, ended), (first, last)] = bounds(ring)
+    assert (first - ended) % WIDTH == 0
+    assert (first <= now(ring) < last, last - first) == (True, WIDTH)
+
+
+def test_publish_makes_a_partition_when_all_that_exist_begin_later(ring):
+    orders = Topic("orders", ring)
+    partitions.drop_all(ring)
+    tomorrow = "date_trunc('day', now(), 'UTC') + interval '1 day'"
+    partitions.add(ring, "messages_tomorrow", tomorrow, f"{tomorrow} + interval '1 day'")
+
+    orders.publish("a")
+
+    assert orders.contents(orders.consume()) == ["a"]
+    [(first, end), (next_first, _)] = bounds(ring)
+    assert (first, end) == (0, next_first)
+
+
+def test_a_clock_that_jumps_ahead_leaves_a_hole_that_is_filled_when_it_is_back(ring):
+    before = bounds(ring)
+    assert partitions.make(ring, "now() + interval '365 days'") == 1
+    [ahead] = set(bounds(ring)) - set(before)
+    assert ahead[1] - ahead[0] == WIDTH
+    assert ahead[0] > before[-1][1] + 300 * DAY
+
+    assert partitions.make(ring, "now()") == 0
+    assert partitions.make(ring, "now() + interval '100 days'") == 1
+    [filled] = set(bounds(ring)) - {*before, ahead}
+    assert filled[1] - filled[0] == WIDTH
+    assert (filled[0] - before[-1][1]) % WIDTH == 0
+
+
+def test_a_partition_in_a_narrow_hole_ends_where_the_next_one_begins(ring):
+    end = bounds(ring)[-1][1]
+    partitions.add(
+        ring, "messages_next", f"to_timestamp({end / 1000}) + interval '1 hour'", "now() + interval '30 days'"
+    )
+    assert partitions.make(ring, f"to_timestamp({end / 1000})") == 1
+    assert (end, end + DAY // 24) in bounds(ring)
 
 
 def test_older_messages_are_still_there_after_publish_has_made_a_partition(ring):
     orders = Topic("orders", ring)
-    [before] = orders.publish("before")
-    ring.execute("UPDATE ring SET ends_at = to_timestamp(%s)", [bounds(ring)[0][1] / 1000])
-    [after] = orders.publish("after")
+    partitions.drop_all(ring)
+    partitions.make(ring, "now() - interval '10 days'")
+    [published, after] = orders.publish("before", "after")
+    before = UUID(int=published.int - (10 * DAY << 80))
+    ring.execute("UPDATE messages SET id = %s WHERE id = %s", [before, published])
+    ring.execute("UPDATE queue SET message_id = %s WHERE message_id = %s", [before, published])
+    assert len(bounds(ring)) == 2
     assert [browsing.trace("orders", each).state for each in (before, after)] == ["waiting", "waiting"]
 
 
 def test_a_partition_begins_where_the_last_one_ends(ring):
-    skip_maintenance(ring, 30)
+    skip_maintenance(ring, 0)
     for days in range(0, 40, 3):
-        ring.execute("SELECT ensure_partitions(now() + make_interval(days => %s))", [days])
+        ring.execute("SELECT ensure_partitions(now(), now() + make_interval(days => %s))", [days])
     assert all(earlier[1] == later[0] for earlier, later in pairwise(bounds(ring)))
 
 
 def test_existing_partitions_are_not_made_again(ring):
-    assert ring.execute("SELECT ensure_partitions(now() + interval '20 days')").fetchone()[0] > 0
+    ahead = "SELECT ensure_partitions(now(), now() + interval '20 days')"
+    assert ring.execute(ahead).fetchone()[0] > 0
     before = bounds(ring)
-    assert ring.execute("SELECT ensure_partitions(now() + interval '20 days')").fetchone() == (0,)
+    assert ring.execute(ahead).fetchone() == (0,)
     assert bounds(ring) == before
 
 
@@ -83,10 +113,17 @@ def test_existing_partitions_are_not_made_again(ring):
 def test_there_are_at_most_ten_partitions_for_any_retention(ring, days, width):
     ring.execute("UPDATE ring SET retention = make_interval(days => %s)", [days])
     skip_maintenance(ring, 0)
-    ring.execute("SELECT ensure_partitions(now() + make_interval(days => %s))", [days])
-    made = bounds(ring)
+    ring.execute("SELECT ensure_partitions(now(), now() + make_interval(days => %s))", [days])
+    _, *made = bounds(ring)
     assert len(made) <= 10
     assert {last - first for first, last in made} == {width * DAY}
+
+
+def test_the_width_of_a_partition_does_not_depend_on_the_time_zone(ring):
+    skip_maintenance(ring, 0)
+    ring.execute("SET timezone = 'Europe/Berlin'")
+    ring.execute("SELECT ensure_partitions(now(), now() + interval '365 days')")
+    assert {last - first for first, last in bounds(ring)[1:]} == {WIDTH}
 
 
 def test_maintain_makes_the_partitions_of_the_days_ahead(ring):
@@ -98,7 +135,7 @@ def test_maintain_makes_the_partitions_of_the_days_ahead(ring):
 
 
 def test_a_partition_made_by_publish_has_a_primary_key_and_no_rights(ring):
-    skip_maintenance(ring, 0)
+    partitions.drop_all(ring)
     Topic("orders", ring).publish("a")
     [(partition, keys, rights)] = ring.execute(
         "SELECT c.relname, (SELECT count(*) FROM pg_index WHERE indrelid = c.oid AND indisprimary), relacl"
@@ -111,14 +148,26 @@ def test_publishers_do_not_wait_while_a_partition_is_made(ring):
     orders = Topic("orders", ring)
     orders.publish("a")
     with ring.transaction():
-        ring.execute("SELECT ensure_partitions(now() + interval '20 days')")
+        ring.execute("SELECT ensure_partitions(now(), now() + interval '20 days')")
         with psycopg.connect(settings.current().database_url, autocommit=True) as publisher:
             publisher.execute("""SELECT broker.publish('orders', '"b"')""")
     assert orders.contents(orders.consume()) == ["a", "b"]
 
 
+def test_an_open_publish_that_made_the_next_partition_stops_no_other_publisher(ring):
+    orders = Topic("default", ring)
+    partitions.drop_all(ring)
+    partitions.add(ring, "messages_early", "'epoch'", "now() + interval '50 seconds'")
+    with psycopg.connect(settings.current().database_url) as publisher:
+        publisher.execute("""SELECT broker.publish('default', '"a"')""")
+        orders.publish("b")
+        assert orders.contents(orders.consume()) == ["b"]
+    assert orders.contents(orders.consume()) == ["a"]
+    assert len(bounds(ring)) == 2
+
+
 def test_two_publishers_make_a_missing_partition_once(ring, background):
-    skip_maintenance(ring, 0)
+    partitions.drop_all(ring)
     url = settings.current().database_url
     with psycopg.connect(url) as first, psycopg.connect(url, autocommit=True) as second:
         first.execute("""SELECT broker.publish('orders', '"a"')""")

@@ -6,11 +6,14 @@ from functools import partial
 from typing import TypeVar
 from uuid import UUID
 
+import psycopg
+
 from broker import database, deadlines, telemetry
 from broker.errors import DatabaseUnavailable
 
 CLEARED_AT_ONCE = 10_000  # rows a transaction
 TASK_SECONDS = 3 * deadlines.STATEMENT_SECONDS  # to clear, detach and drop a partition
+BLOCKED = "a long transaction may still read it"
 FAILING_SECONDS = deadlines.CONNECT_SECONDS + TASK_SECONDS  # after a failure the database may be unavailable
 
 Value = TypeVar("Value")
@@ -44,7 +47,7 @@ class _Partition:
     first_id: UUID
     end_id: UUID
     holds: str | None
-    half_detached: bool
+    attached: bool
 
 
 def maintain() -> Maintained:
@@ -54,7 +57,7 @@ def maintain() -> Maintained:
     failure is logged, the other tasks still run, and the first failure is raised at the end.
     """
     failures: list[Exception] = []
-    ahead = "SELECT broker.ensure_partitions(statement_timestamp() + interval '2 days')"
+    ahead = "SELECT broker.ensure_partitions(statement_timestamp(), statement_timestamp() + interval '2 days')"
     made = _try(partial(database.owner.value, ahead), 0, failures)
     lost = _try(partial(database.owner.value, "SELECT broker.expire_backlog()"), 0, failures)
     cleared = {
@@ -67,8 +70,14 @@ def maintain() -> Maintained:
     }
     removed, kept = [], []
     due: list[_Partition] = _try(_due, [], failures)
+    blocked = False
     for partition in due:
-        if reason := _try(partial(_remove, partition), "it could not be removed", failures):
+        if blocked:  # PostgreSQL detaches one partition at a time
+            reason = partition.holds or BLOCKED
+        else:
+            reason = _try(partial(_remove, partition), "it could not be removed", failures)
+            blocked = reason == BLOCKED
+        if reason:
             kept.append(KeptPartition(partition.name, reason))
         else:
             removed.append(partition.name)
@@ -91,29 +100,33 @@ def _try(task: Callable[[], Value], otherwise: Value, failures: list[Exception])
 
 def _due() -> list[_Partition]:
     return database.owner.call(
-        "SELECT name, first_id, end_id, holds, half_detached FROM broker.due_partitions()", {}, _Partition
+        "SELECT name, first_id, end_id, holds, attached FROM broker.due_partitions()", {}, _Partition
     )
 
 
 def _remove(partition: _Partition) -> str:
-    """Remove a partition, and its messages from the log; return why it stays, or an empty text when it was removed."""
-    if partition.holds:
+    """Remove a partition, and its messages from the log; return why it stays, or an empty text when it was removed.
+
+    It may be interrupted after any step. The next call goes on from there.
+    """
+    if partition.holds and partition.attached:
         return partition.holds
-    while deadlines.allow(TASK_SECONDS):
+    while not partition.holds and deadlines.allow(TASK_SECONDS):
         values = {"first_id": partition.first_id, "end_id": partition.end_id, "limit": CLEARED_AT_ONCE}
         if not database.owner.value("SELECT broker.clear_log(%(first_id)s, %(end_id)s, %(limit)s)", values):
             break
-    else:
+    if not deadlines.allow(TASK_SECONDS):
         return "there was no time left"
+    name = {"name": partition.name}
     try:
-        # without CONCURRENTLY it would wait for every reader of messages, and all others would wait for it
-        how = "FINALIZE" if partition.half_detached else "CONCURRENTLY"
-        database.owner.run("SET lock_timeout = '5s'")
-        database.owner.run(f'ALTER TABLE broker.messages DETACH PARTITION broker."{partition.name}" {how}')
-        database.owner.run(f'DROP TABLE broker."{partition.name}"')
-    except DatabaseUnavailable:
-        return "a long transaction may still read it"
-    return ""
+        if database.owner.value("SELECT broker.begin_removal(%(name)s)", name):
+            database.owner.run("SET lock_timeout = '5s'")
+            # without CONCURRENTLY it would wait for every reader of messages, and all others would wait for it
+            database.owner.run(f'ALTER TABLE broker.messages DETACH PARTITION broker."{partition.name}" CONCURRENTLY')
+        reason: str | None = database.owner.value("SELECT broker.finish_removal(%(name)s)", name)
+    except (DatabaseUnavailable, psycopg.errors.ObjectNotInPrerequisiteState):  # or another one is being detached
+        return BLOCKED
+    return reason or ""
 
 
 def _clear(statement: str) -> int:

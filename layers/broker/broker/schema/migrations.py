@@ -136,7 +136,9 @@ def _replace_functions(last: int, lock_ms: int) -> list[str]:
         connection.execute(
             "UPDATE broker.limits SET topics_per_token = %s WHERE topics_per_token <> %s", [wanted.topics_per_token] * 2
         )
-        connection.execute("SELECT broker.ensure_partitions(statement_timestamp() + interval '1 day')")
+        connection.execute(
+            "SELECT broker.ensure_partitions(statement_timestamp(), statement_timestamp() + interval '1 day')"
+        )
         if wanted.admin_token:
             _store_admin(connection, wanted.admin_token)
         return roles.grant(connection, wanted.database_url, functions.verbs())

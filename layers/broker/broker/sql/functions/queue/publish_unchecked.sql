@@ -10,7 +10,7 @@ RETURNS TABLE (ids uuid[], auto boolean, batch_window real, replayed boolean)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = broker, pg_temp SET jit = off SET lock_timeout = '5s' AS $$
 DECLARE
     v_topic_id   integer;
-    v_ends_at    timestamptz;
+    v_fits       boolean;
     v_ticks      bigint;
     v_message    json;
     v_sender     text;
@@ -25,9 +25,11 @@ BEGIN
     LOOP
         -- Held until the commit, so that the topic is not deleted as empty while a message is about to appear in it. Topics share
         -- 1,024 keys: a transaction that publishes to more topics must not use up the server's lock table.
-        SELECT t.id, t.broadcast = 'auto', batch_window_left(t.batch_window_until), r.ends_at
-          INTO v_topic_id, auto, batch_window, v_ends_at
-          FROM topics t, ring r, LATERAL pg_advisory_xact_lock_shared(hashtext('broker.topics'), t.id % 1024)
+        SELECT t.id, t.broadcast = 'auto', batch_window_left(t.batch_window_until),
+               EXISTS (SELECT FROM partitions p WHERE p.attached AND p.begins_at <= clock_timestamp()
+                                                  AND p.ends_at > clock_timestamp() + interval '1 minute')
+          INTO v_topic_id, auto, batch_window, v_fits
+          FROM topics t, LATERAL pg_advisory_xact_lock_shared(hashtext('broker.topics'), t.id % 1024)
          WHERE t.name = p_topic AND t.deleted_at IS NULL;
         IF NOT FOUND THEN
             PERFORM ensure_topic(p_topic, p_token_id);
@@ -38,8 +40,8 @@ BEGIN
             replayed := ids IS NOT NULL;
             EXIT WHEN replayed;
         END IF;
-        IF v_ends_at <= clock_timestamp() + interval '1 minute' THEN
-            PERFORM ensure_partitions(clock_timestamp() + interval '1 minute');
+        IF NOT v_fits THEN  -- into one partition, for the next minute
+            PERFORM ensure_partitions(clock_timestamp(), clock_timestamp() + interval '1 minute');
         END IF;
         v_ticks := ticks(clock_timestamp());
 
