@@ -25,6 +25,7 @@ from broker.transport import queues as transport_queues
 from broker.transport import sqs
 from broker.webhooks import worker
 from local.postgres import embedded
+from tests.support import faketime
 from tests.support.client import ADMIN_TOKEN, Client
 from tests.support.endpoints import Endpoint
 from tests.support.runner import until
@@ -152,6 +153,21 @@ def ring(new_database: Any) -> Iterator[psycopg.Connection[Any]]:
     migrations.migrate()
     with psycopg.connect(url, autocommit=True, options="-c search_path=broker") as connection:
         yield connection
+
+
+@pytest.fixture
+def moving_clock(database_url: str) -> Iterator[tuple[faketime.Clock, psycopg.Connection[Any]]]:
+    """A server whose clock moves, with the owner's connection to its database, which is not migrated yet.
+
+    The environment names it until the end of the test.
+    """
+    if faketime.LIBRARY is None:
+        pytest.skip("libfaketime is not installed")
+    with faketime.server(QUICK) as (url, clock):
+        _use(url)
+        with psycopg.connect(url, autocommit=True, options="-c search_path=broker") as owner:
+            yield clock, owner
+        _use(database_url)
 
 
 @pytest.fixture

@@ -63,13 +63,17 @@ class Server:
 
 
 def start(
-    folder: Path, *, settings: Mapping[str, str] | None = None, say: Callable[[str], None] = lambda _: None
+    folder: Path,
+    *,
+    settings: Mapping[str, str] | None = None,
+    variables: Mapping[str, str] | None = None,
+    say: Callable[[str], None] = lambda _: None,
 ) -> Server:
     """Start the server with its data in `folder`, which the first start creates. Call it from the main thread.
 
-    `settings` are PostgreSQL's own (`{"fsync": "off"}`); `say` receives a line for each step that takes a while.
-    A server that a killed process left over on the folder is stopped first. Raises PostgresError, also when another
-    process runs the server of this folder.
+    `settings` are PostgreSQL's own (`{"fsync": "off"}`), `variables` are added to its environment; `say` receives a
+    line for each step that takes a while. A server that a killed process left over on the folder is stopped first.
+    Raises PostgresError, also when another process runs the server of this folder.
     """
     folder = folder.absolute()
     folder.mkdir(parents=True, exist_ok=True)
@@ -90,7 +94,7 @@ def start(
 
         def run() -> subprocess.Popen[bytes]:
             _stop_orphan(folder, password)
-            process = _spawn(folder, programs, {"port": str(port), **(settings or {})})
+            process = _spawn(folder, programs, {"port": str(port), **(settings or {})}, variables or {})
             try:
                 _wait_until_ready(folder, process, _url(password, port, "postgres"))
             except BaseException:
@@ -198,7 +202,9 @@ def _pick_port(file: Path) -> int:
     return port
 
 
-def _spawn(folder: Path, programs: Programs, settings: Mapping[str, str]) -> subprocess.Popen[bytes]:
+def _spawn(
+    folder: Path, programs: Programs, settings: Mapping[str, str], variables: Mapping[str, str]
+) -> subprocess.Popen[bytes]:
     fixed = {
         "listen_addresses": "127.0.0.1",
         "unix_socket_directories": "",
@@ -209,9 +215,10 @@ def _spawn(folder: Path, programs: Programs, settings: Mapping[str, str]) -> sub
     }
     options = [f"--{name}={value}" for name, value in {**fixed, **settings}.items()]
     command = programs.command("postgres", "-D", str(folder / "data"), *options)
+    variables = {**environment(), **variables}
     with (folder / "postgres.log").open("w") as log:
         return subprocess.Popen(
-            command, env=environment(), cwd="/", stdin=subprocess.DEVNULL, stdout=log, stderr=log, process_group=0
+            command, env=variables, cwd="/", stdin=subprocess.DEVNULL, stdout=log, stderr=log, process_group=0
         )
 
 

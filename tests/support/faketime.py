@@ -1,0 +1,44 @@
+"""A PostgreSQL whose clock a test moves, by libfaketime. Waits and time-outs take as long as ever."""
+
+import contextlib
+import shutil
+import tempfile
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+from local.postgres import embedded
+
+LIBRARY = next(iter(Path("/usr/lib").glob("*/faketime/libfaketime.so.1")), None)  # of Debian's package libfaketime
+
+
+class Clock:
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self.set_ahead(timedelta(0))
+
+    def set_ahead(self, step: timedelta) -> None:
+        """Let the server's clock be ahead of the true time by `step`, or behind it by a negative one."""
+        new = self._file.with_suffix(".new")
+        new.write_text(f"{step.total_seconds():+.0f}\n")
+        new.chmod(0o644)  # PostgreSQL may run as another user
+        new.replace(self._file)
+
+
+@contextlib.contextmanager
+def server(settings: dict[str, str]) -> Iterator[tuple[str, Clock]]:
+    """Start a PostgreSQL of its own; yield the superuser's url, and the clock."""
+    folder = Path(tempfile.mkdtemp(prefix="broker-clock-"))
+    folder.chmod(0o755)
+    clock = Clock(folder / "clock")
+    variables = {
+        "LD_PRELOAD": str(LIBRARY),
+        "FAKETIME_TIMESTAMP_FILE": str(folder / "clock"),
+        "FAKETIME_NO_CACHE": "1",
+        "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+    }
+    try:
+        with embedded.start(folder, settings=settings, variables=variables) as started:
+            yield started.url, clock
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
