@@ -14,7 +14,7 @@ from broker.pubsub import broadcasts
 from broker.queue import messages
 from broker.schema import maintenance, migrations
 from tests.support.runner import until
-from tests.support.topic import Topic
+from tests.support.topic import TOKEN_ID, Topic
 
 pytestmark = pytest.mark.slow
 
@@ -148,7 +148,7 @@ def test_an_auto_topic_goes_on_at_once_when_the_clock_is_set_back(clock, owner, 
 
     clock.set_ahead(NOW)
 
-    stored = messages.publish("orders", PUBLICATION, "me")
+    stored = messages.publish("orders", PUBLICATION, "me", TOKEN_ID)
     assert stored.due
     assert broadcasts.move(open_windows=True).messages == 1
     assert orders.logged()[-1] == stored.ids[0]

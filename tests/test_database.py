@@ -278,6 +278,7 @@ def test_a_silent_server_is_unavailable_at_the_deadline_and_can_be_used_again(da
         ("MB409", Conflict),
         ("08006", DatabaseUnavailable),  # connection_failure
         ("53300", DatabaseUnavailable),  # too_many_connections
+        ("55000", DatabaseUnavailable),  # object_not_in_prerequisite_state: another DETACH is pending
         ("55P03", DatabaseUnavailable),  # lock_not_available
         ("57014", DatabaseUnavailable),  # query_canceled, by the statement time-out
         ("57P01", DatabaseUnavailable),  # admin_shutdown

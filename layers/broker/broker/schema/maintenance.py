@@ -6,15 +6,13 @@ from functools import partial
 from typing import TypeVar
 from uuid import UUID
 
-import psycopg
-
 from broker import database, deadlines, telemetry
 from broker.errors import DatabaseUnavailable
 
 CLEARED_AT_ONCE = 10_000  # rows a transaction
 TASK_SECONDS = 3 * deadlines.STATEMENT_SECONDS  # to clear, detach and drop a partition
-BLOCKED = "a long transaction may still read it"
 FAILING_SECONDS = deadlines.CONNECT_SECONDS + TASK_SECONDS  # after a failure the database may be unavailable
+BLOCKED = "a long transaction may still read it"  # or another partition is being detached
 
 Value = TypeVar("Value")
 
@@ -124,7 +122,7 @@ def _remove(partition: _Partition) -> str:
             # without CONCURRENTLY it would wait for every reader of messages, and all others would wait for it
             database.owner.run(f'ALTER TABLE broker.messages DETACH PARTITION broker."{partition.name}" CONCURRENTLY')
         reason: str | None = database.owner.value("SELECT broker.finish_removal(%(name)s)", name)
-    except (DatabaseUnavailable, psycopg.errors.ObjectNotInPrerequisiteState):  # or another one is being detached
+    except DatabaseUnavailable:
         return BLOCKED
     return reason or ""
 
