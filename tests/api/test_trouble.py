@@ -136,12 +136,12 @@ def test_a_server_that_became_a_replica_gives_503_until_the_next_session_finds_t
 
 def test_a_lock_timeout_gives_503(client: Client, owner: psycopg.Connection[Any]) -> None:
     client.put("/topics/orders")
-    owner.execute("ALTER FUNCTION delete_topic SET lock_timeout = '50ms'")
+    owner.execute("ALTER FUNCTION change_topic SET lock_timeout = '50ms'")
     with owner.transaction():
         owner.execute("SELECT FROM topics WHERE name = 'orders' FOR UPDATE")
-        assert client.delete("/topics/orders").status == 503
-    owner.execute("ALTER FUNCTION delete_topic SET lock_timeout = '5s'")
-    assert client.delete("/topics/orders").status == 204
+        assert client.patch("/topics/orders", {"lease_seconds": 60}).status == 503
+    owner.execute("ALTER FUNCTION change_topic SET lock_timeout = '5s'")
+    assert client.patch("/topics/orders", {"lease_seconds": 60}).status == 200
 
 
 @pytest.fixture

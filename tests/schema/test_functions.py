@@ -56,6 +56,14 @@ def test_every_verb_that_writes_refuses_another_isolation_level(owner):
     assert {name for (name,) in unchecked} - tokens_and_maintenance == call_another_verb
 
 
+def test_every_function_takes_the_time_of_the_call(owner):
+    found = owner.execute(
+        "SELECT proname FROM pg_proc WHERE pronamespace = 'broker'::regnamespace AND pg_get_functiondef(oid)"
+        " ~ '(statement_timestamp|transaction_timestamp|[^v_]now)[(]'"
+    )
+    assert found.fetchall() == [("call_time",)]
+
+
 def test_public_has_no_rights_in_the_schema(owner):
     granted = owner.execute(
         "SELECT objects.name FROM ("

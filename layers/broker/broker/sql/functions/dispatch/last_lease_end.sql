@@ -6,6 +6,6 @@ LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = broker, pg_temp SET j
 SET plan_cache_mode = force_generic_plan SET enable_seqscan = off
 AS $$
 BEGIN
-    RETURN (SELECT max(s.lease_ends_at) FROM subscriptions s WHERE s.lease_ends_at > statement_timestamp());
+    RETURN (SELECT max(s.lease_ends_at) FROM subscriptions s WHERE s.lease_ends_at > call_time());
 END
 $$;

@@ -16,21 +16,21 @@ BEGIN
     IF current_setting('transaction_isolation') <> 'read committed' THEN
         PERFORM refuse_isolation();
     END IF;
-    SELECT min(o.due_at), array_agg(o.id) FILTER (WHERE o.next_due_at < statement_timestamp() - interval '1 minute'
-                                                    AND (o.due_at > statement_timestamp()) IS NOT FALSE)
+    SELECT min(o.due_at), array_agg(o.id) FILTER (WHERE o.next_due_at < call_time() - interval '1 minute'
+                                                    AND (o.due_at > call_time()) IS NOT FALSE)
       INTO v_due, v_idle
       FROM (SELECT t.id, t.next_due_at, topic_due(t) AS due_at FROM topics t
-             WHERE t.next_due_at <= statement_timestamp() OFFSET 0) o;
+             WHERE t.next_due_at <= call_time() OFFSET 0) o;
     IF v_idle IS NOT NULL THEN
         v_idle := ARRAY(SELECT t.id FROM topics t WHERE t.id = ANY (v_idle) FOR NO KEY UPDATE SKIP LOCKED);
         -- asked again under the lock: something may have become due since
         UPDATE topics t SET next_due_at = topic_due(t)
-         WHERE t.id = ANY (v_idle) AND (topic_due(t) > statement_timestamp()) IS NOT FALSE
+         WHERE t.id = ANY (v_idle) AND (topic_due(t) > call_time()) IS NOT FALSE
            AND NOT EXISTS (SELECT FROM subscriptions s WHERE s.topic_id = t.id AND s.lease_ends_at IS NOT NULL
                                                          AND s.paused_at IS NULL AND s.disabled_at IS NULL);
     END IF;
     RETURN least(v_due,
-        (SELECT min(t.next_due_at) FROM topics t WHERE t.next_due_at > statement_timestamp() AND t.deleted_at IS NULL),
+        (SELECT min(t.next_due_at) FROM topics t WHERE t.next_due_at > call_time() AND t.deleted_at IS NULL),
         (SELECT min(w.due_at)
            FROM (SELECT t.id, CASE WHEN batch_window_left(t.batch_window_until) > 0 THEN t.batch_window_until + interval '1 s'
                                    ELSE (SELECT q.ready_at FROM queue q WHERE q.topic_id = t.id AND q.died_at IS NULL

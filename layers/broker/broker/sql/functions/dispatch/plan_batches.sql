@@ -33,7 +33,7 @@ BEGIN
         RETURN;
     END IF;
     SELECT least(p_limit, p_in_flight - count(*)), p_in_flight / 2 - count(*) FILTER (WHERE s.failures > 0) INTO v_room, v_failing
-      FROM subscriptions s WHERE s.lease_ends_at > statement_timestamp();
+      FROM subscriptions s WHERE s.lease_ends_at > call_time();
     IF v_room <= 0 THEN  -- it may be negative: planners that counted at the same time may have leased more
         RETURN;
     END IF;
@@ -43,7 +43,7 @@ BEGIN
     WITH due AS MATERIALIZED (
         SELECT s.id, s.topic_id, t.name AS topic, s.cursor,
                s.batch_last_seq, least(s.cursor + s.batch_size, t.last_seq) AS reach,
-               coalesce(s.redelivery_due_at <= statement_timestamp(), false)
+               coalesce(s.redelivery_due_at <= call_time(), false)
                AND (s.cursor >= t.last_seq OR NOT s.redelivered) AS redelivers
           FROM unnest(v_due) d (id), subscriptions s, topics t
          WHERE s.id = ANY (ARRAY[d.id]) AND t.id = ANY (ARRAY[s.topic_id])
@@ -59,8 +59,8 @@ BEGIN
           FROM due d
     ), leased AS (
         UPDATE subscriptions s
-           SET due_at = statement_timestamp() + make_interval(secs => p_lease_seconds),
-               lease_ends_at = statement_timestamp() + make_interval(secs => p_lease_seconds),
+           SET due_at = call_time() + make_interval(secs => p_lease_seconds),
+               lease_ends_at = call_time() + make_interval(secs => p_lease_seconds),
                fence = s.fence + 1, batch_last_seq = b.batch_last_seq, redelivered = b.redelivers
           FROM bounded b WHERE s.id = ANY (ARRAY[b.id])
         RETURNING s.*, b.topic, b.redelivers, live_secrets(s.secrets, s.old_secrets_until) AS live

@@ -39,11 +39,11 @@ BEGIN
                failures = CASE WHEN o.passed THEN 0 WHEN o.redelivery IS NULL AND o.action NOT IN ('slow', 'expired') THEN s.failures + 1
                                ELSE s.failures END,
                due_at = CASE WHEN o.action = 'slow' OR o.action = 'retry' AND o.redelivery IS NULL
-                             THEN statement_timestamp() + make_interval(secs => o.retry_seconds)
+                             THEN call_time() + make_interval(secs => o.retry_seconds)
                              WHEN o.pause_seconds IS NOT NULL
-                             THEN statement_timestamp() + make_interval(secs => o.pause_seconds)
-                             ELSE greatest(statement_timestamp(), o.started_at + interval '1 s' / s.rate_per_second) END,
-               disabled_at = CASE WHEN o.action = 'disable' THEN statement_timestamp() ELSE s.disabled_at END,
+                             THEN call_time() + make_interval(secs => o.pause_seconds)
+                             ELSE greatest(call_time(), o.started_at + interval '1 s' / s.rate_per_second) END,
+               disabled_at = CASE WHEN o.action = 'disable' THEN call_time() ELSE s.disabled_at END,
                disabled_reason = CASE WHEN o.action = 'disable' THEN coalesce(o.reason, 'status ' || o.status)
                                       ELSE s.disabled_reason END
           FROM given o WHERE s.id = ANY (ARRAY[o.subscription_id]) AND s.fence = o.fence

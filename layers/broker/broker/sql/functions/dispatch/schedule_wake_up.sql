@@ -17,7 +17,7 @@ BEGIN
         -- read without a lock: most calls change nothing. Of two that change at once, the second looks again
         SELECT w.pending INTO v_pending FROM wake_up w;
         v_changed := ARRAY(SELECT t FROM unnest(v_pending) t
-                            WHERE NOT p_sweep AND t <> ALL (p_arrived) AND t >= statement_timestamp() - interval '1 minute');
+                            WHERE NOT p_sweep AND t <> ALL (p_arrived) AND t >= call_time() - interval '1 minute');
         v_to_send := p_due IS NOT NULL AND NOT EXISTS (SELECT FROM unnest(v_changed) t WHERE t <= p_due);
         IF v_to_send THEN
             v_changed := v_changed || p_due;

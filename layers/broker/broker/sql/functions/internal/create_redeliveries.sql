@@ -9,8 +9,8 @@ AS $$
 BEGIN
     INSERT INTO broker.redeliveries AS r (subscription_id, message_id, topic_id, seq, failures, due_at, died_at, reason)
     SELECT o.subscription_id, e.message_id, e.topic_id, e.seq, 1,
-           statement_timestamp() + make_interval(secs => coalesce(o.retry_seconds, 0)),
-           CASE WHEN o.retry_seconds IS NULL THEN statement_timestamp() END,
+           broker.call_time() + make_interval(secs => coalesce(o.retry_seconds, 0)),
+           CASE WHEN o.retry_seconds IS NULL THEN broker.call_time() END,
            CASE WHEN o.action = 'refused' THEN coalesce(o.reason, 'status ' || o.status) ELSE 'named as failed' END
       FROM broker.outcomes(p_outcomes) o,
            LATERAL (SELECT l.topic_id, l.seq, l.message_id
@@ -26,8 +26,8 @@ BEGIN
        AND r.subscription_id = ANY (ARRAY[o.subscription_id]) AND r.message_id = ANY (ARRAY[o.redelivery]);
     UPDATE broker.redeliveries r
        SET failures = r.failures + 1, reason = coalesce(o.reason, 'status ' || o.status),
-           due_at = statement_timestamp() + make_interval(secs => coalesce(o.retry_seconds, 0)),
-           died_at = CASE WHEN o.action = 'dead' THEN statement_timestamp() END
+           due_at = broker.call_time() + make_interval(secs => coalesce(o.retry_seconds, 0)),
+           died_at = CASE WHEN o.action = 'dead' THEN broker.call_time() END
       FROM broker.outcomes(p_outcomes) o
      WHERE o.action IN ('retry', 'dead')
        AND r.subscription_id = ANY (ARRAY[o.subscription_id]) AND r.message_id = ANY (ARRAY[o.redelivery]);

@@ -18,12 +18,12 @@ BEGIN
                    count(*) FILTER (WHERE (q.receives >= q.max_receives) IS NOT TRUE) OVER (ORDER BY q.ready_at, q.message_id) AS living
               FROM broker.queue q
              WHERE q.topic_id = p_topic_id AND q.died_at IS NULL
-               AND q.ready_at <= statement_timestamp() AND q.ready_at >= p_floor
+               AND q.ready_at <= broker.call_time() AND q.ready_at >= p_floor
              ORDER BY q.ready_at, q.message_id LIMIT 1000) h;
-    UPDATE broker.queue q SET died_at = statement_timestamp(), reason = 'receives exhausted'
+    UPDATE broker.queue q SET died_at = broker.call_time(), reason = 'receives exhausted'
      WHERE q.message_id = ANY (ARRAY(
                SELECT w.message_id FROM broker.queue w
-                WHERE w.message_id = ANY (v_exhausted) AND w.receives >= w.max_receives AND w.ready_at <= statement_timestamp()
+                WHERE w.message_id = ANY (v_exhausted) AND w.receives >= w.max_receives AND w.ready_at <= broker.call_time()
                   FOR UPDATE SKIP LOCKED))
        AND q.reason IS NULL;
     RETURN v_next;

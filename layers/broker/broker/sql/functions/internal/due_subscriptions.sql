@@ -14,14 +14,14 @@ DECLARE
 BEGIN
     FOR v_topic_id IN
         SELECT t.id FROM broker.topics t
-         WHERE t.next_due_at <= statement_timestamp() AND (p_topic_id IS NULL OR t.id = p_topic_id) ORDER BY random()
+         WHERE t.next_due_at <= broker.call_time() AND (p_topic_id IS NULL OR t.id = p_topic_id) ORDER BY random()
     LOOP
         RETURN QUERY
         SELECT s.id
           FROM broker.topics t JOIN broker.subscriptions s ON s.topic_id = t.id
          WHERE t.id = v_topic_id AND t.deleted_at IS NULL AND s.paused_at IS NULL AND s.disabled_at IS NULL
-           AND s.due_at <= statement_timestamp()
-           AND (s.cursor < t.last_seq OR s.redelivery_due_at <= statement_timestamp())
+           AND s.due_at <= broker.call_time()
+           AND (s.cursor < t.last_seq OR s.redelivery_due_at <= broker.call_time())
            AND (p_failing OR s.failures = 0)
            AND coalesce(s.batch_last_seq, 0) <= t.last_seq  -- the planner that stored it saw more of the log than this snapshot does
          ORDER BY s.due_at LIMIT v_left FOR NO KEY UPDATE OF s SKIP LOCKED;

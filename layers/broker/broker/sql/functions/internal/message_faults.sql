@@ -12,7 +12,8 @@ LANGUAGE sql STABLE AS $$
                 WHEN field.key = 'attributes' THEN 'must be an object of up to 100 texts, with names of 1 to 256 characters'
                 ELSE 'is no field of a message' END
       FROM json_each(CASE WHEN json_typeof(p_message) = 'object' THEN p_message ELSE '{}' END) field
-     WHERE CASE WHEN field.key = 'content' OR json_typeof(field.value) = 'null' THEN field.key NOT IN ('content', 'sender', 'key', 'attributes')
+     WHERE CASE WHEN field.key = 'content' OR json_typeof(field.value) = 'null'
+                THEN field.key NOT IN ('content', 'sender', 'key', 'attributes')
                 WHEN field.key IN ('sender', 'key')
                 THEN json_typeof(field.value) <> 'string' OR length(field.value #>> '{}') NOT BETWEEN 1 AND 256
                 WHEN field.key = 'attributes' AND json_typeof(field.value) = 'object'

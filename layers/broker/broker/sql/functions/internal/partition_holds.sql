@@ -8,7 +8,7 @@ DECLARE
 BEGIN
     -- ordered and limited, or the planner takes a scan for the shorter way
     RETURN CASE
-        WHEN p_partition.ends_at > statement_timestamp() - (SELECT r.retention FROM broker.ring r)
+        WHEN p_partition.ends_at > broker.call_time() - (SELECT r.retention FROM broker.ring r)
              THEN 'its messages are within the retention'
         WHEN EXISTS (SELECT FROM broker.queue q WHERE q.message_id >= v_first_id AND q.message_id < v_end_id
                       ORDER BY q.message_id LIMIT 1) THEN 'it has waiting messages or dead letters'

@@ -10,11 +10,11 @@ BEGIN
     RETURN CASE WHEN p_topic.deleted_at IS NULL THEN least(
         (SELECT s.due_at FROM broker.subscriptions s
           WHERE s.topic_id = p_topic.id AND s.paused_at IS NULL AND s.disabled_at IS NULL AND s.cursor < p_topic.last_seq
-            AND (s.lease_ends_at IS NULL OR s.lease_ends_at <= statement_timestamp())
+            AND (s.lease_ends_at IS NULL OR s.lease_ends_at <= broker.call_time())
           ORDER BY s.due_at LIMIT 1),
         (SELECT min(greatest(s.due_at, s.redelivery_due_at)) FROM broker.subscriptions s
           WHERE s.topic_id = p_topic.id AND s.paused_at IS NULL AND s.disabled_at IS NULL
             AND s.redelivery_due_at IS NOT NULL
-            AND (s.lease_ends_at IS NULL OR s.lease_ends_at <= statement_timestamp()))) END;
+            AND (s.lease_ends_at IS NULL OR s.lease_ends_at <= broker.call_time()))) END;
 END
 $$;

@@ -8,7 +8,7 @@ BEGIN
     DELETE FROM attempts a
      USING ring r
      WHERE a.id IN (SELECT o.id FROM attempts o ORDER BY o.id LIMIT p_limit)
-       AND a.started_at < statement_timestamp() - r.retention;
+       AND a.started_at < call_time() - r.retention;
     GET DIAGNOSTICS v_cleared = ROW_COUNT;
     RETURN v_cleared;
 END

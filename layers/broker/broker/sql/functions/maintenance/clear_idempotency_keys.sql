@@ -7,7 +7,7 @@ DECLARE
 BEGIN
     DELETE FROM idempotency_keys
      WHERE ctid = ANY (ARRAY(SELECT k.ctid FROM idempotency_keys k
-                              WHERE k.created_at < statement_timestamp() - interval '24 hours'
+                              WHERE k.created_at < call_time() - interval '24 hours'
                               ORDER BY k.created_at LIMIT p_limit FOR UPDATE SKIP LOCKED));
     GET DIAGNOSTICS v_cleared = ROW_COUNT;
     RETURN v_cleared;

@@ -8,7 +8,7 @@ BEGIN
     RETURN QUERY
     SELECT p.name, first_uuid(p.begins_at), first_uuid(p.ends_at), partition_holds(p), p.attached
       FROM partitions p, ring r
-     WHERE p.ends_at <= statement_timestamp() - r.retention OR NOT p.attached
+     WHERE p.ends_at <= call_time() - r.retention OR NOT p.attached
      ORDER BY p.attached, p.begins_at;
 END
 $$;

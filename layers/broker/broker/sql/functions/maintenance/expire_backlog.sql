@@ -13,7 +13,7 @@ BEGIN
       FROM (SELECT o.id, max(p.last_seq) AS to_seq
               FROM subscriptions o JOIN log_spans p ON p.topic_id = o.topic_id AND p.last_seq > o.cursor
              WHERE (o.paused_at IS NOT NULL OR o.disabled_at IS NOT NULL)
-               AND p.broadcast_at < statement_timestamp() - make_interval(days => o.backlog_days)
+               AND p.broadcast_at < call_time() - make_interval(days => o.backlog_days)
              GROUP BY o.id) l
      WHERE s.id = l.id AND s.cursor < l.to_seq AND (s.paused_at IS NOT NULL OR s.disabled_at IS NOT NULL);
     GET DIAGNOSTICS v_lost = ROW_COUNT;

@@ -15,7 +15,7 @@ BEGIN
               FROM topics t
              WHERE t.broadcast = 'auto' AND t.deleted_at IS NULL AND (p_topics IS NULL OR t.name = ANY (p_topics))
                AND batch_window_left(t.batch_window_until) = 0 OFFSET 0) w
-     WHERE w.ready_at <= statement_timestamp() AND EXISTS (SELECT FROM subscriptions s WHERE s.topic_id = w.id OFFSET 0)
+     WHERE w.ready_at <= call_time() AND EXISTS (SELECT FROM subscriptions s WHERE s.topic_id = w.id OFFSET 0)
      ORDER BY w.ready_at;
 END
 $$;

@@ -39,19 +39,19 @@ BEGIN
                                   ELSE s.rate_per_second END,
            backlog_days = coalesce((p_changes ->> 'backlog_days')::integer, s.backlog_days),
            paused_at = CASE WHEN v_resumes THEN NULL
-                            WHEN (p_changes ->> 'paused')::boolean THEN coalesce(s.paused_at, statement_timestamp())
+                            WHEN (p_changes ->> 'paused')::boolean THEN coalesce(s.paused_at, call_time())
                             ELSE s.paused_at END,
            disabled_at = CASE WHEN NOT v_enables THEN s.disabled_at END,
            disabled_reason = CASE WHEN NOT v_enables THEN s.disabled_reason END,
            failures = CASE WHEN v_resumes OR v_enables OR v_moves THEN 0 ELSE s.failures END,
            fence = s.fence + CASE WHEN v_moves THEN 1 ELSE 0 END,
            lease_ends_at = CASE WHEN v_moves IS NOT TRUE THEN s.lease_ends_at END,
-           due_at = CASE WHEN v_moves THEN statement_timestamp()
-                         WHEN v_resumes OR v_enables THEN greatest(statement_timestamp(), s.lease_ends_at) ELSE s.due_at END,
-           updated_at = statement_timestamp()
+           due_at = CASE WHEN v_moves THEN call_time()
+                         WHEN v_resumes OR v_enables THEN greatest(call_time(), s.lease_ends_at) ELSE s.due_at END,
+           updated_at = call_time()
      WHERE s.id = v_row.id;
     IF v_resumes OR v_enables OR v_moves THEN
-        UPDATE topics t SET next_due_at = statement_timestamp() WHERE t.id = v_topic.id;
+        UPDATE topics t SET next_due_at = call_time() WHERE t.id = v_topic.id;
     END IF;
     RETURN CASE WHEN v_row.id IS NOT NULL
                 THEN (p_changes ->> 'paused')::boolean IS false OR (p_changes ->> 'disabled')::boolean IS false

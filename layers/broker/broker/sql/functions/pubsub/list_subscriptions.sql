@@ -17,7 +17,7 @@ BEGIN
            CASE WHEN s.disabled_at IS NOT NULL THEN 'disabled'
                 WHEN s.paused_at IS NOT NULL THEN 'paused'
                 WHEN (s.batch_last_seq IS NOT NULL OR s.redelivery_due_at IS NOT NULL) AND s.lease_ends_at IS NULL
-                     AND s.due_at > statement_timestamp() THEN 'waiting'
+                     AND s.due_at > call_time() THEN 'waiting'
                 ELSE 'active' END,
            s.headers, s.batch_size, s.retry_schedule, s.ordered, s.rate_per_second,
            s.backlog_days, s.cursor, v_topic.last_seq - s.cursor,
@@ -30,7 +30,7 @@ BEGIN
            CASE WHEN s.cursor < v_topic.last_seq THEN s.due_at
                 WHEN s.redelivery_due_at IS NOT NULL THEN greatest(s.due_at, s.redelivery_due_at) END,
            s.paused_at, s.disabled_at, s.disabled_reason,
-           CASE WHEN s.old_secrets_until > statement_timestamp() THEN s.old_secrets_until END, s.created_at, s.updated_at
+           CASE WHEN s.old_secrets_until > call_time() THEN s.old_secrets_until END, s.created_at, s.updated_at
       FROM subscriptions s
      WHERE s.topic_id = v_topic.id AND (p_id IS NULL OR s.id = p_id) AND (p_after IS NULL OR s.id > p_after)
      ORDER BY s.id LIMIT p_limit;

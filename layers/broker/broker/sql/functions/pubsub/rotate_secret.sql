@@ -6,7 +6,7 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = broker, pg_temp SET lock_tim
 DECLARE
     v_topic topics := find_topic(p_topic);
     v_until timestamptz := CASE WHEN p_overlap_seconds > 0
-                                THEN statement_timestamp() + make_interval(secs => p_overlap_seconds) END;
+                                THEN call_time() + make_interval(secs => p_overlap_seconds) END;
 BEGIN
     IF current_setting('transaction_isolation') <> 'read committed' THEN
         PERFORM refuse_isolation();
@@ -15,7 +15,7 @@ BEGIN
     UPDATE subscriptions s
        SET secrets = CASE WHEN v_until IS NULL THEN ARRAY[p_secret]
                           ELSE (p_secret || live_secrets(s.secrets, s.old_secrets_until))[1:5] END,
-           old_secrets_until = v_until, updated_at = statement_timestamp()
+           old_secrets_until = v_until, updated_at = call_time()
      WHERE s.topic_id = v_topic.id AND s.id = p_id
     RETURNING s.old_secrets_until;
 END

@@ -15,7 +15,7 @@ BEGIN
         RAISE EXCEPTION 'the message was already consumed or broadcast' USING ERRCODE = 'MB409';
     ELSIF NOT FOUND THEN
         RAISE EXCEPTION 'the topic has no such message' USING ERRCODE = 'MB404';
-    ELSIF v_row.leased_at IS NOT NULL AND v_row.ready_at > statement_timestamp() AND v_row.died_at IS NULL THEN
+    ELSIF v_row.leased_at IS NOT NULL AND v_row.ready_at > call_time() AND v_row.died_at IS NULL THEN
         RAISE EXCEPTION 'the message is on lease' USING ERRCODE = 'MB409';
     END IF;
     DELETE FROM queue q WHERE q.message_id = p_id;

@@ -23,7 +23,7 @@ DECLARE
     v_floor      timestamptz := coalesce(p_floor, '-infinity');
     v_room       bigint := p_max_bytes;
     v_given      integer := 0;  -- in all passes
-    v_step       integer := 100;  -- taken in one pass at most: of large messages fewer fit, and the others would be locked in vain
+    v_step       integer := 100;  -- at most so many a pass: of large messages fewer fit, and the others are locked in vain
     v_left       integer;  -- wanted from this pass
     v_locked     bigint;  -- rows that this pass locked
     v_exhausted  bigint;  -- of these, those whose receives are exhausted

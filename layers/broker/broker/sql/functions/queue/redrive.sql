@@ -14,14 +14,14 @@ AS $$
 DECLARE
     v_topic        topics := find_topic(p_topic);
     v_subscription uuid := (p_filter ->> 'subscription')::uuid;
-    v_due_at       timestamptz := statement_timestamp() + make_interval(secs => p_delay_seconds);
+    v_due_at       timestamptz := call_time() + make_interval(secs => p_delay_seconds);
     v_ids          uuid[];
 BEGIN
     IF current_setting('transaction_isolation') <> 'read committed' THEN
         PERFORM refuse_isolation();
     END IF;
     IF v_subscription IS NOT NULL AND NOT p_dry_run THEN
-        UPDATE topics t SET next_due_at = statement_timestamp() WHERE t.id = v_topic.id;
+        UPDATE topics t SET next_due_at = call_time() WHERE t.id = v_topic.id;
     END IF;
     -- record_attempts takes the same lock before it changes redeliveries
     PERFORM FROM subscriptions s WHERE s.id = v_subscription FOR NO KEY UPDATE;

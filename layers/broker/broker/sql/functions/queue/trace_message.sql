@@ -12,7 +12,7 @@ BEGIN
     RETURN QUERY
     SELECT m.id, m.content, m.sender, m.key, m.attributes, m.created_at,
            CASE WHEN q.died_at IS NOT NULL THEN 'dead'
-                WHEN q.leased_at IS NOT NULL AND q.ready_at > statement_timestamp() THEN 'leased'
+                WHEN q.leased_at IS NOT NULL AND q.ready_at > call_time() THEN 'leased'
                 WHEN q.message_id IS NOT NULL THEN 'waiting'
                 WHEN l.seq IS NOT NULL THEN 'broadcast'
                 ELSE 'consumed' END,

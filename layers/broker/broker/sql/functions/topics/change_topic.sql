@@ -15,7 +15,7 @@ BEGIN
            lease_seconds = coalesce((p_changes ->> 'lease_seconds')::integer, t.lease_seconds),
            max_receives = CASE WHEN p_changes ? 'max_receives' THEN (p_changes ->> 'max_receives')::integer
                                ELSE t.max_receives END,
-           updated_at = statement_timestamp()
+           updated_at = call_time()
      WHERE t.id = v_topic.id;
     RETURN coalesce(p_changes ->> 'broadcast' = 'auto', false);
 END

@@ -13,7 +13,7 @@ BEGIN
     SELECT v_topic.name, v_topic.broadcast, v_topic.lease_seconds, v_topic.max_receives, v_topic.last_seq,
            v_topic.created_at, v_topic.updated_at, w.count, w.exact, w.estimate, d.count, d.exact, d.estimate,
            (SELECT q.ready_at FROM queue q
-             WHERE q.topic_id = v_topic.id AND q.died_at IS NULL AND q.ready_at <= statement_timestamp()
+             WHERE q.topic_id = v_topic.id AND q.died_at IS NULL AND q.ready_at <= call_time()
              ORDER BY q.ready_at, q.message_id LIMIT 1),
            s.subscriptions, s.behind
       FROM count_queue(v_topic.id, 10000, false) w, count_queue(v_topic.id, 10000, true) d,
