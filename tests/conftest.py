@@ -32,7 +32,7 @@ from tests.support.runner import until
 from tests.support.sqs import Queues
 from tests.support.topic import Topic
 
-pytest_plugins = ["tests.support.concurrent_sessions"]
+pytest_plugins = ["tests.support.concurrent_sessions", "tests.support.interleaving"]
 
 LOGIN, PASSWORD = "broker_functions", "a test's password"
 QUICK = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_connections": "300"}
