@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 
 from broker import topics
-from tests.support.interleaving import VERBS, call_and_commit, cases, interleave, queue_and_log
+from tests.support.interleaving import VERBS, call, call_and_commit, cases, interleave, queue_and_log
 
 OTHERS = """
 WITH topic AS (SELECT id FROM topics WHERE name = 'orders' AND deleted_at IS NULL), others AS (
@@ -94,3 +94,28 @@ def test_what_is_broadcast_is_due_though_next_due_puts_off_its_topic(owner, sess
     assert interleave(owner, sessions, [VERBS[first]], [VERBS[second]], end)[0] == it
     planned = call_and_commit(sessions.second, VERBS["next"], VERBS["plan"])
     assert planned == ("never, none" if (first, end) == ("broadcast", "rollback") else "due, s gets ab")
+
+
+OUTCOMES_OF_TWO = """
+SELECT set_config(
+           'test.outcomes', json_agg(o || jsonb_build_object('subscription_id', s.id, 'fence', s.fence))::text, false)
+  FROM jsonb_array_elements(current_setting('test.outcomes')::jsonb) o, subscriptions s WHERE s.name IN ('r', 's')
+"""
+
+
+def test_expire_and_record_lock_subscriptions_in_one_order(owner, sessions, session, background):
+    """`expire` waits for `s`, which an open `unsubscribe` has locked, and `record` of `r` and `s` waits behind it. When
+    `s` is free, neither may have locked what the other one needs next."""
+    for name in ("s", "r"):  # so that the row of s is before that of r; its id is not
+        owner.execute("UPDATE subscriptions SET paused_at = now() WHERE name = %s", [name])
+    call_and_commit(sessions.first, OUTCOMES_OF_TWO)
+    unsubscribes = session(autocommit=False)
+    call(unsubscribes, VERBS["unsubscribe"])
+    expiring = background(sessions.second, VERBS["expire"])
+    recording = background(sessions.first, VERBS["record"])
+
+    unsubscribes.rollback()
+
+    assert expiring.result() == [("expired 3",)]
+    sessions.second.commit()
+    assert recording.result() == [("counted 0",)]
