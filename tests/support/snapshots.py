@@ -4,7 +4,10 @@ from typing import Any
 
 import psycopg
 
-TABLES = ("topics", "messages", "queue", "log", "subscriptions", "attempts", "tokens")
+TABLES = (
+    *("topics", "messages", "queue", "log", "log_spans", "subscriptions", "redeliveries"),
+    *("attempts", "idempotency_keys", "tokens"),
+)
 
 
 def everything(owner: psycopg.Connection[Any]) -> dict[str, list[Any]]:
