@@ -1,5 +1,6 @@
 """Topics: their settings, their counts, and their deletion."""
 
+import psycopg
 import pytest
 
 from broker import topics
@@ -208,3 +209,15 @@ def test_maintain_clears_the_rows_of_deleted_topics(orders, invoices, owner):
     assert sum(maintenance.maintain().cleared.values()) == 10
     assert sum(maintenance.maintain().cleared.values()) == 0
     assert count_rows(owner)["queue"] == 0
+
+
+def test_clearing_a_few_rows_deletes_those_that_it_has_locked(orders, owner):
+    first, second, _ = orders.publish("a", "b", "c")
+    owner.execute("UPDATE queue SET ready_at = ready_at WHERE message_id = %s", [first])  # now the last on its page
+    topics.delete("orders", force=True)
+    with owner.transaction():
+        owner.execute("UPDATE queue SET ready_at = ready_at WHERE message_id = %s", [second])
+        with psycopg.connect(owner.info.dsn, password=owner.info.password, autocommit=True) as other:
+            assert other.execute("SELECT broker.clear_deleted_topics(1)").fetchone() == (1,)
+    assert len(orders.rows()) == 2
+    assert first not in orders.rows()
