@@ -38,13 +38,13 @@ AT_ONE_SUBSCRIPTION = """
 first       | second      | it    | commit:   | left              | rollback: | left
 ------------+-------------+-------+-----------+-------------------+-----------+------------------
 unsubscribe | unsubscribe | waits | removed 0 | ab/e/p0/2/1/1     | removed 2 | ab/e/p0/2/1/1
-unsubscribe | record      | waits | counted 0 | ab/e/p0/2/1/1     | counted 1 | ab/e/p0r1s0/2/2/1
+unsubscribe | record      | waits | recorded  | ab/e/p0/2/1/1     | recorded  | ab/e/p0r1s0/2/2/1
 unsubscribe | expire      | waits | expired 1 | ab/e/p1/2/1/1     | expired 2 | ab/e/p1r1s0/2/1/1
 record      | unsubscribe | waits | removed 2 | ab/e/p0/2/2/1     | removed 2 | ab/e/p0/2/1/1
-record      | record      | waits | counted 0 | ab/e/p0r1s0/2/2/1 | counted 1 | ab/e/p0r1s0/2/2/1
+record      | record      | waits | recorded  | ab/e/p0r1s0/2/2/1 | recorded  | ab/e/p0r1s0/2/2/1
 record      | expire      | waits | expired 1 | ab/e/p1r1s0/2/2/1 | expired 2 | ab/e/p1r1s0/2/1/1
 expire      | unsubscribe | waits | removed 2 | ab/e/p1/2/1/1     | removed 2 | ab/e/p0/2/1/1
-expire      | record      | waits | counted 0 | ab/e/p1r1s0/2/2/1 | counted 1 | ab/e/p0r1s0/2/2/1
+expire      | record      | waits | recorded  | ab/e/p1r1s0/2/2/1 | recorded  | ab/e/p0r1s0/2/2/1
 expire      | expire      | waits | expired 0 | ab/e/p1r1s0/2/1/1 | expired 2 | ab/e/p1r1s0/2/1/1
 """
 
@@ -118,4 +118,4 @@ def test_expire_and_record_lock_subscriptions_in_one_order(owner, sessions, sess
 
     assert expiring.result() == [("expired 3",)]
     sessions.second.commit()
-    assert recording.result() == [("counted 0",)]
+    assert recording.result() == [("recorded",)]
