@@ -40,7 +40,7 @@ CALLS: Mapping[str, str] = {
     "plan_batches (100 of a topic)": "SELECT * FROM broker.plan_batches('news', 100, 60)",
     "plan_batches (100 of all)": "SELECT * FROM broker.plan_batches(NULL, 100, 60)",
     "plan_batches (nothing due)": "SELECT * FROM broker.plan_batches('idle', 100, 60)",
-    "record_attempts (100)": """SELECT broker.record_attempts((SELECT json_agg(json_build_object('subscription_id', id,
+    "plan_batches (100 outcomes)": """SELECT * FROM broker.plan_batches(NULL, 0, 60, p_outcomes => (SELECT json_agg(json_build_object('subscription_id', id,
         'fence', 0, 'first_seq', cursor + 1, 'last_seq', cursor + 1, 'webhook_id', 'w', 'attempt', 1,
         'started_at', now(), 'duration_ms', 1, 'action', 'delivered')) FROM (SELECT id, cursor FROM subscriptions LIMIT 100) s))""",
     "next_due": "SELECT broker.next_due()",

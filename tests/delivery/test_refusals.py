@@ -299,7 +299,8 @@ def test_a_redelivery_recorded_while_its_subscription_is_removed_is_removed_too(
     [job] = planner.plan(None, 10)
     refused = outcomes.judge(job, Response(400, None, {}, b"", datetime.now(UTC), timedelta()))
     recorder = session(autocommit=False)
-    recorder.execute("SELECT broker.record_attempts(%s::json)", [msgspec.json.encode([refused]).decode()])
+    recorded = msgspec.json.encode([refused]).decode()
+    recorder.execute("SELECT FROM broker.plan_batches(NULL, 0, 60, p_outcomes => %s::json)", [recorded])
     removing = background(session(), "SELECT broker.unsubscribe('orders', %s, NULL)", subscribed.id)
     recorder.commit()
     assert removing.result() == [(1,)]

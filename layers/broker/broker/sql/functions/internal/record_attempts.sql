@@ -1,4 +1,4 @@
--- Record the outcomes of requests. Returns how many belonged to a current lease.
+-- Record the outcomes of requests, for plan_batches. Returns how many belonged to a current lease.
 -- p_outcomes: an array of {"subscription_id", "fence", "webhook_id", "first_seq", "last_seq", "attempt", "started_at",
 -- "duration_ms", "status", "reason", "answer", "action", "retry_seconds", "refused", "redelivery", "pause_seconds"}.
 -- redelivery is the message, when the request was one; pause_seconds is how long nothing else is sent after it.
@@ -14,7 +14,7 @@
 -- an attempt, and changes nothing.
 CREATE OR REPLACE FUNCTION broker.record_attempts(p_outcomes json)
 RETURNS integer
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = broker, pg_temp SET jit = off SET lock_timeout = '5s'
+LANGUAGE plpgsql
 -- planned once a session, by index only: see consume.sql
 SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
 AS $$
@@ -29,9 +29,9 @@ BEGIN
     WITH given AS MATERIALIZED (
         SELECT o.*, o.redelivery IS NULL AND o.action IN ('delivered', 'refused') AS passed,
                o.action = 'refused' OR o.refused IS NOT NULL OR o.redelivery IS NOT NULL AND o.action <> 'expired' AS redelivers
-          FROM outcomes(p_outcomes) o ORDER BY o.subscription_id  -- the order of locks
+          FROM broker.outcomes(p_outcomes) o ORDER BY o.subscription_id  -- the order of locks
     ), ended AS (
-        UPDATE subscriptions s
+        UPDATE broker.subscriptions s
            SET fence = s.fence + 1,  -- so that the same outcome does not count twice
                lease_ends_at = NULL,
                cursor = CASE WHEN o.passed THEN o.last_seq ELSE s.cursor END,
@@ -49,7 +49,7 @@ BEGIN
           FROM given o WHERE s.id = ANY (ARRAY[o.subscription_id]) AND s.fence = o.fence
         RETURNING o.*
     ), noted AS (
-        INSERT INTO attempts (subscription_id, webhook_id, first_seq, last_seq, attempt, started_at, duration_ms, status, reason, answer)
+        INSERT INTO broker.attempts (subscription_id, webhook_id, first_seq, last_seq, attempt, started_at, duration_ms, status, reason, answer)
         SELECT o.subscription_id, o.webhook_id, o.first_seq, o.last_seq, o.attempt, o.started_at, o.duration_ms, o.status, o.reason,
                o.answer
           FROM ended o WHERE o.action <> 'expired'
@@ -57,17 +57,17 @@ BEGIN
     SELECT (SELECT count(*) FROM given), count(*), json_agg(o) FILTER (WHERE o.redelivers) INTO v_given, v_current, v_redeliveries FROM ended o;
 
     IF v_current < v_given THEN  -- recorded before, or older than the current lease
-        INSERT INTO attempts (subscription_id, webhook_id, first_seq, last_seq, attempt, started_at, duration_ms, status, reason, answer)
+        INSERT INTO broker.attempts (subscription_id, webhook_id, first_seq, last_seq, attempt, started_at, duration_ms, status, reason, answer)
         SELECT o.subscription_id, o.webhook_id, o.first_seq, o.last_seq, o.attempt, o.started_at, o.duration_ms, o.status, o.reason,
                o.answer
-          FROM outcomes(p_outcomes) o
-         WHERE o.action <> 'expired' AND EXISTS (SELECT FROM subscriptions s WHERE s.id = o.subscription_id OFFSET 0)
-           AND NOT EXISTS (SELECT FROM attempts a
+          FROM broker.outcomes(p_outcomes) o
+         WHERE o.action <> 'expired' AND EXISTS (SELECT FROM broker.subscriptions s WHERE s.id = o.subscription_id OFFSET 0)
+           AND NOT EXISTS (SELECT FROM broker.attempts a
                             WHERE a.subscription_id = o.subscription_id AND a.last_seq = o.last_seq
                               AND a.webhook_id = o.webhook_id AND a.started_at = o.started_at OFFSET 0);
     END IF;
     IF v_redeliveries IS NOT NULL THEN
-        PERFORM create_redeliveries(v_redeliveries);
+        PERFORM broker.create_redeliveries(v_redeliveries);
     END IF;
     RETURN v_current;
 END
