@@ -15,7 +15,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from broker import database, settings, tokens
 from broker.queue import leases
-from broker.schema import migrations
+from broker.schema import migrations, roles, verbs
 from broker.webhooks import signatures
 from local.postgres import embedded
 
@@ -66,6 +66,9 @@ def create_database(on: Server, name: str) -> Iterator[str]:
     finally:
         with connect(on.url) as connection:
             connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(identifier))
+            for kind in ("owner", *verbs.DOOR):
+                role = sql.Identifier(roles.name_in(kind, name))
+                connection.execute(sql.SQL("DROP ROLE IF EXISTS {}").format(role))
 
 
 @contextlib.contextmanager

@@ -20,7 +20,7 @@ from broker import database, deadlines, settings, telemetry, tokens
 from broker.dispatch import notifier
 from broker.pubsub import subscriptions
 from broker.queue import leases
-from broker.schema import migrations
+from broker.schema import migrations, roles
 from broker.transport import queues as transport_queues
 from broker.transport import sqs
 from broker.webhooks import worker
@@ -61,10 +61,14 @@ def database_url(pytestconfig: pytest.Config, worker_id: str) -> Iterator[str]:
     """The owner's url of this worker's database, which the environment names too."""
     name = f"broker_{worker_id}"
     admin = _url(pytestconfig.stash[URL], dbname="postgres")
-    with psycopg.connect(admin, autocommit=True) as connection:
-        connection.execute(sql.SQL("CREATE DATABASE {} TEMPLATE broker_template").format(sql.Identifier(name)))
     url = _url(admin, dbname=name)
-    _use(url)
+    with psycopg.connect(admin, autocommit=True) as connection:
+        connection.execute("SELECT pg_advisory_lock(0)")  # the workers share the functions' login
+        connection.execute(sql.SQL("CREATE DATABASE {} TEMPLATE broker_template").format(sql.Identifier(name)))
+        _use(url)
+        migrations.migrate()  # a clone has the roles of the template until then
+    with psycopg.connect(url) as connection:
+        _open_sql_door(connection, LOGIN)
     yield url
     database.owner.close()
     database.functions.close()
@@ -79,7 +83,7 @@ def owner(database_url: str) -> Iterator[psycopg.Connection[Any]]:
 
 @pytest.fixture
 def session(database_url: str) -> Iterator[Any]:
-    """Make further sessions of the functions' login: `session()`; each is closed at the end."""
+    """Make further sessions of the functions' login, here a program's too: `session()`; each is closed at the end."""
     opened: list[psycopg.Connection[Any]] = []
 
     def open_session(*, autocommit: bool = True) -> psycopg.Connection[Any]:
@@ -125,16 +129,16 @@ def background(owner: psycopg.Connection[Any]) -> Iterator[Any]:
 
 @pytest.fixture
 def new_database(database_url: str) -> Iterator[Any]:
-    """Make empty databases: `new_database()`, which returns the owner's url; with the url of a server, on that.
+    """Make databases, empty or as a template: `new_database()` returns the owner's url; with a server's url, on that.
 
     The environment names the last one, with a login of the functions that only it knows, until the end of the test.
     """
     made: list[tuple[str, str]] = []
 
-    def make(server: str = database_url) -> str:
+    def make(server: str = database_url, *, template: str = "template1") -> str:
         name = f"{conninfo_to_dict(database_url)['dbname']}_{len(made)}"
         made.append((name, _url(server, dbname="postgres")))
-        _run(made[-1][1], f"CREATE DATABASE {name}")
+        _run(made[-1][1], f"CREATE DATABASE {name} TEMPLATE {template}")
         _use(url := _url(server, dbname=name), login=f"{name}_functions")
         return url
 
@@ -142,8 +146,8 @@ def new_database(database_url: str) -> Iterator[Any]:
     _use(database_url)
     for name, admin in made:
         _run(admin, f"DROP DATABASE {name} WITH (FORCE)")
-        for role in ("functions", "owner"):
-            _run(admin, f"DROP ROLE IF EXISTS {name}_{role}")
+    for name, admin in made:
+        _drop_roles(admin, name)
 
 
 @pytest.fixture
@@ -152,6 +156,7 @@ def ring(new_database: Any) -> Iterator[psycopg.Connection[Any]]:
     url = new_database()
     migrations.migrate()
     with psycopg.connect(url, autocommit=True, options="-c search_path=broker") as connection:
+        _open_sql_door(connection, str(conninfo_to_dict(settings.current().database_url)["user"]))
         yield connection
 
 
@@ -267,6 +272,21 @@ def _stop_server(folder: Path, server: embedded.Server) -> None:
 def _name_template(url: str) -> None:
     with psycopg.connect(_url(url, dbname="postgres"), autocommit=True) as connection:
         connection.execute("ALTER DATABASE broker RENAME TO broker_template")
+
+
+def _open_sql_door(connection: psycopg.Connection[Any], login: str) -> None:
+    """Make the functions' login a producer and a consumer too, because tests use its sessions as those of a program."""
+    for kind in ("producer", "consumer"):
+        role = sql.Identifier(roles.name(kind, connection))
+        connection.execute(sql.SQL("GRANT {} TO {}").format(role, sql.Identifier(login)))
+
+
+def _drop_roles(url: str, name: str) -> None:
+    """Drop the roles that were made for a database, by Migrate or by a test."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        made = connection.execute("SELECT quote_ident(rolname) FROM pg_roles WHERE rolname ~ %s", [f"(^|_){name}(_|$)"])
+        if found := ", ".join(role for (role,) in made):
+            connection.execute(f"DROP ROLE {found}".encode())
 
 
 def _run(url: str, statement: str) -> None:

@@ -36,7 +36,15 @@ ONLY_WITHOUT_QUEUES = ("dispatch", "in_process")  # inside a function, when no q
 # Who may import other people's packages. Everyone may import msgspec and the standard library.
 FENCES = {
     "pycurl": {"webhooks.sender", "webhooks.transfer"},
-    "psycopg": {"database", "schema.functions", "schema.migrations", "schema.roles", "schema.steps", "session"},
+    "psycopg": {
+        "database",
+        "schema.functions",
+        "schema.migrations",
+        "schema.ownership",
+        "schema.roles",
+        "schema.steps",
+        "session",
+    },
     "aws_lambda_powertools": {"telemetry"},
 }
 LAZY = {"boto3", "botocore"}  # imported when a queue is used, and not before

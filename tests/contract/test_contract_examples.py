@@ -9,58 +9,17 @@ import pytest
 from broker import database
 from tests.support import contract
 from tests.support.client import Client, Response, app
-from tests.support.contract_examples import Story
+from tests.support.contract_examples import EXAMPLE_HOST, WEBHOOK, WEBHOOK_BODY, Story, send_every_operation
 from tests.support.endpoints import Endpoint
 from tests.support.topic import Topic
 
-EXAMPLE_HOST = "https://shop.example.com"
-WEBHOOK = contract.document()["webhooks"]["broadcast"]["post"]
-WEBHOOK_BODY = WEBHOOK["requestBody"]["content"]["application/json"]
 PROBLEMS = contract.document()["components"]["responses"]
 
 
 def test_every_operation_responds_as_its_example_shows(client: Client) -> None:
     with Endpoint() as endpoint:
         story = Story(client, {EXAMPLE_HOST: endpoint.url})
-        story.send("root", 200, "root")
-        story.send("health", 200, "alive")
-        story.send("contract", 200)
-        story.send("putTopic", 201, "put")
-        story.send("publish", 201, "one")
-        story.send("publish", 201, "many")
-        story.send("listTopics", 200, "listed")
-        story.send("readTopic", 200, "read")
-        story.send("browseMessages", 200, "browsed", {"limit": "1"})
-        story.send("traceMessage", 200, "waiting")
-        story.send("consume", 200, "two")
-        story.send("settle", 200, "settled")
-        story.send("ack", 204)
-        story.send("consume", 200, "one")
-        story.send("settle", 200, "rejected")
-        story.send("listDeadLetters", 200, "rejected")
-        story.send("deleteDeadLetters", 200, "counted")
-        story.send("redrive", 200, "redriven")
-        story.send("publish", 201, "one")
-        story.send("cancelMessage", 204)
-        story.send("subscribe", 201, "new")
-        story.send("subscribe", 200, "again")
-        story.send("listSubscriptions", 200, "listed")
-        story.send("readSubscription", 200, "read")
-        story.send("changeSubscription", 200, "changed")
-        story.send("rotateSecret", 200, "rotated")
-        story.send("broadcast", 202, "moved")
-        [received] = endpoint.wait_for(1)
-        story.hold(json.loads(received.body), WEBHOOK_BODY["examples"]["pushed"]["value"], WEBHOOK_BODY["schema"])
-        story.send("listAttempts", 200, "listed")
-        story.send("unsubscribe", 204)
-        story.send("subscribe", 201, "new")
-        story.send("unsubscribeUrl", 204)
-        story.send("changeTopic", 200, "changed")
-        story.send("deleteTopic", 204)
-        story.send("listTokens", 200, "listed")
-        story.send("mintToken", 201, "minted")
-        story.send("readToken", 200, "read")
-        story.send("revokeToken", 204)
+        send_every_operation(story, lambda: json.loads(endpoint.wait_for(1)[0].body))
     assert story.sent == contract.operations().keys()
     assert story.shown == {each for operation in contract.operations().values() for each in operation.examples()}
 

@@ -88,6 +88,7 @@ def test_the_functions_take_the_same_defaults(monkeypatch: pytest.MonkeyPatch) -
     assert settings.current.__wrapped__() == settings.Settings(
         database_url="postgresql://example",
         owner_database_url="postgresql://example",
+        function_database_urls={},
         database_proxy=False,
         admin_token=None,
         allow_private_webhooks=False,

@@ -77,6 +77,14 @@ def test_public_has_no_rights_in_the_schema(owner):
     assert granted.fetchall() == []
 
 
+def test_only_the_owner_has_rights_on_tables_and_sequences(owner):
+    granted = owner.execute(
+        "SELECT relname, grantee::regrole FROM pg_class, aclexplode(relacl)"
+        " WHERE relnamespace = 'broker'::regnamespace AND grantee <> relowner"
+    )
+    assert granted.fetchall() == []
+
+
 def test_every_table_has_a_primary_key(owner):
     without_key = owner.execute(
         "SELECT relname FROM pg_class c WHERE relnamespace = 'broker'::regnamespace AND relkind IN ('r', 'p')"

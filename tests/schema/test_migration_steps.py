@@ -86,8 +86,8 @@ def test_a_migration_that_never_gets_its_lock_fails_and_can_be_repeated(new, mig
 
 def test_a_migration_is_tried_again_after_a_deadlock(new, migrate, add_migration, start_migrating, reader):
     migrate()
-    add_migration("""SET LOCAL deadlock_timeout = '10ms';
-        LOCK TABLE topics;
+    new.execute(f"ALTER DATABASE {new.info.dbname} SET deadlock_timeout = '10ms'")
+    add_migration("""LOCK TABLE topics;
         DO $$ BEGIN
             WHILE EXISTS (SELECT FROM pg_locks WHERE granted AND relation = 'subscriptions'::regclass)
                 AND NOT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND relation = 'topics'::regclass) LOOP

@@ -1,12 +1,16 @@
 """Sends the examples of openapi.yaml to a broker, and compares its responses with the examples of responses."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 from urllib.parse import quote, urlencode
 
 from tests.support.client import Client, Response
-from tests.support.contract import Operation, operations, validate
+from tests.support.contract import Operation, document, operations, validate
+
+EXAMPLE_HOST = "https://shop.example.com"
+WEBHOOK = document()["webhooks"]["broadcast"]["post"]
+WEBHOOK_BODY = WEBHOOK["requestBody"]["content"]["application/json"]
 
 # Ids, times and secrets differ in each run: one in an example is replaced by the one that this run has instead.
 VARYING = re.compile(
@@ -81,6 +85,48 @@ class Story:
     def _learn(self, example: Any, real: Any) -> None:
         for old, new in zip(_strings(example), _strings(real), strict=True):
             self._known |= dict(zip(VARYING.findall(old), VARYING.findall(new), strict=True))
+
+
+def send_every_operation(story: Story, received: Callable[[], Any]) -> None:
+    """Send each operation of the contract; `received` returns the body of the webhook that the broadcast has sent."""
+    story.send("root", 200, "root")
+    story.send("health", 200, "alive")
+    story.send("contract", 200)
+    story.send("putTopic", 201, "put")
+    story.send("publish", 201, "one")
+    story.send("publish", 201, "many")
+    story.send("listTopics", 200, "listed")
+    story.send("readTopic", 200, "read")
+    story.send("browseMessages", 200, "browsed", {"limit": "1"})
+    story.send("traceMessage", 200, "waiting")
+    story.send("consume", 200, "two")
+    story.send("settle", 200, "settled")
+    story.send("ack", 204)
+    story.send("consume", 200, "one")
+    story.send("settle", 200, "rejected")
+    story.send("listDeadLetters", 200, "rejected")
+    story.send("deleteDeadLetters", 200, "counted")
+    story.send("redrive", 200, "redriven")
+    story.send("publish", 201, "one")
+    story.send("cancelMessage", 204)
+    story.send("subscribe", 201, "new")
+    story.send("subscribe", 200, "again")
+    story.send("listSubscriptions", 200, "listed")
+    story.send("readSubscription", 200, "read")
+    story.send("changeSubscription", 200, "changed")
+    story.send("rotateSecret", 200, "rotated")
+    story.send("broadcast", 202, "moved")
+    story.hold(received(), WEBHOOK_BODY["examples"]["pushed"]["value"], WEBHOOK_BODY["schema"])
+    story.send("listAttempts", 200, "listed")
+    story.send("unsubscribe", 204)
+    story.send("subscribe", 201, "new")
+    story.send("unsubscribeUrl", 204)
+    story.send("changeTopic", 200, "changed")
+    story.send("deleteTopic", 204)
+    story.send("listTokens", 200, "listed")
+    story.send("mintToken", 201, "minted")
+    story.send("readToken", 200, "read")
+    story.send("revokeToken", 204)
 
 
 def _strings(value: Any) -> Iterator[str]:

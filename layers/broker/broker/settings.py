@@ -1,8 +1,11 @@
 """The environment variables that the functions read, each with its unit and default."""
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
+
+import msgspec
 
 
 @dataclass(frozen=True, slots=True)
@@ -11,6 +14,7 @@ class Settings:
 
     database_url: str
     owner_database_url: str
+    function_database_urls: Mapping[str, str]
     database_proxy: bool
     admin_token: str | None
     allow_private_webhooks: bool
@@ -25,6 +29,10 @@ class SettingMissing(Exception):
     """A required environment variable is not set."""
 
 
+class SettingInvalid(Exception):
+    """An environment variable has a value that cannot be used."""
+
+
 @cache
 def current() -> Settings:
     """Read the environment, once a process. A function that does not use the database needs no DATABASE_URL."""
@@ -32,6 +40,7 @@ def current() -> Settings:
     return Settings(
         database_url=database_url,
         owner_database_url=os.environ.get("OWNER_DATABASE_URL") or database_url,  # migrate and maintain
+        function_database_urls=_urls(os.environ.get("FUNCTION_DATABASE_URLS") or "{}"),  # migrate; none: one login
         database_proxy=os.environ.get("DATABASE_PROXY") == "true",  # false: statements are prepared
         admin_token=os.environ.get("BROKER_ADMIN_TOKEN") or None,  # none: the stored one stays
         allow_private_webhooks=os.environ.get("ALLOW_PRIVATE_WEBHOOKS") == "true",  # false: public addresses only
@@ -50,6 +59,13 @@ def check_queues(*names: str) -> None:
     for name in names:
         if _queue(os.environ.get(name, "")) is None:
             raise SettingMissing(f"{name} must be the URL of a queue")
+
+
+def _urls(value: str) -> dict[str, str]:
+    try:
+        return msgspec.json.decode(value, type=dict[str, str])
+    except msgspec.DecodeError as error:
+        raise SettingInvalid(f"FUNCTION_DATABASE_URLS must be a JSON object of URLs by function: {error}") from None
 
 
 def _queue(value: str) -> str | None:

@@ -10,7 +10,6 @@ from psycopg.errors import DependentObjectsStillExist, InvalidFunctionDefinition
 from psycopg.rows import class_row
 
 FUNCTIONS = files("broker") / "sql" / "functions"
-WITHHELD = {"internal", "maintenance"}  # folders of functions that only the schema's owner may execute
 
 
 class FunctionInUse(Exception):
@@ -18,7 +17,6 @@ class FunctionInUse(Exception):
 
 
 class _Source(NamedTuple):
-    folder: str
     name: str
     text: str
 
@@ -41,11 +39,6 @@ class _Right:
     name: str
     role: str
     grantable: bool
-
-
-def verbs() -> list[str]:
-    """Return the names of the functions that the functions' login may call."""
-    return sorted(source.name for source in _sources() if source.folder not in WITHHELD)
 
 
 def replace(connection: psycopg.Connection[Any]) -> None:
@@ -77,7 +70,7 @@ def replace(connection: psycopg.Connection[Any]) -> None:
 
 def _sources() -> list[_Source]:
     return [
-        _Source(folder.name, file.name.removesuffix(".sql"), file.read_text())
+        _Source(file.name.removesuffix(".sql"), file.read_text())
         for folder in FUNCTIONS.iterdir()
         for file in folder.iterdir()
     ]

@@ -1,4 +1,4 @@
-"""Bring the schema up to date: numbered migrations forward, then every function again, then rights.
+"""Bring the schema up to date: its owner, numbered migrations forward, then every function again, then rights.
 
 Each migration commits by itself, and the functions and rights after the last one.
 """
@@ -14,7 +14,7 @@ import psycopg
 from psycopg import sql
 
 from broker import settings, tokens
-from broker.schema import functions, roles, steps
+from broker.schema import functions, ownership, roles, steps
 
 MIGRATIONS = files("broker") / "sql" / "migrations"
 OUTSIDE = (
@@ -51,14 +51,14 @@ def migrate() -> Migrated:
     migrations = _read_migrations()
     last = migrations[-1].version
     applied: list[str] = []
-    done: set[int] = set()
+    notes, done = steps.persist(partial(_take_ownership, last))
     for migration in migrations:
         if migration.version not in done:
             apply = _apply_outside if migration.source.startswith(OUTSIDE) else _apply
             done = steps.persist(partial(apply, migration, last))
             if migration.version not in done:
                 applied.append(migration.name)
-    notes = steps.persist(partial(_replace_functions, last))
+    notes += steps.persist(partial(_replace_functions, last))
     return Migrated(version=last, applied=applied, notes=notes)
 
 
@@ -72,7 +72,6 @@ def _read_migrations() -> list[_Migration]:
 
 def _read_versions(connection: psycopg.Connection[Any], last: int) -> set[int]:
     """Return the versions that the schema has; make what they are kept in. Raises SchemaIsNewer."""
-    connection.execute("CREATE SCHEMA IF NOT EXISTS broker")
     connection.execute(
         "CREATE TABLE IF NOT EXISTS migrations (version integer PRIMARY KEY, name text NOT NULL,"
         " applied_at timestamptz NOT NULL DEFAULT statement_timestamp())"
@@ -86,9 +85,17 @@ def _read_versions(connection: psycopg.Connection[Any], last: int) -> set[int]:
     return done
 
 
+def _take_ownership(last: int, lock_ms: int) -> tuple[list[str], set[int]]:
+    """Give the schema to its owner; return the notes on that, and the versions that the schema has."""
+    with steps.transaction(lock_ms) as connection:
+        notes = ownership.take(connection)
+        return notes, _read_versions(connection, last)
+
+
 def _apply(migration: _Migration, last: int, lock_ms: int) -> set[int]:
     """Apply a migration, unless another process has; return the versions that the schema had before."""
     with steps.transaction(lock_ms) as connection:
+        ownership.become(connection, "LOCAL")
         done = _read_versions(connection, last)
         if migration.version not in done:
             _run(connection, [migration.source], migration)
@@ -98,6 +105,7 @@ def _apply(migration: _Migration, last: int, lock_ms: int) -> set[int]:
 def _apply_outside(migration: _Migration, last: int, _lock_ms: int) -> set[int]:
     """Do the same outside of a transaction, statement by statement: each ends with a semicolon and its line."""
     with steps.session() as connection:
+        ownership.become(connection, "SESSION")
         done = _read_versions(connection, last)
         if migration.version not in done:
             _drop_invalid_indexes(connection, migration.source)
@@ -127,6 +135,7 @@ def _replace_functions(last: int, lock_ms: int) -> list[str]:
     """Replace the functions, and set what follows from the settings; return the notes on the roles."""
     wanted = settings.current()
     with steps.transaction(lock_ms) as connection:
+        ownership.become(connection, "LOCAL")
         _read_versions(connection, last)
         functions.replace(connection)
         connection.execute(
@@ -141,7 +150,8 @@ def _replace_functions(last: int, lock_ms: int) -> list[str]:
         )
         if wanted.admin_token:
             _store_admin(connection, wanted.admin_token)
-        return roles.grant(connection, wanted.database_url, functions.verbs())
+        connection.execute("SET LOCAL ROLE NONE")  # the owner of the schema may not create roles
+        return roles.grant(connection, wanted.database_url, wanted.function_database_urls)
 
 
 def _store_admin(connection: psycopg.Connection[Any], token: str) -> None:

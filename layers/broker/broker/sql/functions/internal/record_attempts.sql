@@ -23,9 +23,6 @@ DECLARE
     v_current      integer;
     v_redeliveries json;
 BEGIN
-    IF current_setting('transaction_isolation') <> 'read committed' THEN
-        PERFORM refuse_isolation();
-    END IF;
     WITH given AS MATERIALIZED (
         SELECT o.*, o.redelivery IS NULL AND o.action IN ('delivered', 'refused') AS passed,
                o.action = 'refused' OR o.refused IS NOT NULL OR o.redelivery IS NOT NULL AND o.action <> 'expired' AS redelivers
@@ -39,11 +36,11 @@ BEGIN
                failures = CASE WHEN o.passed THEN 0 WHEN o.redelivery IS NULL AND o.action NOT IN ('slow', 'expired') THEN s.failures + 1
                                ELSE s.failures END,
                due_at = CASE WHEN o.action = 'slow' OR o.action = 'retry' AND o.redelivery IS NULL
-                             THEN call_time() + make_interval(secs => o.retry_seconds)
+                             THEN broker.call_time() + make_interval(secs => o.retry_seconds)
                              WHEN o.pause_seconds IS NOT NULL
-                             THEN call_time() + make_interval(secs => o.pause_seconds)
-                             ELSE greatest(call_time(), o.started_at + interval '1 s' / s.rate_per_second) END,
-               disabled_at = CASE WHEN o.action = 'disable' THEN call_time() ELSE s.disabled_at END,
+                             THEN broker.call_time() + make_interval(secs => o.pause_seconds)
+                             ELSE greatest(broker.call_time(), o.started_at + interval '1 s' / s.rate_per_second) END,
+               disabled_at = CASE WHEN o.action = 'disable' THEN broker.call_time() ELSE s.disabled_at END,
                disabled_reason = CASE WHEN o.action = 'disable' THEN coalesce(o.reason, 'status ' || o.status)
                                       ELSE s.disabled_reason END
           FROM given o WHERE s.id = ANY (ARRAY[o.subscription_id]) AND s.fence = o.fence
