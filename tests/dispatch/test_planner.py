@@ -65,6 +65,15 @@ def test_a_batch_whose_planner_died_is_planned_again(orders, subscribed):
     assert (job.webhook_id, job.body, job.attempt) == (lost.webhook_id, lost.body, lost.attempt)
 
 
+def test_an_outcome_of_a_batch_that_is_not_under_way_changes_nothing(orders, subscribed):
+    """As one that SQS kept while the database was restored: its fence may come again."""
+    [job] = planner.plan(None, 10)
+    planner.plan(None, 0, [replace(outcome(job), last_seq=2)])
+    assert (orders.subscription(subscribed).cursor, orders.subscription(subscribed).behind) == (0, 1)
+    planner.plan(None, 0, [outcome(job)])
+    assert orders.subscription(subscribed).behind == 0
+
+
 def test_each_subscription_gets_its_own_batch_though_some_get_the_same_messages(orders):
     early = [orders.subscribe(f"http://127.0.0.1:8000/{n}", batch_size=2) for n in range(2)]
     orders.publish("a", "b", "c")

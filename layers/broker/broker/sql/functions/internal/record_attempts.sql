@@ -11,7 +11,8 @@
 -- action, of a redelivery: delivered (it is removed), retry, slow, dead, disable.
 -- action, of both: expired    nothing was posted; it is due at once, counts no failure, and is no attempt
 -- An outcome whose fence is not the subscription's was recorded before, or is older than the current lease: it is stored as
--- an attempt, and changes nothing.
+-- an attempt, and changes nothing. So is one that is not of the batch under way, which a queue kept while the database was
+-- restored.
 CREATE OR REPLACE FUNCTION broker.record_attempts(p_outcomes json)
 RETURNS integer
 LANGUAGE plpgsql
@@ -43,7 +44,9 @@ BEGIN
                disabled_at = CASE WHEN o.action = 'disable' THEN broker.call_time() ELSE s.disabled_at END,
                disabled_reason = CASE WHEN o.action = 'disable' THEN coalesce(o.reason, 'status ' || o.status)
                                       ELSE s.disabled_reason END
-          FROM given o WHERE s.id = ANY (ARRAY[o.subscription_id]) AND s.fence = o.fence
+          FROM given o
+         WHERE s.id = ANY (ARRAY[o.subscription_id]) AND s.fence = o.fence
+           AND (o.redelivery IS NOT NULL OR o.last_seq = s.batch_last_seq)  -- after a restore, a fence may come again
         RETURNING o.*
     ), noted AS (
         INSERT INTO broker.attempts (subscription_id, webhook_id, first_seq, last_seq, attempt, started_at, duration_ms, status, reason, answer)
