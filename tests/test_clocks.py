@@ -22,6 +22,7 @@ NOW = timedelta(0)
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
 YEAR = timedelta(days=365)
+PUBLISH = "SELECT ids[1] FROM broker.publish_unchecked(%s, '[{\"content\": 1}]', 'a test', %s)"
 PUBLICATION = messages.publication(b'{"content": 1}')
 
 
@@ -49,7 +50,7 @@ class Publisher(threading.Thread):
             with psycopg.connect(settings.current().database_url, autocommit=True) as session:
                 while not self._ends.is_set():
                     for topic in self.ids:
-                        self.ids[topic] += session.execute("SELECT broker.publish(%s, '1')", [topic]).fetchone()
+                        self.ids[topic] += session.execute(PUBLISH, [topic, TOKEN_ID]).fetchone()
         except psycopg.Error as error:
             self.failure = error
 

@@ -114,6 +114,13 @@ def test_a_function_with_a_login_of_its_own_can_execute_its_verbs_only(migrated,
     assert executable(migrated, login_name()) == FUNCTIONS
 
 
+def test_a_login_that_no_setting_names_any_more_is_reported(migrated, monkeypatch):
+    migrate(monkeypatch, publish=own_url("a"))
+    assert migrate(monkeypatch).notes == [
+        f"{login_name()}_a may execute verbs of the functions, and no setting names it: drop it, or revoke its rights"
+    ]
+
+
 def test_functions_that_share_a_login_share_their_verbs(migrated, monkeypatch):
     migrate(monkeypatch, publish=own_url("a"), consume=own_url("a"))
     assert executable(migrated, f"{login_name()}_a") == {*verbs.FUNCTIONS["publish"], *verbs.FUNCTIONS["consume"]}
@@ -200,7 +207,8 @@ def test_a_copy_of_a_database_has_roles_of_its_own(migrated, new_database):
         assert executable(copy, roles.name("producer", copy)) == {*verbs.DOOR["producer"]}
         owners = copy.execute("SELECT DISTINCT proowner::regrole::text FROM pg_proc WHERE proname LIKE 'publish%'")
         assert owners.fetchall() == [(roles.name("owner", copy),)] != [(owner,)]
-        assert [note.split()[0] for note in done.notes] == sorted(roles.name_in(kind, name) for kind in verbs.DOOR)
+        former = [*sorted(roles.name_in(kind, name) for kind in verbs.DOOR), f"{name}_functions"]
+        assert [note.split()[0] for note in done.notes] == former
         assert topics.read("orders").queue.waiting == 1
     with psycopg.connect(make_conninfo(url, dbname=name)) as original:
         assert executable(original, producer) == {*verbs.DOOR["producer"]}
@@ -229,6 +237,7 @@ def test_the_functions_login_has_its_limits(owner):
         "idle_in_transaction_session_timeout=10s",
         "idle_session_timeout=60s",
         "timezone=utc",
+        "default_transaction_isolation=read committed",
     }
 
 
@@ -270,10 +279,12 @@ def test_a_migration_goes_on_with_the_roles_that_were_created_for_it(superuser):
 
 
 def test_a_migration_reports_that_the_functions_use_the_owners_login(migrated, monkeypatch):
+    former = login_name()
     monkeypatch.setenv("DATABASE_URL", os.environ["OWNER_DATABASE_URL"])
     own = os.environ["OWNER_DATABASE_URL"]
     assert migrate(monkeypatch, publish=own).notes == [
-        "DATABASE_URL, publish in FUNCTION_DATABASE_URLS is the owner's: give the functions a login of their own"
+        "DATABASE_URL, publish in FUNCTION_DATABASE_URLS is the owner's: give the functions a login of their own",
+        f"{former} may execute verbs of the functions, and no setting names it: drop it, or revoke its rights",
     ]
     assert topics.read("default").name == "default"
 

@@ -1,5 +1,7 @@
 """The time of a call: a lease begins when it is given, and in a procedure that commits in a loop time moves on."""
 
+from datetime import timedelta
+
 from broker import topics
 
 SLOW_CONSUMER = """
@@ -50,6 +52,18 @@ def test_a_lease_extended_late_in_a_long_statement_is_not_over(orders, session):
     orders.publish("a")
     [leased] = orders.consume()
     session().execute(SLOW_HOLDER.format(receipt=leased.receipt))
+
+
+def test_a_lease_extended_after_a_wait_for_its_row_is_not_over(orders, owner, session, background):
+    orders.publish("a")
+    [leased] = orders.consume()
+    extend = f'{{"extend": [{{"receipt": "{leased.receipt}", "lease_seconds": 1}}]}}'
+    with owner.transaction():
+        owner.execute("SELECT FROM queue FOR UPDATE")
+        extending = background(session(), "SELECT extended FROM broker.settle('orders', %s::json)", extend)
+        [(until,)] = owner.execute("SELECT clock_timestamp() FROM pg_sleep(0.01)")
+    assert extending.result() == [(1,)]
+    assert orders.rows()[leased.id]["ready_at"] >= until + timedelta(seconds=1)
 
 
 def test_a_procedure_that_commits_sees_what_was_published_since_it_began(orders, session, background):

@@ -54,6 +54,6 @@ def test_a_token_creates_no_more_topics_than_it_may(limit, client, session, meth
     for name in ("first", "second"):
         assert client.request("PUT", f"/topics/{name}", {}).status == 201
     refused = client.request(method, path, body)
-    assert (refused.status, refused.json["detail"]) == (409, "the token has created 2 topics, and may create no more")
+    assert (refused.status, refused.json["detail"]) == (409, "the caller has created 2 topics, and may create no more")
     session().execute("SELECT broker.publish('third', '1')")
     assert client.request(method, path, body).status in {200, 201}

@@ -21,6 +21,7 @@ LIMITS = {
     "idle_in_transaction_session_timeout": "10s",
     "idle_session_timeout": "60s",
     "timezone": "UTC",
+    "default_transaction_isolation": "read committed",
 }
 MAX_NAME = 63  # bytes
 # Other roles of the SQL door that have rights here: of the database that this is a copy of, and that of version 0.1.
@@ -37,6 +38,13 @@ WITHHELD = """
 SELECT DISTINCT p.oid::regprocedure::text, a.grantee::regrole::text
   FROM pg_proc p, aclexplode(p.proacl) a
  WHERE p.pronamespace = 'broker'::regnamespace AND p.proname <> ALL (%s) AND a.grantee <> p.proowner AND a.grantee <> 0
+"""
+# Logins that may execute what is for functions only.
+FUNCTION_LOGINS = """
+SELECT DISTINCT r.rolname
+  FROM pg_proc p, aclexplode(p.proacl) a JOIN pg_roles r ON r.oid = a.grantee
+ WHERE p.pronamespace = 'broker'::regnamespace AND p.proname <> ALL (%s) AND a.grantee <> p.proowner AND r.rolcanlogin
+ ORDER BY 1
 """
 
 
@@ -75,6 +83,10 @@ def grant(connection: psycopg.Connection[Any], login_url: str, function_urls: Ma
             notes.append(f"{', '.join(login.sources)} is the owner's: give the functions a login of their own")
         else:
             notes += _grant_login(connection, user, login)
+    notes += [
+        f"{other} may execute verbs of the functions, and no setting names it: drop it, or revoke its rights"
+        for other in sorted(_function_logins(connection) - logins.keys() - {connection.info.user})
+    ]
     return notes
 
 
@@ -102,6 +114,11 @@ def _read_logins(login_url: str, function_urls: Mapping[str, str]) -> dict[str, 
         login.sources.append(source)
         login.verbs |= called
     return logins
+
+
+def _function_logins(connection: psycopg.Connection[Any]) -> set[str]:
+    door = [verb for executed in verbs.DOOR.values() for verb in executed]
+    return {login for (login,) in connection.execute(FUNCTION_LOGINS, [door]).fetchall()}
 
 
 def _withhold(connection: psycopg.Connection[Any]) -> None:

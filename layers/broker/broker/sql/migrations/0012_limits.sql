@@ -8,5 +8,3 @@ INSERT INTO limits DEFAULT VALUES;
 ALTER TABLE topics ADD COLUMN created_by uuid;
 -- How many a token has created is asked before it creates another one.
 CREATE INDEX topics_created_by ON topics (created_by) WHERE deleted_at IS NULL;
--- Vacuum must not lock the queue to give empty pages back: they are filled again at once.
-ALTER TABLE queue SET (vacuum_truncate = off);

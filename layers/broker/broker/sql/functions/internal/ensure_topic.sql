@@ -9,7 +9,7 @@ BEGIN
     IF (p_topic ~ '^[A-Za-z0-9._-]{1,128}$') IS NOT TRUE THEN
         PERFORM broker.refuse_argument('p_topic', 'must have 1 to 128 characters of A-Z a-z 0-9 . _ -');
     ELSIF EXISTS (SELECT FROM broker.topics t WHERE t.created_by = p_token_id AND t.deleted_at IS NULL OFFSET v_limit - 1) THEN
-        RAISE EXCEPTION 'the token has created % topics, and may create no more', v_limit USING ERRCODE = 'MB409';
+        RAISE EXCEPTION 'the caller has created % topics, and may create no more', v_limit USING ERRCODE = 'MB409';
     END IF;
     INSERT INTO broker.topics (name, created_by) VALUES (p_topic, p_token_id)
     ON CONFLICT (name) WHERE deleted_at IS NULL DO NOTHING;

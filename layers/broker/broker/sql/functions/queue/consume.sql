@@ -18,8 +18,8 @@ SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_has
 AS $$
 DECLARE
     v_topic      topics := find_topic(p_topic);
-    v_leased_at  timestamptz := clock_timestamp();
-    v_expires_at timestamptz := v_leased_at + make_interval(secs => coalesce(p_lease_seconds, v_topic.lease_seconds));
+    v_lease      interval := make_interval(secs => coalesce(p_lease_seconds, v_topic.lease_seconds));
+    v_leased_at  timestamptz;  -- by this pass
     v_floor      timestamptz := coalesce(p_floor, '-infinity');
     v_room       bigint := p_max_bytes;
     v_given      integer := 0;  -- in all passes
@@ -44,6 +44,7 @@ BEGIN
     END IF;
     WHILE v_given < p_max LOOP
         v_left := least(p_max - v_given, v_step);
+        v_leased_at := clock_timestamp();
         v_taken := 0;
         FOR v_locked, v_exhausted, v_bytes, was_ready_at, receives, lease_expires_at, id, content, sender, key, attributes,
             created_at IN
@@ -68,7 +69,7 @@ BEGIN
                 SELECT f.* FROM fitting f WHERE f.total <= v_room OR (f.nth = 1 AND v_given = 0)
             ), leased AS (
                 UPDATE queue q
-                   SET ready_at = v_expires_at, leased_at = v_leased_at, receives = q.receives + 1
+                   SET ready_at = v_leased_at + v_lease, leased_at = v_leased_at, receives = q.receives + 1
                   FROM taken t WHERE NOT p_auto_ack AND q.message_id = ANY (ARRAY[t.message_id])
                 RETURNING q.message_id, t.ready_at AS was_ready_at, t.bytes, q.receives, q.ready_at
             ), removed AS (

@@ -9,7 +9,7 @@ SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_has
 AS $$
 DECLARE
     v_topic  topics := find_topic(p_topic);
-    v_now    timestamptz := clock_timestamp();
+    v_now    timestamptz;
     v_faults json;
 BEGIN
     IF current_setting('transaction_isolation') <> 'read committed' THEN
@@ -20,6 +20,7 @@ BEGIN
     PERFORM FROM queue q
       WHERE q.message_id = ANY (ARRAY(SELECT r.message_id FROM receipts(p_receipts) r))
       ORDER BY q.message_id FOR UPDATE;
+    v_now := clock_timestamp();  -- it may have waited for seconds
 
     WITH settled AS MATERIALIZED (
         SELECT r.*,
