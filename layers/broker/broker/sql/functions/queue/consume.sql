@@ -19,7 +19,7 @@ AS $$
 DECLARE
     v_topic      topics := find_topic(p_topic);
     v_lease      interval := make_interval(secs => coalesce(p_lease_seconds, v_topic.lease_seconds));
-    v_leased_at  timestamptz;  -- by this pass
+    v_leased_at  timestamptz;  -- when the first message is given
     v_floor      timestamptz := coalesce(p_floor, '-infinity');
     v_room       bigint := p_max_bytes;
     v_given      integer := 0;  -- in all passes
@@ -44,7 +44,7 @@ BEGIN
     END IF;
     WHILE v_given < p_max LOOP
         v_left := least(p_max - v_given, v_step);
-        v_leased_at := clock_timestamp();
+        v_leased_at := CASE WHEN v_given = 0 THEN clock_timestamp() ELSE v_leased_at END;
         v_taken := 0;
         FOR v_locked, v_exhausted, v_bytes, was_ready_at, receives, lease_expires_at, id, content, sender, key, attributes,
             created_at IN
