@@ -47,12 +47,14 @@ def test_a_migration_that_fails_changes_nothing_and_those_before_it_stay(new, mi
     assert columns(new) >= {"color", "size"}
 
 
+@pytest.mark.slow
 def test_five_processes_can_migrate_at_the_same_time(start_migrating):
     running = [start_migrating() for _ in range(5)]
     names = [name for process in running for name in applied(process)]
     assert sorted(names) == sorted(file.stem for file in MIGRATIONS.iterdir())
 
 
+@pytest.mark.slow
 def test_publishes_go_through_between_the_tries_of_a_migration(new, migrate, add_migration, start_migrating, reader):
     migrate()
     add_migration("ALTER TABLE topics ADD COLUMN color text;")
@@ -69,6 +71,7 @@ def test_publishes_go_through_between_the_tries_of_a_migration(new, migrate, add
     assert "color" in columns(new)
 
 
+@pytest.mark.slow
 def test_a_migration_that_never_gets_its_lock_fails_and_can_be_repeated(new, migrate, add_migration, reader):
     migrate()
     add_migration("ALTER TABLE topics ADD COLUMN color text;")

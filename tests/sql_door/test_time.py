@@ -2,6 +2,8 @@
 
 from datetime import timedelta
 
+import pytest
+
 from broker import topics
 
 SLOW_CONSUMER = """
@@ -43,11 +45,13 @@ $$
 """
 
 
+@pytest.mark.slow
 def test_a_lease_given_late_in_a_long_statement_is_not_over(orders, session):
     orders.publish("a")
     session().execute(SLOW_CONSUMER)
 
 
+@pytest.mark.slow
 def test_a_lease_extended_late_in_a_long_statement_is_not_over(orders, session):
     orders.publish("a")
     [leased] = orders.consume()

@@ -20,6 +20,7 @@ def limit(owner):
     limit(10_000)
 
 
+@pytest.mark.slow
 def test_a_transaction_that_publishes_to_many_topics_takes_1024_locks_at_most(owner, session):
     program = session(autocommit=False)
     program.execute(PUBLISH_TO_MANY, [2000])

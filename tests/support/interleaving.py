@@ -163,10 +163,16 @@ def interleave(
     return "waits" if waited else "proceeds", calling.result()
 
 
+SLOW: dict[str, list[pytest.MarkDecorator]] = {"commit": [], "rollback": [pytest.mark.slow]}
+
+
 def cases(table: str) -> list[Any]:
-    """Read a table of two verbs, what `interleave` returns, and what is left: a case for each commit and rollback."""
+    """Read a table of two verbs, what `interleave` returns, and what is left: a case for each commit and rollback.
+
+    The cases with a rollback are slow tests.
+    """
     return [
-        pytest.param(first, second, end, (it, *result), id=f"{first}-{second}-{end}")
+        pytest.param(first, second, end, (it, *result), id=f"{first}-{second}-{end}", marks=SLOW[end])
         for line in table.strip().splitlines()[2:]
         if line
         for first, second, it, *results in [[cell.strip() for cell in line.split("|")]]
