@@ -41,9 +41,9 @@ REFUSALS: Mapping[str, type[BrokerError]] = {
     "22P02": InvalidInput,  # invalid_text_representation: json that msgspec accepts
     "22P05": InvalidInput,  # untranslatable_character
 }
+READ_ONLY = "25006"  # read_only_sql_transaction: after a failover, the old primary comes back as a replica
 # Connection failures, lack of resources, operator intervention, what a lock or statement time-out ends, and a DETACH
 # while another one is pending. Repeating the request later can succeed.
-READ_ONLY = "25006"  # read_only_sql_transaction: after a failover, the old primary comes back as a replica
 UNAVAILABLE = ("08", "53", "57", "58", "55000", "55P03", "40001", "40P01", "25P0", READ_ONLY)
 
 

@@ -12,7 +12,7 @@ BEGIN
         PERFORM broker.refuse_argument('p_receipts', 'must be an object');
     END IF;
     SELECT json_agg(f) INTO v_faults
-      FROM (SELECT '/' || replace(replace(l.key, '~', '~0'), '/', '~1') AS pointer,
+      FROM (SELECT broker.pointer_to(l.key) AS pointer,
                    CASE WHEN l.key = ANY (v_verbs) THEN 'must be an array' ELSE 'is no verb of settle' END AS detail
               FROM json_each(p_receipts) l WHERE l.key <> ALL (v_verbs) OR json_typeof(l.value) <> 'array' LIMIT 100) f;
     IF v_faults IS NULL THEN

@@ -7,7 +7,7 @@ LANGUAGE sql STABLE AS $$
     UNION ALL
     SELECT '', 'has no content' WHERE json_typeof(p_message) = 'object' AND p_message -> 'content' IS NULL
     UNION ALL
-    SELECT '/' || replace(replace(field.key, '~', '~0'), '/', '~1'),
+    SELECT broker.pointer_to(field.key),
            CASE WHEN field.key IN ('sender', 'key') THEN 'must be text of 1 to 256 characters'
                 WHEN field.key = 'attributes' THEN 'must be an object of up to 100 texts, with names of 1 to 256 characters'
                 ELSE 'is no field of a message' END

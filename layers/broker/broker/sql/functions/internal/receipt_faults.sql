@@ -8,7 +8,7 @@ LANGUAGE sql STABLE AS $$
             AND coalesce(given.fields ->> 'receipt', p_item #>> '{}')
                 ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\.[1-9][0-9]{0,8}$') IS NOT TRUE
     UNION ALL
-    SELECT '/' || replace(replace(field.key, '~', '~0'), '/', '~1'),
+    SELECT broker.pointer_to(field.key),
            CASE field.key WHEN 'delay_seconds' THEN 'must be 0 to 31536000, of release'
                           WHEN 'lease_seconds' THEN 'must be 1 to 86400, of extend'
                           WHEN 'reason' THEN 'must be text of 1 to 1000 characters, of reject'
