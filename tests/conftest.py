@@ -25,7 +25,7 @@ from broker.transport import queues as transport_queues
 from broker.transport import sqs
 from broker.webhooks import worker
 from local.postgres import embedded
-from tests.support import faketime
+from tests.support import cleaning, faketime
 from tests.support.client import ADMIN_TOKEN, Client
 from tests.support.endpoints import Endpoint
 from tests.support.runner import until
@@ -72,6 +72,13 @@ def database_url(pytestconfig: pytest.Config, worker_id: str) -> Iterator[str]:
     yield url
     database.owner.close()
     database.functions.close()
+
+
+@pytest.fixture(scope="session")
+def cleaner(database_url: str) -> Iterator[Callable[[], None]]:
+    """Delete the rows of this worker's database, in one statement of a session that is kept: it costs a millisecond."""
+    with cleaning.Cleaner(database_url, ADMIN_TOKEN) as cleaner:
+        yield cleaner.clean
 
 
 @pytest.fixture
@@ -232,7 +239,7 @@ def invoices(owner: psycopg.Connection[Any]) -> Topic:
 
 
 @pytest.fixture(autouse=True)
-def _clean(database_url: str) -> Iterator[None]:
+def _clean(cleaner: Callable[[], None]) -> Iterator[None]:
     yield
     tokens.forget()
     notifier.forget()
@@ -241,21 +248,11 @@ def _clean(database_url: str) -> Iterator[None]:
     transport_queues.dispatch_in_memory.clear()
     transport_queues.delivery_in_memory.clear()
     deadlines.begin(float("inf"))
-    with psycopg.connect(database_url, autocommit=True, options="-c search_path=broker") as connection:
-        tables = [name for (name,) in connection.execute(TABLES)]
-        connection.execute(";".join(f"DELETE FROM {table}" for table in tables).encode())
-        connection.execute("UPDATE wake_up SET pending = '{}'")
-        connection.execute("INSERT INTO topics (name) VALUES ('default')")
-        connection.execute(
-            "INSERT INTO tokens (id, name, hash, scopes, topics) VALUES (gen_random_uuid(), 'admin', %s, %s, '{*}')",
-            [tokens.digest(ADMIN_TOKEN), list(tokens.SCOPES)],
-        )
+    cleaner()
 
 
 SERVER = pytest.StashKey[tuple[Path, embedded.Server]]()
 URL = pytest.StashKey[str]()
-TABLES = """SELECT relname FROM pg_class WHERE relnamespace = 'broker'::regnamespace AND relkind IN ('r', 'p')
-            AND NOT relispartition AND relname NOT IN ('migrations', 'ring', 'partitions', 'limits', 'wake_up')"""
 
 
 def _start_server() -> tuple[Path, embedded.Server]:
