@@ -22,7 +22,6 @@ from broker.pubsub import subscriptions
 from broker.queue import leases
 from broker.schema import migrations, roles
 from broker.transport import queues as transport_queues
-from broker.transport import sqs
 from broker.webhooks import worker
 from local.postgres import embedded
 from tests.support import cleaning, faketime
@@ -197,10 +196,8 @@ def queues(monkeypatch: pytest.MonkeyPatch) -> Iterator[Queues]:
         monkeypatch.setenv("DISPATCH_QUEUE_URL", queues.dispatch.url)
         monkeypatch.setenv("DELIVERY_QUEUE_URL", queues.delivery.url)
         settings.current.cache_clear()
-        sqs._client.cache_clear()
         yield queues
     settings.current.cache_clear()
-    sqs._client.cache_clear()
 
 
 @pytest.fixture

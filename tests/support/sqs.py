@@ -3,6 +3,7 @@
 import json
 import uuid
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any
 
 import boto3
@@ -15,9 +16,15 @@ from tests.support.client import Context, app
 REGION, ACCOUNT = "us-east-1", "123456789012"
 
 
+@cache
+def client() -> Any:
+    """The client of all tests: botocore reads megabytes of JSON for each. Whatever it calls is in the current moto."""
+    return boto3.client("sqs", region_name=REGION)
+
+
 class Queue:
     def __init__(self, name: str) -> None:
-        self._client = boto3.client("sqs", region_name=REGION)
+        self._client = client()
         self._name = name
         self.url: str = self._client.create_queue(QueueName=name)["QueueUrl"]
 
