@@ -1,5 +1,6 @@
 """One PostgreSQL a run, one database a worker cloned from a migrated template, and rows deleted between tests."""
 
+import gc
 import json
 import os
 import shutil
@@ -53,6 +54,11 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Any) -> None:
     node.workerinput["database_url"] = node.config.stash[URL]
+
+
+def pytest_collection_finish() -> None:
+    gc.collect()
+    gc.freeze()  # or each full collection, of which there are hundreds, looks at all tests and modules
 
 
 @pytest.fixture(scope="session", autouse=True)
