@@ -46,7 +46,7 @@ class Response:
         return json.loads(self.text)
 
 
-class _Loader(yaml.SafeLoader):
+class _Loader(yaml.CSafeLoader):
     """Reads YAML with CloudFormation's tags; their values stay as they are written."""
 
 

@@ -20,7 +20,7 @@ METHODS = ("get", "put", "post", "patch", "delete")
 
 @cache
 def document() -> Any:
-    return yaml.safe_load((ROOT / "openapi.yaml").read_text())
+    return yaml.load((ROOT / "openapi.yaml").read_text(), yaml.CSafeLoader)
 
 
 def resolved(node: Any) -> Any:
