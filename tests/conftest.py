@@ -1,14 +1,12 @@
 """One PostgreSQL a run, one database a worker cloned from a migrated template, and rows deleted between tests."""
 
+import contextlib
 import gc
 import json
 import os
-import shutil
-import tempfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from io import StringIO
-from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -25,7 +23,7 @@ from broker.schema import migrations, roles
 from broker.transport import queues as transport_queues
 from broker.webhooks import worker
 from local.postgres import embedded
-from tests.support import cleaning, faketime
+from tests.support import cleaning, faketime, folders
 from tests.support.client import ADMIN_TOKEN, Client
 from tests.support.endpoints import Endpoint
 from tests.support.runner import until
@@ -40,8 +38,11 @@ QUICK = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off",
 
 def pytest_configure(config: pytest.Config) -> None:
     if not hasattr(config, "workerinput"):
-        config.stash[SERVER] = folder, server = _start_server()
-        config.add_cleanup(lambda: _stop_server(folder, server))
+        stack = contextlib.ExitStack()
+        config.add_cleanup(stack.close)
+        folder = stack.enter_context(folders.for_data("broker-tests-"))
+        server = stack.enter_context(embedded.start(folder, settings=QUICK))
+        _make_logins_cheap(server.url)
         _use(server.url)
         migrations.migrate()
         database.owner.close()
@@ -150,7 +151,7 @@ def new_database(database_url: str) -> Iterator[Any]:
     def make(server: str = database_url, *, template: str = "template1") -> str:
         name = f"{conninfo_to_dict(database_url)['dbname']}_{len(made)}"
         made.append((name, _url(server, dbname="postgres")))
-        _run(made[-1][1], f"CREATE DATABASE {name} TEMPLATE {template}")
+        _run(made[-1][1], f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY")
         _use(url := _url(server, dbname=name), login=f"{name}_functions")
         return url
 
@@ -254,16 +255,7 @@ def _clean(cleaner: Callable[[], None]) -> Iterator[None]:
     cleaner()
 
 
-SERVER = pytest.StashKey[tuple[Path, embedded.Server]]()
 URL = pytest.StashKey[str]()
-
-
-def _start_server() -> tuple[Path, embedded.Server]:
-    folder = Path(tempfile.mkdtemp(prefix="broker-tests-"))
-    folder.chmod(0o755)
-    server = embedded.start(folder, settings=QUICK)
-    _make_logins_cheap(server.url)
-    return folder, server
 
 
 def _make_logins_cheap(url: str) -> None:
@@ -274,11 +266,6 @@ def _make_logins_cheap(url: str) -> None:
             connection.execute("SELECT pg_reload_conf()")
             connection.execute("SET scram_iterations = 1")
             connection.execute(sql.SQL("ALTER ROLE postgres PASSWORD {}").format(connection.info.password))
-
-
-def _stop_server(folder: Path, server: embedded.Server) -> None:
-    server.stop()
-    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _name_template(url: str) -> None:

@@ -1,13 +1,12 @@
 """A PostgreSQL whose clock a test moves, by libfaketime. Waits and time-outs take as long as ever."""
 
 import contextlib
-import shutil
-import tempfile
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
 from local.postgres import embedded
+from tests.support import folders
 
 LIBRARY = next(iter(Path("/usr/lib").glob("*/faketime/libfaketime.so.1")), None)  # of Debian's package libfaketime
 
@@ -28,17 +27,13 @@ class Clock:
 @contextlib.contextmanager
 def server(settings: dict[str, str]) -> Iterator[tuple[str, Clock]]:
     """Start a PostgreSQL of its own; yield the superuser's url, and the clock."""
-    folder = Path(tempfile.mkdtemp(prefix="broker-clock-"))
-    folder.chmod(0o755)
-    clock = Clock(folder / "clock")
-    variables = {
-        "LD_PRELOAD": str(LIBRARY),
-        "FAKETIME_TIMESTAMP_FILE": str(folder / "clock"),
-        "FAKETIME_NO_CACHE": "1",
-        "FAKETIME_DONT_FAKE_MONOTONIC": "1",
-    }
-    try:
+    with folders.for_data("broker-clock-") as folder:
+        clock = Clock(folder / "clock")
+        variables = {
+            "LD_PRELOAD": str(LIBRARY),
+            "FAKETIME_TIMESTAMP_FILE": str(folder / "clock"),
+            "FAKETIME_NO_CACHE": "1",
+            "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+        }
         with embedded.start(folder, settings=settings, variables=variables) as started:
             yield started.url, clock
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
