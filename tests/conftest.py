@@ -163,14 +163,31 @@ def new_database(database_url: str) -> Iterator[Any]:
         _drop_roles(admin, name)
 
 
-@pytest.fixture
-def ring(new_database: Any) -> Iterator[psycopg.Connection[Any]]:
-    """The owner's connection to a new database, in which partitions may come and go."""
-    url = new_database()
+@pytest.fixture(scope="session")
+def ring_template(database_url: str) -> str:
+    """The name of a new database that is migrated. Its roles are those of the database `ring`, made from it."""
+    ring = f"{conninfo_to_dict(database_url)['dbname']}_ring"
+    admin, login = _url(database_url, dbname="postgres"), f"{ring}_functions"
+    _run(admin, f"CREATE DATABASE {ring}")
+    _use(url := _url(database_url, dbname=ring), login)
     migrations.migrate()
+    with psycopg.connect(url) as connection:
+        _open_sql_door(connection, login)
+    _use(database_url)
+    _run(admin, f"ALTER DATABASE {ring} RENAME TO {ring}_template")
+    return f"{ring}_template"
+
+
+@pytest.fixture
+def ring(database_url: str, ring_template: str) -> Iterator[psycopg.Connection[Any]]:
+    """The owner's connection to a new database, in which partitions may come and go."""
+    name, admin = ring_template.removesuffix("_template"), _url(database_url, dbname="postgres")
+    _run(admin, f"CREATE DATABASE {name} TEMPLATE {ring_template} STRATEGY FILE_COPY")
+    _use(url := _url(database_url, dbname=name), f"{name}_functions")
     with psycopg.connect(url, autocommit=True, options="-c search_path=broker") as connection:
-        _open_sql_door(connection, str(conninfo_to_dict(settings.current().database_url)["user"]))
         yield connection
+    _use(database_url)
+    _run(admin, f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @pytest.fixture
