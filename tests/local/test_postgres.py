@@ -13,6 +13,7 @@ from psycopg.conninfo import conninfo_to_dict
 from local.postgres import embedded
 from tests.support.proxy import Proxy
 from tests.support.runner import runs, until
+from tests.support.soak import share
 
 NO_FSYNC = {"fsync": "off"}
 STARTER = """
@@ -162,12 +163,13 @@ def test_a_start_connects_again_when_its_connection_is_lost(folder):
         embedded._wait_until_ready(folder, server.process, server.url.replace(str(server.port), str(proxy.port)))
 
 
+@pytest.mark.soak
 def test_a_pid_file_that_is_removed_while_it_is_read_is_read_as_zeros(tmp_path):
     file = tmp_path / "postmaster.pid"
     with subprocess.Popen([sys.executable, "-c", CREATE_AND_REMOVE, str(file)]) as creator:
         try:
             until(file.exists)
-            read = {embedded._read_pid_file(file) for _ in range(100_000)}
+            read = {embedded._read_pid_file(file) for _ in range(share(400_000))}
         finally:
             creator.kill()
     assert read == {(0, 0), (7, 8)}
