@@ -67,6 +67,8 @@ def runs(pid: int) -> bool:
 def until(condition: Callable[[], object], patience_seconds: float = PATIENCE_SECONDS) -> None:
     """Wait until a condition is true that sends no event, such as the end of another process's child."""
     give_up_at = time.monotonic() + patience_seconds
+    pause_seconds = 0.001
     while not condition():
         assert time.monotonic() < give_up_at, "waited in vain"
-        time.sleep(0.01)
+        time.sleep(pause_seconds)
+        pause_seconds = min(2 * pause_seconds, 0.01)
