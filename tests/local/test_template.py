@@ -49,8 +49,13 @@ def translated(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def broker():
-    return template.read(template.translate(ROOT / "template.yaml"), ROOT, {"DatabaseUrl": "postgresql://here"})
+def translated_broker():
+    return template.translate(ROOT / "template.yaml")
+
+
+@pytest.fixture(scope="module")
+def broker(translated_broker):
+    return template.read(translated_broker, ROOT, {"DatabaseUrl": "postgresql://here"})
 
 
 def test_each_route_has_its_function(broker):
@@ -100,11 +105,9 @@ def test_each_queue_has_its_function(broker):
     assert (sources["Dispatch"].concurrency, sources["Deliver"].concurrency) == (8, 32)
 
 
-def test_a_queue_url_is_the_base_url_and_its_name(broker):
+def test_a_queue_url_is_the_base_url_and_its_name(translated_broker, broker):
     assert broker.functions["Publish"].environment["DISPATCH_QUEUE_URL"] == "DispatchQueue"
-    based = template.read(
-        template.translate(ROOT / "template.yaml"), ROOT, {"DatabaseUrl": "u"}, queue_base_url="http://127.0.0.1:1/0/"
-    )
+    based = template.read(translated_broker, ROOT, {"DatabaseUrl": "u"}, queue_base_url="http://127.0.0.1:1/0/")
     assert based.functions["Dispatch"].environment["DELIVERY_QUEUE_URL"] == "http://127.0.0.1:1/0/DeliveryQueue"
 
 
@@ -112,10 +115,9 @@ def test_deliver_does_not_get_the_database_url(broker):
     assert broker.functions["Deliver"].environment.keys() & {"DATABASE_URL", "OWNER_DATABASE_URL"} == set()
 
 
-def test_a_role_permits_only_the_queue_actions_that_its_function_needs():
-    resources = template.translate(ROOT / "template.yaml")["Resources"]
+def test_a_role_permits_only_the_queue_actions_that_its_function_needs(translated_broker):
     rights = {}
-    for name, resource in resources.items():
+    for name, resource in translated_broker["Resources"].items():
         if resource["Type"] == "AWS::IAM::Role":
             properties = resource["Properties"]
             [logs] = map(str, properties["ManagedPolicyArns"])
