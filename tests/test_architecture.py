@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -60,8 +61,13 @@ SOURCES = sorted([*PACKAGE.rglob("*.py"), *FUNCTIONS, *(ROOT / "local").rglob("*
 QUEUES = {"DISPATCH_QUEUE_URL": "https://queue", "DELIVERY_QUEUE_URL": "https://queue"}
 
 
-def imports(file: Path, *, lazy: bool = True) -> Iterator[str]:
+@cache
+def imports(file: Path, *, lazy: bool = True) -> tuple[str, ...]:
     """The dotted names that a file imports: `from broker import api` is broker.api. With or without lazy imports."""
+    return tuple(_imports(file, lazy=lazy))
+
+
+def _imports(file: Path, *, lazy: bool) -> Iterator[str]:
     tree = ast.parse(file.read_text())
     inside = {id(node) for each in ast.walk(tree) if isinstance(each, ast.FunctionDef) for node in ast.walk(each)}
     for node in ast.walk(tree):
