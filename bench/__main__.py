@@ -24,6 +24,7 @@ from bench import (
     publishers,
     pushes,
     servers,
+    snapshots,
     starts,
 )
 from bench.measure import Bench, Figures, Row, Skip, at_least, at_most, select, shown
@@ -41,6 +42,9 @@ ROWS = (
     Row("in-flight", backlogs.in_flight, "ms a cycle", at_most(1.2)),
     Row("dead", backlogs.dead, "ms a cycle", at_most(1.2)),
     Row("snapshot", backlogs.snapshot, "ms a cycle", at_most(1.5)),
+    Row("snapshot-claim", snapshots.claim, "ms", at_most(1.5)),
+    Row("snapshot-look", snapshots.look, "ms", at_most(1.5)),
+    Row("snapshot-publish", snapshots.publish, "ms", at_most(1.5)),
     *(
         Row(f"{verb.__name__}-{peer.name}", verb(peer), "messages/s", at_least(1))
         for verb in (contests.enqueue, contests.dequeue)
@@ -50,6 +54,7 @@ ROWS = (
     Row("push-webhooks", pushes.webhooks, "webhooks/s", at_least(8)),
     Row("push-cpu", pushes.cpu, "µs each", at_most(0.125)),
     Row("push-rows", deliveries.rows, "rows", at_most(1010)),
+    Row("push-wal", deliveries.wal, "bytes", at_most(1045)),
     Row("push-fan-out", deliveries.fan_out, "webhooks/s", at_least(0.22)),
     Row("push-one", deliveries.one, "messages/s", at_least(15_000)),
     Row("push-hanging", deliveries.hanging, "ms", at_most(1.15)),

@@ -28,7 +28,7 @@ SIGNATURE = "v1," + 44 * "="
 
 def rows(bench: Bench) -> Figures:
     """Rows that a broadcast of 1,000 messages to 1,000 subscriptions inserts or updates, in all tables."""
-    with _topic(bench, "orders", ["http://127.0.0.1/"] * 1000) as owner:
+    with subscribed_topic(bench, "orders", ["http://127.0.0.1/"] * 1000) as owner:
         servers.fill(owner, "orders", 1000, 200)
         before = _count_written_rows(owner)
         moved = broadcasts.broadcast("orders")
@@ -51,7 +51,7 @@ def fan_out(bench: Bench) -> Figures:
     with (
         receivers.receiver() as receiver,
         Sender[int](allow_private=True) as sender,
-        _topic(bench, "orders", [receiver.url()] * many),
+        subscribed_topic(bench, "orders", [receiver.url()] * many),
         loop.loop() as push_loop,
         functions.discard_metrics(),
     ):
@@ -80,7 +80,7 @@ def one(bench: Bench) -> Figures:
     many = bench.rounds(100_000)
     with (
         receivers.receiver() as receiver,
-        _topic(bench, "orders", [receiver.url()]) as owner,
+        subscribed_topic(bench, "orders", [receiver.url()]) as owner,
         loop.loop() as push_loop,
     ):
         rates = []
@@ -96,7 +96,7 @@ def hanging(bench: Bench) -> Figures:
     """Dispatch and two Deliver processes push two broadcasts to 100 subscriptions, one of which hangs: time from the broadcast's call until the other 99 webhooks arrive, 99th percentile; against 99 subscriptions, none of which hangs."""
     with (
         receivers.receiver() as receiver,
-        _topic(bench, "hung", [receiver.url(receivers.HANG), *[receiver.url()] * 99]) as owner,
+        subscribed_topic(bench, "hung", [receiver.url(receivers.HANG), *[receiver.url()] * 99]) as owner,
         functions.discard_metrics(),
     ):
         servers.subscribe(owner, "free", [receiver.url()] * 99)
@@ -126,25 +126,33 @@ def _tail(receiver: receivers.Receiver, push_loop: loop.Loop, topic: str) -> flo
 def planning(bench: Bench) -> Figures:
     """Time to plan the next batch of 100 for a subscription that is 1,000,000 messages behind; against one that is 1,000 behind."""
     far = bench.rounds(FAR)
-    with _topic(bench, "far", ["http://127.0.0.1/"]) as owner, functions.discard_metrics():
+    with subscribed_topic(bench, "far", ["http://127.0.0.1/"]) as owner, functions.discard_metrics():
         servers.subscribe(owner, "near", ["http://127.0.0.1/"])
         for topic, behind in (("far", far), ("near", NEAR)):
             servers.fill(owner, topic, behind, 200)
             servers.move_to_log(owner, topic)
         owner.execute("CHECKPOINT")
-        return alternate(_planning("far"), _planning("near"), bench.rounds(300))
+        return alternate(_planning(owner, "far"), _planning(owner, "near"), bench.rounds(300))
 
 
-def _planning(topic: str) -> Callable[[], float]:
-    """Return a call that plans a batch, and returns the milliseconds; it also delivers the batch and broadcasts a new one."""
+def _planning(owner: psycopg.Connection[Any], topic: str) -> Callable[[], float]:
+    """Return a call that plans a batch, and returns the milliseconds; it also delivers the batch and broadcasts a new one.
+
+    The subscriptions of other topics are paused, or they would be planned as well.
+    """
     publish = functions.publisher(topic, BATCH)
 
     def plan() -> float:
+        owner.execute(
+            "UPDATE broker.cursors c SET paused_at = CASE WHEN t.name <> %s THEN now() END"
+            " FROM broker.topics t WHERE t.id = c.topic_id",
+            [topic],
+        )
         started = time.perf_counter()
-        [job] = planner.plan(topic, 1)
+        [job] = planner.plan(1)
         duration = 1000 * (time.perf_counter() - started)
         assert job.last_seq - job.first_seq == 99
-        planner.plan(None, 0, [outcomes.judge(job, Response(200, None, {}, b"", datetime.now(UTC), timedelta()))])
+        planner.plan(0, [outcomes.judge(job, Response(200, None, {}, b"", datetime.now(UTC), timedelta()))])
         publish()
         broadcasts.broadcast(topic)
         return duration
@@ -152,12 +160,34 @@ def _planning(topic: str) -> Callable[[], float]:
     return plan
 
 
+def wal(bench: Bench) -> Figures:
+    """Bytes of WAL of a delivered batch: its plan, and its outcome with an answer of 200 bytes, of a subscription with a url of 60 bytes and one secret. The median, so without images of whole pages."""
+    with subscribed_topic(bench, "orders", ["http://127.0.0.1/" + "x" * 43]) as owner, functions.discard_metrics():
+        publish = functions.publisher("orders", MESSAGE)
+
+        def cycle() -> int:
+            publish()
+            broadcasts.broadcast("orders")
+            begun = _wal_position(owner)
+            [job] = planner.plan(100)
+            response = Response(200, None, {}, b"x" * 200, datetime.now(UTC), timedelta())
+            planner.plan(100, [outcomes.judge(job, response)])
+            return _wal_position(owner) - begun
+
+        return Figures(statistics.median(cycle() for _ in range(bench.rounds(500))))
+
+
+def _wal_position(owner: psycopg.Connection[Any]) -> int:
+    [(position,)] = owner.execute("SELECT (pg_current_wal_insert_lsn() - '0/0')::bigint")
+    return int(position)
+
+
 @contextlib.contextmanager
-def _topic(bench: Bench, topic: str, urls: list[str]) -> Iterator[psycopg.Connection[Any]]:
+def subscribed_topic(bench: Bench, name: str, urls: list[str]) -> Iterator[psycopg.Connection[Any]]:
     """Create a topic with these subscriptions; yield a connection of the owner."""
     with (
         servers.create_broker_database(bench.server, "broker_bench") as broker_db,
         servers.connect(broker_db.owner_url) as owner,
     ):
-        servers.subscribe(owner, topic, urls)
+        servers.subscribe(owner, name, urls)
         yield owner

@@ -37,12 +37,10 @@ CALLS: Mapping[str, str] = {
     "broadcast (100)": "SELECT * FROM broker.broadcast('orders', NULL, 100)",
     "broadcast (10,000)": "SELECT * FROM broker.broadcast('orders', NULL, 10000)",
     "broadcast (nothing ready)": "SELECT * FROM broker.broadcast('quiet')",
-    "plan_batches (100 of a topic)": "SELECT * FROM broker.plan_batches('news', 100, 60)",
-    "plan_batches (100 of all)": "SELECT * FROM broker.plan_batches(NULL, 100, 60)",
-    "plan_batches (nothing due)": "SELECT * FROM broker.plan_batches('idle', 100, 60)",
-    "plan_batches (100 outcomes)": """SELECT * FROM broker.plan_batches(NULL, 0, 60, p_outcomes => (SELECT json_agg(json_build_object('subscription_id', id,
-        'fence', 0, 'first_seq', cursor + 1, 'last_seq', cursor + 1, 'webhook_id', 'w', 'attempt', 1,
-        'started_at', now(), 'duration_ms', 1, 'action', 'delivered')) FROM (SELECT id, cursor FROM subscriptions LIMIT 100) s))""",
+    "plan_batches (100)": "SELECT * FROM broker.plan_batches(100, 60)",
+    "plan_batches (100, and their outcomes)": """SELECT * FROM broker.plan_batches(0, 60, p_outcomes => (SELECT json_agg(json_build_object(
+        'subscription_id', p.subscription_id, 'fence', p.fence, 'first_seq', p.first_seq, 'last_seq', p.last_seq, 'webhook_id', p.webhook_id,
+        'attempt', 1, 'started_at', now(), 'duration_ms', 1, 'action', 'delivered')) FROM broker.plan_batches(100, 60) p))""",
     "next_due": "SELECT broker.next_due()",
     "read_topic": "SELECT * FROM broker.read_topic('orders')",
     "trace_message (waiting)": "SELECT * FROM broker.trace_message('orders', (SELECT id FROM middle))",
@@ -108,30 +106,34 @@ def _fill(owner: psycopg.Connection[Any], size: int) -> None:
     owner.execute("SELECT broker.ensure_partitions(now(), now() + interval '36 days')")
     owner.execute("INSERT INTO broker.topics (name) SELECT 'other-' || n FROM generate_series(1, %s) n", [TOPICS])
     owner.execute("INSERT INTO broker.topics (name) VALUES ('news'), ('idle'), ('quiet')")
+    owner.execute("INSERT INTO broker.topic_states (topic_id) SELECT id FROM broker.topics ON CONFLICT DO NOTHING")
     servers.fill(owner, "orders", size, 200, days=30)
+    servers.fill(owner, "news", size, 200, days=30)
+    servers.move_to_log(owner, "news")
     owner.execute(
-        """INSERT INTO broker.log (topic_id, seq, message_id, bytes)
-           SELECT t.id, row_number() OVER (ORDER BY m.id), m.id, 600
-             FROM broker.topics t, broker.messages m WHERE t.name = 'news'"""
+        """INSERT INTO broker.log_spans (topic_id, first_seq, broadcast_at)
+           SELECT topic_id, min(seq), now() FROM broker.log GROUP BY topic_id, (seq - 1) / 1000"""
     )
     owner.execute(
-        """UPDATE broker.messages m SET topic_id = t.id FROM broker.topics t, broker.log l
-            WHERE t.name = 'news' AND l.message_id = m.id AND l.seq = %s * 9 / 10""",
+        """UPDATE broker.topic_states s SET last_seq = %s, next_due_at = now()
+             FROM broker.topics t WHERE t.id = s.topic_id AND t.name = 'idle'""",
         [size],
     )
     owner.execute(
-        """INSERT INTO broker.log_spans
-           SELECT topic_id, min(seq), max(seq), min(message_id::text)::uuid, max(message_id::text)::uuid, now()
-             FROM broker.log GROUP BY topic_id, (seq - 1) / 1000"""
-    )
-    owner.execute("UPDATE broker.topics SET last_seq = %s, next_due_at = now() WHERE name IN ('news', 'idle')", [size])
-    owner.execute(
-        """INSERT INTO broker.subscriptions (id, topic_id, name, url, secrets, cursor)
-           SELECT gen_random_uuid(), t.id, n, 'http://127.0.0.1/', '{whsec_}',
-                  CASE t.name WHEN 'news' THEN t.last_seq * mod(n, 10) / 11 ELSE t.last_seq END
+        """INSERT INTO broker.subscriptions (id, topic_id, name, url, secrets, start_seq)
+           SELECT gen_random_uuid(), t.id, n, 'http://127.0.0.1/', '{whsec_}', 0
              FROM broker.topics t, generate_series(1, %s) n
             WHERE t.name IN ('news', 'idle') OR t.name IN ('orders', 'quiet') AND n <= 10""",
         [SUBSCRIPTIONS],
+    )
+    owner.execute(
+        """INSERT INTO broker.cursors (subscription_id, topic_id, cursor)
+           SELECT s.id, t.id, CASE t.name WHEN 'news' THEN h.last_seq * mod(s.name::integer, 10) / 11 ELSE h.last_seq END
+             FROM broker.subscriptions s JOIN broker.topics t ON t.id = s.topic_id JOIN broker.topic_states h ON h.topic_id = t.id"""
+    )
+    owner.execute(
+        """UPDATE broker.topic_states h SET subscriptions = n.count
+             FROM (SELECT topic_id, count(*) FROM broker.subscriptions GROUP BY topic_id) n WHERE n.topic_id = h.topic_id"""
     )
     servers.fill(owner, "dead", size // 5, 200, days=1)
     owner.execute(
@@ -143,7 +145,7 @@ def _fill(owner: psycopg.Connection[Any], size: int) -> None:
            SELECT q.message_id AS id, q.ready_at FROM broker.queue q WHERE q.died_at IS NULL
             ORDER BY q.ready_at OFFSET 500 LIMIT 1;
            CREATE TABLE broker.sent AS
-           SELECT m.id FROM broker.messages m JOIN broker.topics t ON t.id = m.topic_id WHERE t.name = 'news'"""
+           SELECT l.message_id AS id FROM broker.log l ORDER BY l.seq OFFSET (SELECT count(*) * 9 / 10 FROM broker.log) LIMIT 1"""
     )
     owner.execute("VACUUM (ANALYZE)")
 

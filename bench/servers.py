@@ -119,6 +119,7 @@ def fill(connection: psycopg.Connection[Any], topic: str, messages: int, size: i
     The times in their ids are spread over the coming `days`, for which there must be partitions.
     """
     connection.execute("INSERT INTO broker.topics (name) VALUES (%s) ON CONFLICT DO NOTHING", [topic])
+    connection.execute("INSERT INTO broker.topic_states (topic_id) SELECT id FROM broker.topics ON CONFLICT DO NOTHING")
     connection.execute(
         """
         WITH new_ids AS (
@@ -150,7 +151,7 @@ def subscribe(connection: psycopg.Connection[Any], topic: str, urls: Sequence[st
         """,
         {"topic": topic, "urls": list(urls), "secret": signatures.new_secret()},
     )
-    connection.execute("VACUUM (ANALYZE) broker.subscriptions, broker.topics")
+    connection.execute("VACUUM (ANALYZE) broker.subscriptions, broker.cursors, broker.topics")
 
 
 def move_to_log(connection: psycopg.Connection[Any], topic: str) -> None:
@@ -158,13 +159,15 @@ def move_to_log(connection: psycopg.Connection[Any], topic: str) -> None:
     connection.execute(
         """
         WITH moved AS (
-            DELETE FROM broker.queue q USING broker.topics t WHERE t.id = q.topic_id AND t.name = %(topic)s
-            RETURNING q.message_id, q.ready_at, q.bytes, t.id AS topic_id, t.last_seq
+            DELETE FROM broker.queue q USING broker.topics t, broker.topic_states s
+             WHERE t.id = q.topic_id AND t.name = %(topic)s AND s.topic_id = t.id
+            RETURNING q.message_id, q.ready_at, q.bytes, t.id AS topic_id, s.last_seq
         ), logged AS (
-            INSERT INTO broker.log (topic_id, seq, message_id, bytes)
-            SELECT m.topic_id, m.last_seq + row_number() OVER (ORDER BY m.ready_at), m.message_id, m.bytes FROM moved m
+            INSERT INTO broker.log (topic_id, seq, message_id, bytes, broadcast_at)
+            SELECT m.topic_id, m.last_seq + row_number() OVER (ORDER BY m.ready_at), m.message_id, m.bytes, now() FROM moved m
         )
-        UPDATE broker.topics SET last_seq = last_seq + (SELECT count(*) FROM moved), next_due_at = now() WHERE name = %(topic)s
+        UPDATE broker.topic_states s SET last_seq = s.last_seq + (SELECT count(*) FROM moved), next_due_at = now()
+          FROM broker.topics t WHERE t.id = s.topic_id AND t.name = %(topic)s
         """,
         {"topic": topic},
     )
