@@ -203,7 +203,7 @@ def test_an_sql_file_is_one_function(file: Path) -> None:
 
 def test_migrations_are_numbered_without_gaps() -> None:
     numbers = [int(file.name.split("_")[0]) for file in sorted((PACKAGE / "sql" / "migrations").iterdir())]
-    assert numbers == list(range(1, len(numbers) + 1))
+    assert numbers == list(range(migrations.FIRST_VERSION, migrations.FIRST_VERSION + len(numbers)))
 
 
 def test_a_migration_outside_of_a_transaction_can_be_repeated() -> None:

@@ -23,7 +23,7 @@ MUST_OCCUR = {  # 10,000 steps in which one of these never happens prove little
     *("ack", "release", "extend", "reject", "gone", "stale", "receives exhausted", "auto-acked"),
     *("moved", "nothing moved", "delivered", "retry", "disable", "an outcome too late", "the same batch again"),
     *("partly", "refused", "aborted", "slow", "a redelivery", "redriven"),
-    *("something due", "something pending", "nothing pending"),
+    *("rested", "something due", "something pending", "nothing pending"),
     *("crash", "rollback"),
 }
 QUEUE = (
@@ -35,9 +35,12 @@ MESSAGE_STATES = (
     "SELECT r.state, r.seq FROM unnest(%s::uuid[]) WITH ORDINALITY i (id, nth), broker.trace_message('orders', i.id) r"
     " ORDER BY i.nth"
 )
-DELETE_ALL = "DELETE FROM topics WHERE name = 'orders'" + "".join(
+DELETE_ALL = "DELETE FROM topics; DELETE FROM topic_states" + "".join(
     f"; DELETE FROM {table}"
-    for table in ("queue", "messages", "log", "log_spans", "subscriptions", "redeliveries", "attempts")
+    for table in (
+        *("queue", "messages", "kept_messages", "log", "kept_log", "log_spans"),
+        *("subscriptions", "cursors", "deliveries", "redeliveries", "attempts"),
+    )
 )
 SQL_CALLS = {
     "publish": sql_calls.PUBLISH,
@@ -46,7 +49,7 @@ SQL_CALLS = {
     "broadcast": sql_calls.BROADCAST,
     "subscribe": f"SELECT FROM broker.subscribe('orders', 'door', 'whsec_', jsonb_build_object('url', '{URL}'))",
     "unsubscribe": f"SELECT FROM broker.unsubscribe('orders', NULL, '{URL}')",
-    "plan": "SELECT FROM broker.plan_batches('orders', 1, 60)",
+    "plan": "SELECT FROM broker.plan_batches(1, 60)",
 }
 
 

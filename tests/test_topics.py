@@ -8,17 +8,22 @@ from broker.errors import Conflict, NotFound
 from broker.pubsub import subscriptions
 from broker.queue import browsing, leases
 from broker.schema import maintenance
-from broker.topics import Queued
+from broker.topics import Queued, Waiting
 
 pytestmark = pytest.mark.verbs
 
 URL = "http://127.0.0.1:8000/"
-TABLES = ("queue", "log", "log_spans", "subscriptions", "attempts")
+TABLES = ("queue", "subscriptions", "cursors", "redeliveries", "idempotency_keys", "kept_log", "batch_windows")
 
 
 def settings(topic):
     found = topics.read(topic)
-    return found.broadcast, found.lease_seconds, found.max_receives
+    return found.broadcast, found.lease_seconds, found.max_receives, found.dead_days
+
+
+def all_ready(count):
+    """What a topic counts when so many messages wait, none of them leased or delayed."""
+    return Waiting(count, exact=True, estimate=count, ready=count, leased=0, delayed=0)
 
 
 def count_rows(owner):
@@ -27,14 +32,14 @@ def count_rows(owner):
 
 
 def test_the_topic_default_exists_from_the_beginning():
-    assert settings("default") == ("manual", 30, 10)
+    assert settings("default") == ("manual", 30, 10, 30)
 
 
 def test_put_creates_a_topic_or_replaces_its_settings():
-    assert topics.put("orders", topics.Put(lease_seconds=60, max_receives=None)).created
-    assert settings("orders") == ("manual", 60, None)
+    assert topics.put("orders", topics.Put(lease_seconds=60, max_receives=None, dead_days=None)).created
+    assert settings("orders") == ("manual", 60, None, None)
     assert not topics.put("orders", topics.Put(max_receives=3)).created
-    assert settings("orders") == ("manual", 30, 3)
+    assert settings("orders") == ("manual", 30, 3, 30)
 
 
 def test_put_keeps_the_waiting_messages(orders):
@@ -44,14 +49,18 @@ def test_put_keeps_the_waiting_messages(orders):
 
 
 def test_patch_changes_only_the_given_settings():
-    topics.put("orders", topics.Put(lease_seconds=60, max_receives=3))
+    topics.put("orders", topics.Put(lease_seconds=60, max_receives=3, dead_days=7))
     before = topics.read("orders")
     topics.change("orders", topics.Patch(lease_seconds=90))
-    assert settings("orders") == ("manual", 90, 3)
+    assert settings("orders") == ("manual", 90, 3, 7)
     topics.change("orders", topics.Patch(max_receives=None))
-    assert settings("orders") == ("manual", 90, None)
+    assert settings("orders") == ("manual", 90, None, 7)
+    topics.change("orders", topics.Patch(dead_days=365))
+    assert settings("orders") == ("manual", 90, None, 365)
+    topics.change("orders", topics.Patch(dead_days=None))
+    assert settings("orders") == ("manual", 90, None, None)
     topics.change("orders", topics.Patch())
-    assert settings("orders") == ("manual", 90, None)
+    assert settings("orders") == ("manual", 90, None, None)
     assert topics.read("orders").created_at == before.created_at
     assert topics.read("orders").updated_at > before.updated_at
 
@@ -75,7 +84,19 @@ def test_leased_and_delayed_messages_count_as_waiting(orders):
     orders.settle(
         ack=[done.receipt], reject=[dead.receipt], release=[{"receipt": delayed.receipt, "delay_seconds": 60}]
     )
-    assert topics.read("orders").queue == Queued(3, exact=True, estimate=3)
+    orders.publish("ready")
+    assert topics.read("orders").queue == Waiting(4, exact=True, estimate=4, ready=1, leased=2, delayed=1)
+    [listed] = topics.list_topics(["orders"], None, 9).items
+    assert listed.queue == Queued(4, exact=True, estimate=4)
+
+
+def test_a_message_whose_lease_or_delay_ended_counts_as_ready(orders):
+    orders.publish("a", "b")
+    leased, _ = orders.consume()
+    orders.settle(release=[{"receipt": leased.receipt, "delay_seconds": 60}])
+    assert topics.read("orders").queue == Waiting(2, exact=True, estimate=2, ready=0, leased=1, delayed=1)
+    orders.end_leases()
+    assert topics.read("orders").queue == Waiting(2, exact=True, estimate=2, ready=2, leased=0, delayed=0)
 
 
 def test_a_topic_shows_since_when_its_oldest_message_is_ready(orders):
@@ -89,15 +110,15 @@ def test_a_topic_shows_since_when_its_oldest_message_is_ready(orders):
 def test_counts_are_exact_up_to_ten_thousand_and_estimated_beyond(orders, invoices, owner):
     invoices.fill(10)
     orders.fill(10_000)
-    assert topics.read("orders").queue == Queued(10_000, exact=True, estimate=10_000)
+    assert topics.read("orders").queue == all_ready(10_000)
 
     orders.fill(10_000)
     owner.execute("ANALYZE queue")
 
     queue = topics.read("orders").queue
-    assert (queue.waiting, queue.exact) == (10_000, False)
+    assert (queue.waiting, queue.exact, queue.ready) == (10_000, False, 10_000)
     assert 15_000 < queue.estimate < 25_000
-    assert topics.read("invoices").queue == Queued(10, exact=True, estimate=10)
+    assert topics.read("invoices").queue == all_ready(10)
 
 
 def test_a_topic_counts_its_subscriptions_and_how_far_they_are_behind(orders):
@@ -178,16 +199,23 @@ def test_a_receipt_of_a_deleted_topic_is_not_valid(orders):
 
 def test_the_rows_of_a_deleted_topic_are_cleared_in_bounded_steps(orders, invoices, owner):
     for topic in (orders, invoices):
-        subscribed = topic.subscribe(URL)
+        for n in range(3):
+            topic.subscribe(f"{URL}{n}")
         topic.publish(*range(5))
         topic.broadcast()
-        topic.publish(*range(5))
-        owner.execute(
-            "INSERT INTO attempts (subscription_id, webhook_id, first_seq, last_seq, attempt, started_at, duration_ms)"
-            " SELECT %s, 'id', 1, 1, n, now(), 1 FROM generate_series(1, 5) n",
-            [subscribed.id],
-        )
-    one_topic = {"queue": 5, "log": 5, "log_spans": 1, "subscriptions": 1, "attempts": 5}
+        topic.publish(*range(6))
+        topic.settle(reject=[leased.receipt for leased in topic.consume(3)])
+    owner.execute(
+        """INSERT INTO kept_log SELECT * FROM log;
+           INSERT INTO redeliveries (subscription_id, message_id, epoch, topic_id, seq, due_at, failures, reason)
+           SELECT c.subscription_id, l.message_id, 1, l.topic_id, l.seq, now(), 1, '404' FROM cursors c, log l
+            WHERE l.topic_id = c.topic_id AND l.seq = 1;
+           INSERT INTO idempotency_keys (topic_id, token_id, key, fingerprint, ids, expires_at)
+           SELECT s.topic_id, gen_random_uuid(), 'k', '', '{}', now() FROM subscriptions s;
+           INSERT INTO batch_windows (topic_id, ends_at)
+           SELECT t.id, now() + n * interval '1 ms' FROM topics t, generate_series(1, 3) n WHERE t.name <> 'default'"""
+    )
+    one_topic = {"queue": 6, "kept_log": 5, **dict.fromkeys(set(TABLES) - {"queue", "kept_log"}, 3)}
     assert count_rows(owner) == {table: 2 * rows for table, rows in one_topic.items()}
     topics.delete("orders", force=True)
 
@@ -195,11 +223,12 @@ def test_the_rows_of_a_deleted_topic_are_cleared_in_bounded_steps(orders, invoic
     while cleared := owner.execute("SELECT broker.clear_deleted_topics(2)").fetchone()[0]:
         steps.append(cleared)
 
-    assert sum(steps) == sum(one_topic.values())
+    assert sum(steps) == sum(one_topic.values()) - one_topic["cursors"]  # each goes with its subscription
     assert max(steps) == 2
     assert count_rows(owner) == one_topic
-    assert owner.execute("SELECT FROM topics WHERE deleted_at IS NOT NULL").fetchall() == []
-    assert topics.read("invoices").queue.waiting == 5
+    assert owner.execute("SELECT name FROM topics ORDER BY id").fetchall() == [("default",), ("invoices",)]
+    assert owner.execute("SELECT count(*) FROM topic_states").fetchone() == (2,)
+    assert topics.read("invoices").queue.waiting == 3
 
 
 def test_maintain_clears_the_rows_of_deleted_topics(orders, invoices, owner):

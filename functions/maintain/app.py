@@ -9,7 +9,7 @@ from broker.schema import maintenance
 
 
 def handler(_event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """Run the maintenance; return what was `made`, `removed`, `kept` and `cleared`.
+    """Run the maintenance; return what was `made`, `removed`, `kept`, `lost`, `ended` and `cleared`.
 
     The sweep runs in any case: nothing else finds a wake-up or a job that SQS has lost.
     """

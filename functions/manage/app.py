@@ -26,7 +26,7 @@ class TopicPage(pagination.Query, forbid_unknown_fields=True):
 class AttemptPage(pagination.Query, forbid_unknown_fields=True):
     """The query of a list of attempts."""
 
-    after: Annotated[int, msgspec.Meta(ge=1, le=2**63 - 1)] | None = None
+    after: Annotated[int, msgspec.Meta(ge=1, le=2**53 - 1)] | None = None
 
 
 class TokenPage(pagination.Query, forbid_unknown_fields=True):

@@ -170,8 +170,9 @@ def test_every_list_shows_each_item_once(client: Client, owner: psycopg.Connecti
     urls = [f"http://127.0.0.1:8009/{n}" for n in range(6)]
     subscription_ids = [client.post("/topics/t0/subscriptions", {"url": url}).json["id"] for url in urls]
     owner.execute(
-        "INSERT INTO attempts (subscription_id, webhook_id, first_seq, last_seq, attempt, started_at, duration_ms)"
-        " SELECT %s, 'w', 1, 1, n, now(), 1 FROM generate_series(1, 6) n",
+        "INSERT INTO attempts"
+        " (subscription_id, message_id, epoch, first_seq, last_seq, attempt, started_at, duration_ms)"
+        " SELECT %s, gen_random_uuid(), 1, 1, 1, n, now() + n * interval '1 us', 1 FROM generate_series(1, 6) n",
         [subscription_ids[0]],
     )
 

@@ -7,6 +7,7 @@ import psycopg
 import pytest
 
 from broker import topics
+from broker.dispatch import planner
 from broker.errors import DatabaseUnavailable
 from tests.support.client import Client
 from tests.support.endpoints import Endpoint
@@ -44,10 +45,11 @@ def refused(orders: Topic, owner: psycopg.Connection[Any]) -> dict[str, str]:
     subscribed = orders.subscribe(URL)
     orders.publish("a")
     orders.broadcast()
-    owner.execute("UPDATE subscriptions SET cursor = 1")
+    owner.execute("UPDATE cursors SET cursor = 1")
     owner.execute(
-        "INSERT INTO redeliveries (subscription_id, message_id, topic_id, seq, failures, due_at, died_at, reason)"
-        " SELECT s.id, l.message_id, l.topic_id, l.seq, 1, now(), now(), 'status 400' FROM subscriptions s, log l"
+        "INSERT INTO redeliveries"
+        " (subscription_id, message_id, epoch, topic_id, seq, failures, due_at, died_at, reason)"
+        " SELECT s.id, l.message_id, 1, l.topic_id, l.seq, 1, now(), now(), 'status 400' FROM subscriptions s, log l"
     )
     return {"subscription": str(subscribed.id)}
 
@@ -104,7 +106,7 @@ def test_a_change_notifies_when_it_resumes_enables_or_moves_the_subscription(
     subscribed = orders.subscribe(URL)
     orders.publish("a")
     orders.broadcast()
-    owner.execute("UPDATE subscriptions SET paused_at = now(), disabled_at = now(), disabled_reason = '410'")
+    owner.execute("UPDATE cursors SET paused_at = now(), disabled_at = now(), disabled_reason = '410'")
     assert client.patch(f"/topics/orders/subscriptions/{subscribed.id}", changes).status == 200
     assert notified() == notifies
 
@@ -176,23 +178,34 @@ def test_a_broadcast_that_moves_nothing_notifies_when_a_subscription_is_behind(
     assert notified()
 
 
-def test_a_broadcast_that_moves_nothing_notifies_when_a_message_waits_to_be_sent_again(
+def test_a_broadcast_that_moves_nothing_notifies_while_dispatch_has_not_looked(
     client: Client, orders: Topic, owner: psycopg.Connection[Any], notified: Notified
 ) -> None:
     orders.subscribe(URL)
-    owner.execute("UPDATE subscriptions SET redelivery_due_at = now()")
-    assert client.post("/topics/orders/broadcast").status == 202
+    orders.publish("a")
+    orders.broadcast()
+    owner.execute("UPDATE cursors SET cursor = 1")
+    assert client.post("/topics/orders/broadcast").json["messages"] == 0
     assert notified()
 
 
-@pytest.mark.parametrize("state", ["cursor = 1", "paused_at = now()", "disabled_at = now(), disabled_reason = '410'"])
+@pytest.mark.parametrize(
+    "state",
+    [
+        "cursor = 1",
+        "cursor = 1, redelivery_due_at = now()",  # no broadcast makes it due, so none has failed to notify of it
+        "paused_at = now()",
+        "disabled_at = now(), disabled_reason = '410'",
+    ],
+)
 def test_a_broadcast_that_leaves_nothing_to_send_does_not_notify(
     client: Client, orders: Topic, owner: psycopg.Connection[Any], notified: Notified, state: str
 ) -> None:
     orders.subscribe(URL)
     orders.publish("a")
     orders.broadcast()
-    owner.execute(f"UPDATE subscriptions SET {state}")
+    owner.execute(f"UPDATE cursors SET {state}")
+    planner.next_due()
     assert client.post("/topics/orders/broadcast").status == 202
     assert not notified()
 

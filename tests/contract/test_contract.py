@@ -51,6 +51,7 @@ RESPONSES = {
     "ListedTopic": topics.ListedTopic,
     "Topic": topics.Topic,
     "Queued": topics.Queued,
+    "Waiting": topics.Waiting,
     "Dead": topics.Dead,
     "DeadLetter": dead_letters.DeadLetter,
     "RotatedSecret": secrets.Rotated,

@@ -134,6 +134,7 @@ def test_maintain_accepts_the_daily_event() -> None:
         "removed",
         "kept",
         "lost",
+        "ended",
         "cleared",
     }
 

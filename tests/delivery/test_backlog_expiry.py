@@ -32,7 +32,7 @@ def paused(orders, endpoint):
 def age_broadcasts(owner, last_seq, days):
     """Make the broadcasts up to `last_seq` so many days old."""
     owner.execute(
-        "UPDATE log_spans SET broadcast_at = now() - make_interval(days => %s) WHERE last_seq <= %s", [days, last_seq]
+        "UPDATE log_spans SET broadcast_at = now() - make_interval(days => %s) WHERE first_seq <= %s", [days, last_seq]
     )
 
 
@@ -84,7 +84,7 @@ def test_an_outcome_that_arrives_after_its_batch_was_lost_changes_nothing(orders
     subscribed = orders.subscribe(endpoint.url, backlog_days=1)
     orders.publish("a")
     orders.broadcast()
-    [planned] = planner.plan(None, 1)
+    [planned] = planner.plan(1)
     orders.change(subscribed, paused=True)
     age_broadcasts(owner, 1, 2)
     maintenance.maintain()
@@ -92,7 +92,7 @@ def test_an_outcome_that_arrives_after_its_batch_was_lost_changes_nothing(orders
     lost = orders.subscription(subscribed)
 
     response = Response(500, None, {}, b"", datetime.now(UTC), timedelta(seconds=1))
-    planner.plan(None, 0, [outcomes.judge(planned, response)])
+    planner.plan(0, [outcomes.judge(planned, response)])
 
     assert orders.subscription(subscribed) == replace(lost, headers=ANY)
     assert lost.failures == 0

@@ -5,7 +5,7 @@ import json
 import pytest
 from standardwebhooks import Webhook, WebhookVerificationError
 
-from broker.dispatch import dispatcher, planner
+from broker.dispatch import dispatcher
 from broker.pubsub import attempts
 from broker.queue import browsing, messages
 from broker.webhooks import signatures
@@ -117,17 +117,6 @@ def test_a_subscription_is_sent_all_that_is_broadcast_after_its_creation(orders,
 
     sent = {request.path: batch for request, [batch] in ((r, contents([r])) for r in endpoint.requests)}
     assert sent == {"/early": ["a", "b"], "/late": ["b"]}
-
-
-def test_one_topic_can_be_planned_alone(orders, invoices, endpoint):
-    for topic in (orders, invoices):
-        topic.subscribe(endpoint.url)
-        topic.publish(topic.name)
-        topic.broadcast()
-    [job] = planner.plan("invoices", 10)
-    assert json.loads(job.body)["topic"] == "invoices"
-    assert push() == 1
-    assert contents(endpoint.requests) == [["orders"]]
 
 
 def test_all_due_subscriptions_are_sent_to_though_they_exceed_one_plan(orders, endpoint):

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.verbs
 
 def set_next_attempt(owner, attempt):
     """Let the batch have failed so often that its next attempt has the number `attempt`."""
-    owner.execute("UPDATE subscriptions SET failures = %s, due_at = now()", [attempt - 1])
+    owner.execute("UPDATE cursors SET failures = %s, due_at = now()", [attempt - 1])
 
 
 def contents(request):

@@ -51,7 +51,7 @@ def test_retry_after_with_a_date_is_obeyed_in_full(orders, owner, endpoint, subs
 
 def test_retry_after_does_not_shorten_the_wait_of_the_schedule(orders, owner, endpoint, subscribed):
     endpoint.answer(503, {"retry-after": "0"})
-    owner.execute("UPDATE subscriptions SET failures = 3")
+    owner.execute("UPDATE cursors SET failures = 3")
     push()
     assert seconds_until_due(orders, owner, subscribed) > 6_000
 

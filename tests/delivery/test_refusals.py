@@ -9,7 +9,8 @@ import pytest
 from broker.dispatch import planner
 from broker.errors import NotFound
 from broker.pubsub import attempts, subscriptions
-from broker.queue import dead_letters
+from broker.queue import browsing, dead_letters
+from broker.schema import maintenance
 from broker.webhooks import outcomes, retries
 from broker.webhooks.transfer import Response
 from tests.support.endpoints import closes
@@ -275,6 +276,33 @@ def test_deleting_the_dead_letters_of_one_subscription_does_not_affect_another(o
     assert orders.subscription(other).cursor == 3
 
 
+def test_a_deleted_dead_letter_is_traced_as_deleted_and_not_as_delivered(orders, owner, endpoint, subscribed):
+    endpoint.answer(400, ABORT, times=1)
+    push()
+    owner.execute("UPDATE messages SET key = 'k' WHERE id = %s", [orders.logged()[0]])
+    dead_letters.delete("orders", dead_letters.Delete(subscription=subscribed.id, key="k"))
+    assert traces(orders) == [("deleted", "the endpoint asked to abort"), ("dead", "the endpoint asked to abort")]
+    assert orders.subscription(subscribed).dead_letters == 1
+    assert dead_letters.redrive("orders", dead_letters.Redrive(subscription=subscribed.id)).redriven == 1
+    push()
+    assert traces(orders) == [("deleted", "the endpoint asked to abort"), ("delivered", None)]
+    assert sent(endpoint)[1:] == [["b"]]
+
+
+def test_a_dead_letter_that_ended_is_traced_as_deleted(orders, owner, endpoint, subscribed):
+    endpoint.answer(400, ABORT, times=1)
+    push()
+    owner.execute("UPDATE redeliveries SET died_at = died_at - interval '31 days' WHERE seq = 2")
+    assert maintenance.maintain().ended == 1
+    assert [state for state, _ in traces(orders)] == ["dead", "deleted"]
+
+
+def traces(topic):
+    """The state of each broadcast message at the subscription, with its reason."""
+    deliveries = [browsing.trace(topic.name, each).deliveries for each in topic.logged()]
+    return [(delivery.state, delivery.reason) for [delivery] in deliveries]
+
+
 def test_dead_letters_of_a_subscription_are_listed_by_page_and_by_reason(orders, endpoint, subscribed):
     endpoint.answer(400, ABORT, times=1)
     push()
@@ -296,11 +324,11 @@ def test_dead_letters_of_another_topics_subscription_are_not_found(orders, invoi
 def test_a_redelivery_recorded_while_its_subscription_is_removed_is_removed_too(
     orders, owner, session, background, subscribed
 ):
-    [job] = planner.plan(None, 10)
+    [job] = planner.plan(10)
     refused = outcomes.judge(job, Response(400, None, {}, b"", datetime.now(UTC), timedelta()))
     recorder = session(autocommit=False)
     recorded = msgspec.json.encode([refused]).decode()
-    recorder.execute("SELECT FROM broker.plan_batches(NULL, 0, 60, p_outcomes => %s::json)", [recorded])
+    recorder.execute("SELECT FROM broker.plan_batches(0, 60, p_outcomes => %s::json)", [recorded])
     removing = background(session(), "SELECT broker.unsubscribe('orders', %s, NULL)", subscribed.id)
     recorder.commit()
     assert removing.result() == [(1,)]

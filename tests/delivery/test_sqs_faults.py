@@ -11,6 +11,7 @@ from broker.dispatch import dispatcher, planner
 from broker.pubsub import attempts
 from broker.transport import payloads
 from tests.support.proxy import Proxy
+from tests.support.snapshots import everything
 from tests.support.sqs import deliver, dispatch, outcomes_of, record, seconds_from_now, wake_up
 
 
@@ -22,12 +23,12 @@ def test_a_repeated_wake_up_plans_nothing_twice(queues, subscribed):
 
 @pytest.mark.parametrize("status", [200, 404, 429, 503, 410])
 def test_a_repeated_outcome_counts_once(orders, owner, queues, subscribed, status):
-    [job] = planner.plan(None, 10)
+    [job] = planner.plan(10)
     [outcome] = outcomes_of(job, status=status)
     dispatch(outcome, outcome)
-    before = owner.execute("SELECT cursor, failures, fence, disabled_at FROM subscriptions").fetchall()
+    before = everything(owner)
     dispatch(outcome)
-    assert owner.execute("SELECT cursor, failures, fence, disabled_at FROM subscriptions").fetchall() == before
+    assert everything(owner) == before
     assert len(attempts.list_attempts("orders", subscribed.id, None, 10).items) == 1
 
 
@@ -46,7 +47,7 @@ def test_an_outcome_that_arrives_out_of_order_does_not_move_the_cursor_back(orde
     subscribed = orders.subscribe(endpoint.url, batch_size=1)
     orders.publish("a", "b")
     orders.broadcast()
-    [first] = planner.plan(None, 10)
+    [first] = planner.plan(10)
     dispatch(*outcomes_of(first))
     [second] = queues.delivery.take()
     dispatch(*outcomes_of(msgspec.json.decode(second["body"], type=payloads.ToDeliver).jobs[0]))
@@ -63,11 +64,11 @@ def test_a_lost_wake_up_loses_no_message(orders, endpoint, queues, subscribed):
     assert len(endpoint.requests) == 1
 
 
-def test_a_lost_job_is_planned_again_at_the_next_wake_up_after_its_lease(orders, owner, endpoint, queues, subscribed):
+def test_a_lost_job_is_planned_again_at_the_next_wake_up_after_its_lease(orders, endpoint, queues, subscribed):
     dispatch(wake_up(topic="orders"))
     queues.delivery.take()
-    [due_in] = owner.execute("SELECT extract(epoch FROM due_at - clock_timestamp()) FROM subscriptions").fetchone()
-    assert 295 < due_in <= planner.LEASE_SECONDS
+    due_in = orders.subscription(subscribed).due_at - datetime.now(UTC)
+    assert 295 < due_in.total_seconds() <= planner.LEASE_SECONDS
     assert queues.dispatch.sent() == []
 
     dispatch(wake_up(topic="orders"))
@@ -103,7 +104,7 @@ def test_an_earlier_wake_up_does_not_replace_the_one_for_the_end_of_a_lease(
     retried = invoices.subscribe(endpoint.url)
     invoices.publish("b")
     invoices.broadcast()
-    owner.execute("UPDATE subscriptions SET due_at = now() + interval '30 s' WHERE id = %s", [retried.id])
+    owner.execute("UPDATE cursors SET due_at = now() + interval '30 s' WHERE subscription_id = %s", [retried.id])
 
     dispatch(wake_up(sweep=True))
 
@@ -130,7 +131,7 @@ def test_a_plan_whose_answer_was_lost_is_looked_for_when_its_lease_ends(orders, 
 
 
 def test_outcomes_are_recorded_though_planning_waits_too_long(orders, owner, queues, subscribed):
-    [job] = planner.plan(None, 10)
+    [job] = planner.plan(10)
     orders.subscribe("http://127.0.0.1:8000/")
     orders.publish("b")
     orders.broadcast()
@@ -204,12 +205,12 @@ def test_an_expired_job_whose_subscription_was_planned_again_changes_nothing(ord
     [message] = queues.delivery.take()
     orders.end_waits()
     dispatch(wake_up())
-    before = owner.execute("SELECT fence, due_at, lease_ends_at FROM subscriptions").fetchall()
+    before = everything(owner)
     payload = json.loads(message["body"])
     payload["planned_at"] = seconds_from_now(-241)
     deliver(record(payload))
     dispatch(*queues.dispatch.take())
-    assert owner.execute("SELECT fence, due_at, lease_ends_at FROM subscriptions").fetchall() == before
+    assert everything(owner) == before
     assert attempts.list_attempts("orders", subscribed.id, None, 10).items == []
 
 
@@ -227,7 +228,7 @@ def test_a_batch_whose_outcome_was_lost_is_sent_again(orders, endpoint, queues, 
 
 
 def test_an_outcome_that_arrives_after_its_lease_changes_nothing(orders, queues, subscribed):
-    [late] = planner.plan(None, 10)
+    [late] = planner.plan(10)
     orders.end_waits()
     dispatch(wake_up())
     dispatch(*outcomes_of(late, status=410))
@@ -237,7 +238,7 @@ def test_an_outcome_that_arrives_after_its_lease_changes_nothing(orders, queues,
 
 @pytest.mark.parametrize("statuses", [(200, 503), (503, 200)])
 def test_a_delivered_outcome_wins_over_a_failed_one_for_the_same_job(orders, queues, subscribed, statuses):
-    planned = planner.plan(None, 10)
+    planned = planner.plan(10)
     dispatch(*(outcome for status in statuses for outcome in outcomes_of(*planned, status=status)))
     assert orders.subscription(subscribed).behind == 0
 

@@ -5,11 +5,13 @@ import sys
 import time
 from datetime import UTC, datetime, timedelta
 
+import msgspec
 import pytest
 
 from broker import deadlines, in_process, topics
 from broker.dispatch import dispatcher, notifier, planner
 from broker.transport import queues as transport_queues
+from broker.transport.payloads import Job
 from broker.webhooks import worker
 from tests.support import webhook_ids
 from tests.support.sqs import deliver, dispatch, invoke, outcomes_of, record, seconds_from_now, wake_up
@@ -33,9 +35,13 @@ def test_dispatch_looks_at_all_topics_after_a_wake_up_without_a_topic(orders, in
     assert [len(sent["jobs"]) for sent in queues.delivery.sent()] == [2]
 
 
-def test_dispatch_looks_at_no_other_topic_after_a_wake_up_for_one(orders, invoices, queues, subscribed):
+def test_a_wake_up_for_one_topic_moves_no_other_and_sends_whatever_is_due(orders, invoices, queues, subscribed):
+    topics.put("orders", topics.Put(broadcast="auto"))
+    orders.publish("b")
     dispatch(wake_up(topic="invoices"))
-    assert queues.delivery.sent() == []
+    [sent] = queues.delivery.sent()
+    assert [job["subscription_id"] for job in sent["jobs"]] == [str(subscribed.id)]
+    assert [content for _, content in orders.log()] == ["a"]
 
 
 def test_a_wake_up_leads_to_a_post_and_its_outcome_is_recorded(orders, endpoint, queues, subscribed):
@@ -60,6 +66,17 @@ def test_dispatch_sends_the_next_batch_after_an_outcome(orders, endpoint, queues
         [message["content"] for message in json.loads(request.body)["messages"]] for request in endpoint.requests
     ] == [[0, 1], [2, 3], [4]]
     assert orders.subscription(subscribed).behind == 0
+
+
+@pytest.mark.parametrize("wanted", [{"topic": "invoices"}, {"topic": None, "sweep": True}])
+def test_dispatch_moves_what_a_wake_up_asks_for_when_outcomes_come_with_it(invoices, queues, subscribed, wanted):
+    topics.put("invoices", topics.Put(broadcast="auto"))
+    invoices.subscribe(NOWHERE)
+    dispatch(wake_up(topic=None))  # it plans the batch of `subscribed`, and looks at the invoices as well
+    [job] = (job for sent in queues.delivery.sent() for job in sent["jobs"])
+    invoices.publish("b")
+    dispatch(*outcomes_of(msgspec.convert(job, Job)), wake_up(**wanted))
+    assert len(invoices.logged()) == 1
 
 
 def test_dispatch_plans_again_until_all_that_is_due_is_sent_to_deliver(orders, queues, monkeypatch):
@@ -102,10 +119,10 @@ def test_an_unreadable_message_is_dropped_and_the_others_are_handled(queues, sub
 
 
 def test_an_outcome_that_the_database_rejects_is_dropped_and_the_others_count(orders, queues, subscribed, log_lines):
-    [job] = planner.plan(None, 10)
+    [job] = planner.plan(10)
     [good] = outcomes_of(job)
     impossible = json.loads(good["body"])
-    impossible["outcomes"][0]["fence"] = 2**40
+    impossible["outcomes"][0]["fence"] = 2**63
     assert dispatch(record(impossible), good) == []
     assert orders.subscription(subscribed).behind == 0
     assert [line["error"] for line in log_lines()] == ["NumericValueOutOfRange"]
@@ -123,7 +140,7 @@ def outage(monkeypatch):
 @pytest.fixture
 def jobs(subscribed):
     """What Dispatch has planned for the subscription."""
-    return planner.plan(None, 10)
+    return planner.plan(10)
 
 
 def test_dispatch_sends_each_message_again_in_seconds_while_the_database_is_unavailable(
@@ -145,7 +162,7 @@ def test_an_early_wake_up_is_sent_again_only_once_while_the_database_is_unavaila
 def test_dispatch_schedules_the_next_wake_up_again_after_a_process_died_before_it_sent_it(
     orders, queues, subscribed, owner, monkeypatch
 ):
-    owner.execute("UPDATE subscriptions SET due_at = now() + interval '1 hour'")
+    owner.execute("UPDATE cursors SET due_at = now() + interval '1 hour'")
     message = wake_up(topic="orders")
     with monkeypatch.context() as patch:
         patch.setattr(dispatcher.sqs, "send_batch", lambda *_: sys.exit())

@@ -53,10 +53,10 @@ def test_earlier_work_gets_a_wake_up_of_its_own_and_wake_ups_do_not_multiply(ord
     orders.publish("b")
     orders.broadcast()
     for seconds in (3000, 2000, 1000):
-        owner.execute("UPDATE subscriptions SET due_at = now() + make_interval(secs => %s)", [seconds])
+        owner.execute("UPDATE cursors SET due_at = now() + make_interval(secs => %s)", [seconds])
         dispatch(wake_up())
     assert len(queues.pending_wake_ups()) == 3
-    owner.execute("UPDATE subscriptions SET due_at = now() + interval '1 hour' WHERE id = %s", [other.id])
+    owner.execute("UPDATE cursors SET due_at = now() + interval '1 hour' WHERE subscription_id = %s", [other.id])
 
     # each arrives when it is due, and twice, because SQS may repeat it
     for arrived in sorted(queues.pending_wake_ups()):
@@ -70,25 +70,25 @@ def test_a_wake_up_for_later_is_not_sent_again_after_an_earlier_one_arrived(orde
     other = orders.subscribe(NOWHERE)
     orders.publish("b")
     orders.broadcast()
-    owner.execute("UPDATE subscriptions SET due_at = now() + interval '20 hours'")
+    owner.execute("UPDATE cursors SET due_at = now() + interval '20 hours'")
     dispatch(wake_up())
     for _ in range(3):
-        owner.execute("UPDATE subscriptions SET due_at = now() + interval '30 s' WHERE id = %s", [other.id])
+        owner.execute("UPDATE cursors SET due_at = now() + interval '30 s' WHERE subscription_id = %s", [other.id])
         dispatch(wake_up())
         later, earlier = queues.pending_wake_ups()
         assert earlier < later
-        owner.execute("UPDATE subscriptions SET due_at = now() + interval '21 hours' WHERE id = %s", [other.id])
+        owner.execute("UPDATE cursors SET due_at = now() + interval '21 hours' WHERE subscription_id = %s", [other.id])
         queues.dispatch.keep(1)
         dispatcher._look([WakeUp(not_before=earlier)], [])
         assert queues.pending_wake_ups() == [later]
 
 
 def test_a_wake_up_that_arrived_is_followed_by_one_for_the_next_pending_work(orders, owner, queues, subscribed):
-    owner.execute("UPDATE subscriptions SET due_at = now() + interval '1 minute'")
+    owner.execute("UPDATE cursors SET due_at = now() + interval '1 minute'")
     dispatch(wake_up())
     [arrived] = queues.pending_wake_ups()
     queues.dispatch.take()
-    owner.execute("UPDATE subscriptions SET due_at = now() + interval '1 hour'")
+    owner.execute("UPDATE cursors SET due_at = now() + interval '1 hour'")
     owner.execute("UPDATE wake_up SET pending = ARRAY[now() - interval '1 second']")
     [[moment]] = owner.execute("SELECT pending FROM wake_up").fetchone()
 
@@ -100,12 +100,12 @@ def test_a_wake_up_that_arrived_is_followed_by_one_for_the_next_pending_work(ord
 
 
 def test_a_wake_up_is_scheduled_again_after_one_that_found_nothing_pending(orders, owner, queues, subscribed):
-    owner.execute("UPDATE subscriptions SET paused_at = now()")
+    owner.execute("UPDATE cursors SET paused_at = now()")
     owner.execute("UPDATE wake_up SET pending = ARRAY[now()]")
     [[moment]] = owner.execute("SELECT pending FROM wake_up").fetchone()
     dispatch(wake_up(not_before=moment.isoformat()))
     assert queues.pending_wake_ups() == []
-    owner.execute("UPDATE subscriptions SET paused_at = NULL, due_at = now() + interval '1 minute'")
+    owner.execute("UPDATE cursors SET paused_at = NULL, due_at = now() + interval '1 minute'")
     dispatch(wake_up())
     assert len(queues.pending_wake_ups()) == 1
 
@@ -114,21 +114,21 @@ def test_a_wake_up_is_scheduled_again_after_one_that_found_nothing_pending(order
 def test_a_wake_up_that_is_overdue_counts_as_lost_after_a_minute(
     orders, owner, queues, subscribed, overdue_seconds, sent
 ):
-    owner.execute("UPDATE subscriptions SET due_at = now() + interval '1 minute'")
+    owner.execute("UPDATE cursors SET due_at = now() + interval '1 minute'")
     owner.execute("UPDATE wake_up SET pending = ARRAY[now() - make_interval(secs => %s)]", [overdue_seconds])
     dispatch(wake_up())
     assert len(queues.pending_wake_ups()) == sent
 
 
 def test_the_daily_sweep_schedules_a_wake_up_though_one_is_recorded_as_pending(orders, owner, queues, subscribed):
-    owner.execute("UPDATE subscriptions SET due_at = now() + interval '1 day'")
+    owner.execute("UPDATE cursors SET due_at = now() + interval '1 day'")
     owner.execute("UPDATE wake_up SET pending = ARRAY[now() + interval '1 day']")
     dispatch(wake_up(sweep=True))
     assert len(queues.pending_wake_ups()) == 1
 
 
 def test_a_wake_up_that_could_not_be_sent_does_not_count_as_pending(orders, owner, queues, subscribed):
-    owner.execute("UPDATE subscriptions SET due_at = now() + interval '1 day'")
+    owner.execute("UPDATE cursors SET due_at = now() + interval '1 day'")
     queues.dispatch.break_down()
     with pytest.raises(dispatcher.sqs.NotSent):
         dispatch(wake_up())

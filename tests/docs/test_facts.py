@@ -54,12 +54,38 @@ def test_the_settings_of_the_functions_are_documented() -> None:
 
 def test_the_metrics_are_documented(capsys: pytest.CaptureFixture[str]) -> None:
     telemetry.log_request("GET /", 500, "orders", 1, "id", 0.1)
-    [directive] = json.loads(capsys.readouterr().out)["_aws"]["CloudWatchMetrics"]
+    telemetry.log_partitions(1, 45)
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    of_requests, of_partitions = (directive for line in lines for directive in line["_aws"]["CloudWatchMetrics"])
     page = (ROOT / "docs/how-to/watch.md").read_text()
-    shown = re.findall(r"^\| `(\w+)` \| (Milliseconds|Count) \|", page, re.MULTILINE)
-    assert shown == [(metric["Name"], metric["Unit"]) for metric in directive["Metrics"]]
-    assert f"in the namespace `{directive['Namespace']}`, by `service`\n(`pgbroker`) and `route`" in page
-    assert directive["Dimensions"] == [["service", "route"]]
+    shown = re.findall(r"^\| `(\w+)` \| (Milliseconds|Count)\b[^|]* \|", page, re.MULTILINE)
+    assert shown == [
+        (metric["Name"], metric["Unit"]) for each in (of_requests, of_partitions) for metric in each["Metrics"]
+    ]
+    assert f"in the namespace `{of_requests['Namespace']}`, by `service`\n(`pgbroker`) and `route`" in page
+    assert of_requests["Dimensions"] == [["service", "route"]]
+    assert of_partitions["Namespace"] == of_requests["Namespace"]
+    assert of_partitions["Dimensions"] == [["service"]]
+
+
+def test_the_warnings_of_maintain_are_documented() -> None:
+    page = (ROOT / "docs/how-to/watch.md").read_text()
+    rooms = (ROOT / "layers/broker/broker/schema").glob("*.py")
+    written = {text for file in rooms for text in re.findall(r'telemetry\.warn\(\s*"([^"]+)"', file.read_text())}
+    assert len(written) == 4
+    assert {text for text in written if f"| `{text}` |" not in page} == set()
+
+
+def test_the_tables_are_documented(owner: Any) -> None:
+    page = (ROOT / "docs/explanation/architecture.md").read_text()
+    rows = re.findall(
+        r"^\| ((?:`\w+`(?:, )?)+) \|", page.partition("\n## Tables\n")[2].partition("\n## ")[0], re.MULTILINE
+    )
+    tables = owner.execute(
+        "SELECT relname FROM pg_class WHERE relnamespace = 'broker'::regnamespace AND relkind IN ('r', 'p')"
+        " AND NOT relispartition"
+    )
+    assert sorted(name for row in rows for name in re.findall(r"\w+", row)) == sorted(name for (name,) in tables)
 
 
 def test_only_settings_reads_the_environment() -> None:

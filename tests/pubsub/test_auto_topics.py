@@ -2,14 +2,14 @@
 
 import json
 import time
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from broker import deadlines, topics
 from broker.dispatch import planner
 from broker.pubsub import broadcasts
-from broker.queue import messages
+from broker.queue import dead_letters, messages
 from tests.support.client import ROOT
 from tests.support.sqs import dispatch, seconds_from_now, wake_up
 from tests.support.topic import TOKEN_ID
@@ -61,13 +61,48 @@ def test_without_a_subscription_messages_stay_in_the_queue(orders):
     assert orders.contents(orders.consume()) == ["a"]
 
 
-def test_a_leased_message_is_due_when_its_lease_ends(news, owner):
+@pytest.mark.parametrize("way", ["its lease ends", "released with a delay", "extended", "redriven with a delay"])
+def test_an_auto_topic_is_due_when_a_message_returns_to_it(news, way):
+    assert planner.next_due() is None
     news.publish("a")
-    news.consume()
+    [leased] = news.consume(lease_seconds=60 if way == "its lease ends" else 30)
+    match way:
+        case "released with a delay":
+            news.settle(release=[{"receipt": leased.receipt, "delay_seconds": 60}])
+        case "extended":
+            news.settle(extend=[{"receipt": leased.receipt, "lease_seconds": 60}])
+        case "redriven with a delay":
+            news.settle(reject=[leased.receipt])
+            news.end_leases()
+            assert planner.next_due() is None
+            dead_letters.redrive("orders", dead_letters.Redrive(delay_seconds=60))
+    [row] = news.rows().values()
+    assert datetime.now(UTC) + timedelta(seconds=20) < news.next_due_at() <= row["ready_at"]
     assert broadcasts.move().messages == 0
-    assert planner.next_due() > owner.execute("SELECT now()").fetchone()[0]
     news.end_leases()
-    assert planner.next_due() <= owner.execute("SELECT now()").fetchone()[0]
+    assert planner.next_due() <= datetime.now(UTC)
+    assert broadcasts.move().messages == 1
+
+
+def test_the_next_look_at_an_auto_topic_is_for_its_first_message(news):
+    news.publish("a", "b")
+    news.consume(1, lease_seconds=60)
+    news.consume(1, lease_seconds=30)
+    assert planner.next_due() == min(row["ready_at"] for row in news.rows().values())
+
+
+@pytest.mark.parametrize("way", ["put", "changed", "subscribed to"])
+def test_a_topic_is_due_once_it_is_an_auto_topic_with_a_subscription(orders, way):
+    orders.publish("a")
+    if way == "subscribed to":
+        topics.put("orders", topics.Put(broadcast="auto"))
+        planner.next_due()
+    orders.subscribe("http://127.0.0.1:8000/")
+    if way == "put":
+        topics.put("orders", topics.Put(broadcast="auto"))
+    elif way == "changed":
+        topics.change("orders", topics.Patch(broadcast="auto"))
+    assert planner.next_due() <= datetime.now(UTC)
     assert broadcasts.move().messages == 1
 
 
@@ -132,7 +167,11 @@ def busy(news, owner):
 
 def set_batch_window(owner, seconds):
     """Let the open batch window end so many seconds from now."""
-    owner.execute("UPDATE topics SET batch_window_until = now() + make_interval(secs => %s)", [seconds])
+    owner.execute("DELETE FROM batch_windows")
+    owner.execute(
+        "INSERT INTO batch_windows SELECT id, now() + make_interval(secs => %s) FROM topics WHERE name = 'orders'",
+        [seconds],
+    )
 
 
 def test_a_batch_window_that_a_clock_opened_before_it_was_set_back_is_none(news, owner):
@@ -147,8 +186,8 @@ def test_a_topic_with_an_open_batch_window_is_left_out(busy, owner):
     busy.publish("a")
     assert broadcasts.move(open_windows=True).messages == 0
     assert broadcasts.move().messages == 0
-    planner.plan("orders", 1)
-    [until] = owner.execute("SELECT batch_window_until FROM topics WHERE name = 'orders'").fetchone()
+    planner.plan(1)
+    [until] = owner.execute("SELECT ends_at FROM batch_windows").fetchone()
     assert planner.next_due() == until + timedelta(seconds=1)
     set_batch_window(owner, 0)
     assert planner.next_due() <= owner.execute("SELECT now()").fetchone()[0]
@@ -166,6 +205,16 @@ def test_move_opens_a_batch_window_only_when_its_caller_asks(news):
     news.publish(*range(100))
     assert broadcasts.move().batch_windows == {}
     assert messages.publish("orders", PUBLICATION, "me", TOKEN_ID).due
+
+
+def test_publish_returns_for_how_long_the_batch_window_is_open(busy, owner):
+    publish = "SELECT batch_window FROM broker.publish_unchecked('orders', '[{\"content\": 1}]', 'me', %s)"
+    assert 0 < owner.execute(publish, [TOKEN_ID]).fetchone()[0] <= 60
+    set_batch_window(owner, 7200)  # it was opened before the clock was set back
+    assert owner.execute(publish, [TOKEN_ID]).fetchone() == (0,)
+    set_batch_window(owner, 60)
+    topics.change("orders", topics.Patch(broadcast="manual"))
+    assert owner.execute(publish, [TOKEN_ID]).fetchone() == (0,)
 
 
 def test_a_broadcast_call_moves_messages_during_a_batch_window(busy):
@@ -205,7 +254,7 @@ def test_a_message_published_during_a_batch_window_is_sent_without_another_wake_
 
 
 def test_the_delayed_wake_up_moves_a_topic_whose_batch_window_was_forgotten(busy, owner, queues):
-    [until] = owner.execute("SELECT batch_window_until FROM topics WHERE name = 'orders'").fetchone()
+    [until] = owner.execute("SELECT ends_at FROM batch_windows").fetchone()
     dispatch(wake_up(topic="orders"))
     assert queues.pending_wake_ups() == [until + timedelta(seconds=1)]
     busy.publish("a")

@@ -103,7 +103,9 @@ def test_a_broadcast_counts_paused_and_disabled_subscriptions_too(topic, owner):
     paused = topic.subscribe(NOWHERE + "paused")
     topic.change(paused, paused=True)
     disabled = topic.subscribe(NOWHERE + "disabled")
-    owner.execute("UPDATE subscriptions SET disabled_at = now(), disabled_reason = 'gone' WHERE id = %s", [disabled.id])
+    owner.execute(
+        "UPDATE cursors SET disabled_at = now(), disabled_reason = 'gone' WHERE subscription_id = %s", [disabled.id]
+    )
     topic.publish("a")
     assert topic.broadcast().subscriptions == 3
 
@@ -111,32 +113,32 @@ def test_a_broadcast_counts_paused_and_disabled_subscriptions_too(topic, owner):
 def test_a_broadcast_writes_no_row_for_a_subscription(topic, owner):
     for n in range(9):
         topic.subscribe(f"{NOWHERE}{n}")
-    rows = owner.execute("SELECT xmin, s.* FROM subscriptions s ORDER BY id").fetchall()
+    rows = [f"SELECT xmin, r.* FROM {table} r ORDER BY r.*::text" for table in ("subscriptions", "cursors")]
+    before = [owner.execute(each).fetchall() for each in rows]
     topic.publish(*range(20))
     topic.broadcast()
-    assert owner.execute("SELECT xmin, s.* FROM subscriptions s ORDER BY id").fetchall() == rows
+    assert [owner.execute(each).fetchall() for each in rows] == before
     assert owner.execute("SELECT count(*) FROM log").fetchone() == (20,)
 
 
 def test_each_broadcast_that_moves_messages_writes_one_span(topic, owner):
-    ids = topic.publish("a", "b") + topic.publish("c")
+    topic.publish("a", "b")
+    topic.publish("c")
     topic.broadcast()
     topic.broadcast()
-    [last] = topic.publish("d")
+    topic.publish("d")
     topic.broadcast()
-    spans = owner.execute("SELECT first_seq, last_seq, first_id, last_id FROM log_spans ORDER BY first_seq").fetchall()
-    assert spans == [(1, 3, ids[0], ids[2]), (4, 4, last, last)]
+    written = owner.execute("SELECT DISTINCT broadcast_at FROM log ORDER BY broadcast_at").fetchall()
+    spans = owner.execute("SELECT first_seq, broadcast_at FROM log_spans ORDER BY first_seq").fetchall()
+    assert spans == [(1, *written[0]), (4, *written[1])]
 
 
 def test_more_than_ten_thousand_messages_move_in_chunks(topic, owner):
     topic.fill(20_001)
     assert topic.broadcast() == Broadcast(20_001, 1, 1, 20_001, 0)
     assert topic.log() == [(n, n) for n in range(1, 20_002)]
-    assert owner.execute("SELECT first_seq, last_seq FROM log_spans ORDER BY first_seq").fetchall() == [
-        (1, 10_000),
-        (10_001, 20_000),
-        (20_001, 20_001),
-    ]
+    spans = owner.execute("SELECT first_seq FROM log_spans ORDER BY first_seq").fetchall()
+    assert spans == [(1,), (10_001,), (20_001,)]
 
 
 def test_a_message_published_between_two_chunks_stays_in_the_queue(topic, session):

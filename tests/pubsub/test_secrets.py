@@ -16,7 +16,7 @@ URL = "http://127.0.0.1:8000/"
 
 def signing_secrets(*known):
     """The known secrets that sign a batch planned now, in the order of its signatures; None is one not known."""
-    [job] = planner.plan(None, 10)
+    [job] = planner.plan(10)
     moment = datetime.fromtimestamp(int(job.headers["webhook-timestamp"]), UTC)
     signed = {
         signatures.sign([each], job.webhook_id, moment, job.body.encode())["webhook-signature"]: each for each in known

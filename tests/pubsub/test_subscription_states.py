@@ -42,7 +42,7 @@ def test_a_subscription_is_active_while_a_retry_is_under_way(orders, endpoint, s
     endpoint.answer(503)
     push()
     orders.end_waits()
-    assert len(planner.plan(None, 1)) == 1
+    assert len(planner.plan(1)) == 1
     assert orders.subscription(subscribed).failures == 1
     assert state(orders, subscribed) == "active"
 

@@ -203,13 +203,13 @@ def test_resume_changes_no_wait_of_an_active_subscription_and_does_not_enable_a_
     subscribed = orders.subscribe(URL)
     orders.publish("a")
     orders.broadcast()
-    owner.execute("UPDATE subscriptions SET due_at = now() + interval '1 hour', failures = 3")
+    owner.execute("UPDATE cursors SET due_at = now() + interval '1 hour', failures = 3")
     before = orders.subscription(subscribed)
     orders.change(subscribed, paused=False, disabled=False)
     after = orders.subscription(subscribed)
     assert (after.due_at, after.failures) == (before.due_at, 3)
 
-    owner.execute("UPDATE subscriptions SET disabled_at = now(), disabled_reason = 'gone'")
+    owner.execute("UPDATE cursors SET disabled_at = now(), disabled_reason = 'gone'")
     orders.change(subscribed, paused=False)
     assert orders.subscription(subscribed).disabled_reason == "gone"
     orders.change(subscribed, disabled=False)

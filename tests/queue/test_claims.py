@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from broker import deadlines
+from broker import deadlines, topics
 from broker.queue import leases
 from tests.support.runner import until
 
@@ -67,24 +67,53 @@ def test_a_claim_fits_a_lambda_response(orders):
     assert [len(orders.consume(1000)) for _ in range(3)] == [13, 13, 4]
 
 
-def test_a_claim_that_finds_too_few_finds_messages_older_than_the_floor(orders, owner):
-    orders.publish("a")
-    orders.consume()  # sets the floor of the next claims
+def end_floor():
+    """Let the five seconds of the topic's floor be over."""
+    _, floor = leases._floors["orders"]
+    leases._floors["orders"] = 0.0, floor
+
+
+@pytest.mark.parametrize("before", [["a"], []])
+def test_a_message_that_commits_late_is_found_when_the_floor_has_expired(orders, owner, before):
+    topics.put("orders", topics.Put())
+    for content in before:
+        orders.publish(content)
+    assert orders.contents(orders.consume()) == before  # sets the floor of the next claims
     orders.publish("late", "b")
     make_older(owner, '"late"', hours=1)
-    assert sorted(orders.contents(orders.consume())) == ["b", "late"]
+    assert orders.contents(orders.consume()) == ["b"]
+    assert orders.consume() == []
+
+    end_floor()
+
+    assert orders.contents(orders.consume()) == ["late"]
 
 
-def test_a_claim_finds_messages_older_than_an_expired_floor(orders, owner):
+def test_an_expired_floor_lets_a_claim_take_older_messages_first(orders, owner):
     orders.publish("a", "b", "c")
     orders.consume(1)
     orders.publish("late")
     make_older(owner, '"late"', hours=1)
     assert orders.contents(orders.consume(1)) == ["b"]
-    _, floor = leases._floors["orders"]
-    leases._floors["orders"] = 0.0, floor  # its five seconds are over
-
+    end_floor()
     assert orders.contents(orders.consume(1)) == ["late"]
+
+
+def test_a_floor_lasts_five_seconds_from_the_claim_that_set_it(orders, monkeypatch):
+    topics.put("orders", topics.Put())
+    now = leases.time.monotonic()
+    monkeypatch.setattr(leases.time, "monotonic", lambda: now)
+    orders.consume()
+    assert leases._floors["orders"][0] == now + 5
+
+
+def test_the_floor_of_an_empty_claim_is_a_second_ago_by_the_servers_clock(orders, owner):
+    topics.put("orders", topics.Put())
+    [before] = owner.execute("SELECT clock_timestamp()").fetchone()
+    orders.consume()
+    [after] = owner.execute("SELECT clock_timestamp()").fetchone()
+    _, floor = leases._floors["orders"]
+    assert before <= floor + timedelta(seconds=1) <= after
 
 
 def test_the_floor_is_a_second_before_the_oldest_message_of_the_last_claim(orders, owner):
@@ -104,16 +133,17 @@ def test_moving_the_floor_does_not_make_it_expire_later(orders):
     orders.publish("a", "b")
     orders.consume(1)
     until, _ = leases._floors["orders"]
-    orders.consume(1)
-    assert leases._floors["orders"][0] == until
+    for found in (1, 0):
+        assert len(orders.consume(1)) == found
+        assert leases._floors["orders"][0] == until
 
 
-def test_a_claim_that_looks_twice_returns_each_message_once(orders, owner, session):
+def test_a_claim_with_a_floor_sees_nothing_older(orders, owner, session):
     orders.publish("a", "late")
     make_older(owner, '"late"', hours=1)
     [minute_ago] = owner.execute("SELECT now() - interval '1 min'").fetchone()
-    assert claim(session(), floor=minute_ago) == ["a", "late"]
-    assert claim(session()) == []
+    assert claim(session(), floor=minute_ago) == ["a"]
+    assert claim(session()) == ["late"]
 
 
 def test_a_long_poll_returns_a_message_published_while_it_waits(orders, owner, session):

@@ -47,7 +47,7 @@ def test_a_key_counts_for_its_token_and_topic_only(client, owner):
 
 def test_a_key_is_free_again_after_a_day(client, owner):
     client.post(PUBLISH, {"content": 1}, headers=KEY)
-    owner.execute("UPDATE idempotency_keys SET created_at = created_at - interval '24 hours 1 s'")
+    owner.execute("UPDATE idempotency_keys SET expires_at = expires_at - interval '24 hours 1 s'")
     first = client.post(PUBLISH, {"content": 2}, headers=KEY)
     assert first.status == 201
     assert client.post(PUBLISH, {"content": 2}, headers=KEY).json == first.json
@@ -117,7 +117,7 @@ def test_a_key_that_is_cleared_while_a_repeat_waits_is_claimed_again(owner, seco
 def test_keys_older_than_a_day_are_cleared(client, owner):
     for key in "abc":
         client.post(PUBLISH, {"content": 1}, headers={"idempotency-key": key})
-    owner.execute("UPDATE idempotency_keys SET created_at = created_at - interval '25 hours' WHERE key <> 'c'")
+    owner.execute("UPDATE idempotency_keys SET expires_at = expires_at - interval '25 hours' WHERE key <> 'c'")
     assert owner.execute("SELECT broker.clear_idempotency_keys(10)").fetchone() == (2,)
     assert owner.execute("SELECT key FROM idempotency_keys").fetchall() == [("c",)]
 

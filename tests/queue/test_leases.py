@@ -179,3 +179,17 @@ def test_a_claim_takes_messages_from_between_exhausted_ones_until_it_is_full(ord
     )
     assert orders.contents(orders.consume(4)) == [1, 3, 5, 7]
     assert sum(row["died_at"] is not None for row in orders.rows().values()) == 4
+
+
+def test_the_time_of_the_first_lease_stays(orders):
+    [message_id] = orders.publish("a")
+    assert orders.rows()[message_id]["first_leased_at"] is None
+    orders.consume()
+    first = orders.rows()[message_id]
+    assert first["first_leased_at"] == first["leased_at"] is not None
+    orders.end_leases()
+    [leased] = orders.consume()
+    again = orders.rows()[message_id]
+    assert again["leased_at"] > again["first_leased_at"] == first["first_leased_at"]
+    orders.settle(release=[leased.receipt])
+    assert orders.rows()[message_id]["first_leased_at"] == first["first_leased_at"]

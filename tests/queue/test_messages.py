@@ -115,6 +115,23 @@ def test_the_stored_size_is_that_of_the_message_in_a_response(orders):
     assert row["bytes"] == 400 + len(json_bytes(b"".join(fields).decode()))
 
 
+def test_messages_of_one_key_are_in_one_lane_and_those_without_in_none(orders, invoices):
+    publish("orders", b'{"messages": [{"content": 1, "key": "k"}, {"content": 2, "key": "l"}, {"content": 3}]}')
+    publish("orders", b'{"content": 4, "key": "k"}')
+    publish("invoices", b'{"content": 5, "key": "k"}')
+    lanes = [row["lane"] for topic in (orders, invoices) for row in topic.rows().values()]
+    one, another, none, *same = lanes
+    assert none is None
+    assert None not in {one, another}
+    assert one != another
+    assert same == [one, one]
+
+
+def test_the_lane_of_a_key_never_changes(owner):
+    """It is stored: another digest of the same key would put messages that wait into another lane than new ones."""
+    assert owner.execute("SELECT lane('k'), lane('é'), lane('')").fetchone() == (-2108374231, 1251562878, -474954686)
+
+
 def json_bytes(text):
     return json.dumps(text, ensure_ascii=False).encode()
 

@@ -6,11 +6,9 @@ import pytest
 from broker import deadlines
 from broker.errors import DatabaseUnavailable
 from broker.schema import migrations, steps
-from tests.schema.conftest import MIGRATIONS
+from tests.schema.conftest import ADDED, LAST, MIGRATIONS
 from tests.support.runner import until
 
-LAST = len(list(MIGRATIONS.iterdir()))
-ADDED = f"{LAST + 1:04}_added"
 WAITING = """SELECT pid FROM pg_stat_activity
               WHERE datname = current_database() AND application_name = 'pgbroker' AND wait_event_type = 'Lock'"""
 LOCKED = (

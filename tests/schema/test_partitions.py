@@ -20,7 +20,7 @@ WIDTH = 3.75 * DAY  # of a retention of 30 days
 def skip_maintenance(ring, days):
     """Let the only partition have ended so many days ago, as if Maintain had not run since."""
     partitions.drop_all(ring)
-    partitions.add(ring, "messages_early", "'epoch'", f"date_trunc('day', now(), 'UTC') - interval '{days} days'")
+    partitions.add(ring, "early", "'epoch'", f"date_trunc('day', now(), 'UTC') - interval '{days} days'")
 
 
 def now(ring):
@@ -50,7 +50,7 @@ def test_publish_makes_a_partition_when_all_that_exist_begin_later(ring):
     orders = Topic("orders", ring)
     partitions.drop_all(ring)
     tomorrow = "date_trunc('day', now(), 'UTC') + interval '1 day'"
-    partitions.add(ring, "messages_tomorrow", tomorrow, f"{tomorrow} + interval '1 day'")
+    partitions.add(ring, "tomorrow", tomorrow, f"{tomorrow} + interval '1 day'")
 
     orders.publish("a")
 
@@ -75,9 +75,7 @@ def test_a_clock_that_jumps_ahead_leaves_a_hole_that_is_filled_when_it_is_back(r
 
 def test_a_partition_in_a_narrow_hole_ends_where_the_next_one_begins(ring):
     end = bounds(ring)[-1][1]
-    partitions.add(
-        ring, "messages_next", f"to_timestamp({end / 1000}) + interval '1 hour'", "now() + interval '30 days'"
-    )
+    partitions.add(ring, "next", f"to_timestamp({end / 1000}) + interval '1 hour'", "now() + interval '30 days'")
     assert partitions.make(ring, f"to_timestamp({end / 1000})") == 1
     assert (end, end + DAY // 24) in bounds(ring)
 
@@ -134,14 +132,15 @@ def test_maintain_makes_the_partitions_of_the_days_ahead(ring):
     assert bounds(ring)[-1][1] > now(ring) + 2 * DAY
 
 
-def test_a_partition_made_by_publish_has_a_primary_key_and_no_rights(ring):
+def test_the_tables_of_a_partition_made_by_publish_have_a_primary_key_and_no_rights(ring):
     partitions.drop_all(ring)
     Topic("orders", ring).publish("a")
-    [(partition, keys, rights)] = ring.execute(
+    made = ring.execute(
         "SELECT c.relname, (SELECT count(*) FROM pg_index WHERE indrelid = c.oid AND indisprimary), relacl"
-        " FROM pg_class c WHERE relispartition AND relkind = 'r'"
+        " FROM pg_class c WHERE relispartition AND relkind = 'r' ORDER BY 1"
     ).fetchall()
-    assert (partition[:9], keys, rights) == ("messages_", 1, None)
+    [name] = partitions.attached(ring)
+    assert made == [(f"{table}_{name}", 1, None) for table in sorted(partitions.RINGS)]
 
 
 def test_publishers_do_not_wait_while_a_partition_is_made(ring):
@@ -157,7 +156,7 @@ def test_publishers_do_not_wait_while_a_partition_is_made(ring):
 def test_an_open_publish_that_made_the_next_partition_stops_no_other_publisher(ring):
     orders = Topic("default", ring)
     partitions.drop_all(ring)
-    partitions.add(ring, "messages_early", "'epoch'", "now() + interval '50 seconds'")
+    partitions.add(ring, "early", "'epoch'", "now() + interval '50 seconds'")
     with psycopg.connect(settings.current().database_url) as publisher:
         publisher.execute("""SELECT broker.publish('default', '"a"')""")
         orders.publish("b")

@@ -7,7 +7,7 @@ import psycopg
 import pytest
 
 ROWS = 2_000
-TABLES = ("queue", "messages", "log", "subscriptions", "redeliveries")
+TABLES = ("queue", "messages", "log", "subscriptions", "cursors", "redeliveries")
 
 CALLS = {
     "consume": "FROM broker.consume('orders', 500)",
@@ -24,14 +24,14 @@ CALLS = {
         FROM broker.list_dead_letters('dead', '{}', NULL, 500) d), 0, false)""",
     "delete_dead_letters": "FROM broker.delete_dead_letters('dead', '{}', false)",
     "auto_topics": "FROM broker.auto_topics(NULL)",
+    "auto_topics of all": "FROM broker.auto_topics(NULL, true)",
     "next_due": "FROM broker.next_due()",
     "last_lease_end": "FROM broker.last_lease_end()",
-    "plan_batches of all topics": "FROM broker.plan_batches(NULL, 500, 60)",
-    "plan_batches": "FROM broker.plan_batches('read', 500, 60)",
+    "plan_batches": "FROM broker.plan_batches(500, 60)",
     "record_attempts": """FROM broker.record_attempts((SELECT json_agg(json_build_object(
         'subscription_id', p.subscription_id, 'fence', p.fence, 'webhook_id', p.webhook_id, 'attempt', 1,
         'first_seq', p.first_seq, 'last_seq', p.last_seq, 'started_at', now(), 'duration_ms', 1,
-        'action', 'delivered')) FROM broker.plan_batches('read', 500, 60) p))""",
+        'action', 'delivered')) FROM broker.plan_batches(500, 60) p))""",
 }
 
 
@@ -74,10 +74,19 @@ def _fill(owner: psycopg.Connection[Any], rows: int) -> None:
         [rows],
     )
     owner.execute(
-        "INSERT INTO subscriptions (id, topic_id, name, url, secrets, cursor)"
-        " SELECT gen_random_uuid(), t.id, gen_random_uuid(), 'https://hooks.example/', '{whsec_}', t.last_seq"
-        " FROM topics t, generate_series(1, %s) n WHERE t.name = 'read' OR t.name = 'news' AND n = 1",
+        "INSERT INTO subscriptions (id, topic_id, name, url, secrets, start_seq)"
+        " SELECT gen_random_uuid(), t.id, gen_random_uuid(), 'https://hooks.example/', '{whsec_}', h.last_seq"
+        " FROM topics t JOIN topic_states h ON h.topic_id = t.id, generate_series(1, %s) n"
+        " WHERE t.name = 'read' OR t.name = 'news' AND n = 1",
         [rows],
+    )
+    owner.execute(
+        "INSERT INTO cursors (subscription_id, topic_id, cursor) SELECT id, topic_id, start_seq FROM subscriptions"
+        " ON CONFLICT DO NOTHING"
+    )
+    owner.execute(
+        "UPDATE topic_states h SET subscriptions = c.count, next_due_at = now()"
+        " FROM (SELECT topic_id, count(*) FROM cursors GROUP BY topic_id) c WHERE h.topic_id = c.topic_id"
     )
     owner.execute("SELECT broker.broadcast('read', NULL, 1000)")
     owner.execute(

@@ -26,7 +26,7 @@ from tests.support.topic import TOKEN_ID, Topic
 
 PAGE = (ROOT / "docs/how-to/restore.md").read_text()
 COPY, COPY_SCHEMA = re.findall(r"^```sh\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
-PAUSE, MAKE_PARTITIONS, SET_SEQUENCES = re.findall(r"^```sql\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
+PAUSE, MAKE_PARTITIONS, SET_SEQUENCE = re.findall(r"^```sql\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
 URL = "http://127.0.0.1:8000/"
 
 
@@ -147,20 +147,20 @@ def test_subscriptions_go_on_in_a_copy(ring, restore):
     sent, lost, refusing = (orders.subscribe(f"{URL}{name}", batch_size=2) for name in ("sent", "lost", "refusing"))
     a, b, c = orders.publish("a", "b", "c")
     orders.broadcast()
-    before = {job.subscription_id: job for job in planner.plan("orders", 10)}
-    planner.plan(None, 0, [outcome(before[refusing.id], 400)])
+    before = {job.subscription_id: job for job in planner.plan(10)}
+    planner.plan(0, [outcome(before[refusing.id], 400)])
 
     orders = Topic("orders", restore())
 
-    planner.plan(None, 0, [outcome(before[sent.id])])
+    planner.plan(0, [outcome(before[sent.id])])
     orders.end_waits()
-    after = {job.subscription_id: job for job in planner.plan("orders", 10)}
+    after = {job.subscription_id: job for job in planner.plan(10)}
     assert (after[lost.id].webhook_id, after[lost.id].body) == (before[lost.id].webhook_id, before[lost.id].body)
     assert after[sent.id].webhook_id == webhook_ids.batch(sent.id, c)
     assert after[refusing.id].webhook_id in {
         webhook_ids.batch(refusing.id, c), *(webhook_ids.redelivery(refusing.id, each) for each in (a, b))
     }  # fmt: skip
-    planner.plan(None, 0, [outcome(job) for job in after.values()])
+    planner.plan(0, [outcome(job) for job in after.values()])
     orders.publish("d")
     assert (orders.broadcast().messages, orders.logged()[:3]) == (1, [a, b, c])
     recorded = attempts.list_attempts("orders", sent.id, None, 10).items
@@ -195,11 +195,11 @@ def test_a_database_that_was_moved_by_logical_replication_goes_on(server, new_da
         new.execute("DROP SUBSCRIPTION moved")
         with pytest.raises(psycopg.errors.UniqueViolation):
             new.execute("SELECT publish('new', '3')")
-        new.execute(SET_SEQUENCES)
+        new.execute(SET_SEQUENCE)
         migrations.migrate()
 
-        [job] = planner.plan(None, 10)
-        planner.plan(None, 0, [outcome(job)])
+        [job] = planner.plan(10)
+        planner.plan(0, [outcome(job)])
         assert job.webhook_id == webhook_ids.batch(subscribed.id, sent)
         for topic, contents in {"orders": [1], "another": [2], "new": []}.items():
             Topic(topic, new).publish("after")
@@ -227,7 +227,7 @@ def plan_with_another(connection, content):
     """Publish and broadcast one message more; return the webhook-ids that are planned, by subscription."""
     connection.execute("SELECT broker.publish('orders', %s::json)", [json.dumps(content)])
     connection.execute("SELECT broker.broadcast('orders')")
-    planned = connection.execute("SELECT subscription_id, webhook_id FROM broker.plan_batches('orders', 10, 60)")
+    planned = connection.execute("SELECT subscription_id, webhook_id FROM broker.plan_batches(10, 60)")
     return dict(planned.fetchall())
 
 
@@ -254,5 +254,5 @@ def test_a_copy_whose_subscriptions_are_paused_sends_nothing(ring, restore):
     orders.broadcast()
     copy = restore()
     copy.execute(PAUSE)
-    assert planner.plan(None, 10) == []
+    assert planner.plan(10) == []
     assert planner.next_due() is None

@@ -145,7 +145,7 @@ def test_urls_of_functions_that_are_no_json_are_refused_and_not_shown(monkeypatc
 def test_what_only_the_owner_may_execute_is_taken_from_every_role(migrated):
     name = f"{migrated.info.dbname}_cron"
     migrated.execute(f"CREATE ROLE {name}")
-    migrated.execute(f"GRANT EXECUTE ON FUNCTION broker.clear_log, broker.ensure_topic, broker.publish TO {name}")
+    migrated.execute(f"GRANT EXECUTE ON FUNCTION broker.clear_kept, broker.ensure_topic, broker.publish TO {name}")
     migrations.migrate()
     assert executable(migrated, name) == {"publish"}
 

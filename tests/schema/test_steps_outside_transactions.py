@@ -5,20 +5,19 @@ import pytest
 
 from broker import deadlines
 from broker.errors import DatabaseUnavailable
-from tests.schema.conftest import MIGRATIONS
+from tests.schema.conftest import ADDED
 from tests.support.runner import until
 
-ADDED = f"{len(list(MIGRATIONS.iterdir())) + 1:04}_added"
 SOURCE = """-- outside a transaction
--- Topics by age; and how they are found.
+-- Topics by age; and by their last change.
 CREATE INDEX CONCURRENTLY IF NOT EXISTS topics_age
     ON topics (created_at);
 
-CREATE INDEX CONCURRENTLY IF NOT EXISTS topics_last_seq ON topics (last_seq);
+CREATE INDEX CONCURRENTLY IF NOT EXISTS topics_changed ON topics (updated_at);
 -- Nothing follows.
 """
 INDEXES = """SELECT relname, indisvalid FROM pg_index JOIN pg_class ON oid = indexrelid
-              WHERE relname IN ('topics_age', 'topics_last_seq') ORDER BY 1"""
+              WHERE relname IN ('topics_age', 'topics_changed') ORDER BY 1"""
 OID = "SELECT to_regclass('broker.topics_age')::oid"
 BUILDING = """SELECT pid FROM pg_stat_activity WHERE datname = current_database()
                  AND wait_event = 'virtualxid' AND query LIKE '%CREATE INDEX CONCURRENTLY%'"""
@@ -38,12 +37,12 @@ def building(new, migrate, add_migration, start_migrating, reader):
 def test_a_migration_outside_of_a_transaction_makes_indexes_concurrently(new, migrate, add_migration):
     add_migration(SOURCE)
     assert migrate().applied[-1] == ADDED
-    assert new.execute(INDEXES).fetchall() == [("topics_age", True), ("topics_last_seq", True)]
+    assert new.execute(INDEXES).fetchall() == [("topics_age", True), ("topics_changed", True)]
     assert migrate().applied == []
 
 
 def test_a_migration_outside_of_a_transaction_that_fails_goes_on_when_it_is_repeated(new, migrate, add_migration):
-    file = add_migration(SOURCE.replace("last_seq);", "no_column);"))
+    file = add_migration(SOURCE.replace("updated_at);", "no_column);"))
     with pytest.raises(psycopg.errors.UndefinedColumn):
         migrate()
     assert new.execute(INDEXES).fetchall() == [("topics_age", True)]
@@ -52,7 +51,7 @@ def test_a_migration_outside_of_a_transaction_that_fails_goes_on_when_it_is_repe
     file.write_text(SOURCE)
 
     assert migrate().applied == [ADDED]
-    assert new.execute(INDEXES).fetchall() == [("topics_age", True), ("topics_last_seq", True)]
+    assert new.execute(INDEXES).fetchall() == [("topics_age", True), ("topics_changed", True)]
     assert new.execute(OID).fetchone() == (made,)
 
 
@@ -66,7 +65,7 @@ def test_an_index_whose_making_was_interrupted_is_made_anew(new, migrate, buildi
 
     assert migrate().applied == [ADDED]
 
-    assert new.execute(INDEXES).fetchall() == [("topics_age", True), ("topics_last_seq", True)]
+    assert new.execute(INDEXES).fetchall() == [("topics_age", True), ("topics_changed", True)]
     assert new.execute(OID).fetchone() != (invalid,)
 
 
@@ -81,7 +80,7 @@ def test_an_index_that_the_server_completes_after_its_process_was_killed_is_kept
 
     assert migrate().applied == [ADDED]
 
-    assert new.execute(INDEXES).fetchall() == [("topics_age", True), ("topics_last_seq", True)]
+    assert new.execute(INDEXES).fetchall() == [("topics_age", True), ("topics_changed", True)]
     assert new.execute(OID).fetchone() == (made,)
 
 
@@ -91,7 +90,7 @@ def test_processes_that_migrate_at_the_same_time_make_an_index_once(new, buildin
     outputs = [process.communicate()[0].split() for process in processes]
     assert [process.returncode for process in processes] == [0, 0, 0]
     assert sorted(outputs) == [[], [], [ADDED]]
-    assert new.execute(INDEXES).fetchall() == [("topics_age", True), ("topics_last_seq", True)]
+    assert new.execute(INDEXES).fetchall() == [("topics_age", True), ("topics_changed", True)]
 
 
 def test_publishes_go_through_during_a_migration_outside_of_a_transaction(new, building, reader):

@@ -16,6 +16,7 @@ BEGIN
     {deletes}
     UPDATE wake_up SET pending = '{{}}' WHERE pending <> '{{}}';
     INSERT INTO topics (name) VALUES ('default');
+    INSERT INTO topic_states (topic_id) SELECT id FROM topics;
     INSERT INTO tokens (id, name, hash, scopes, topics) VALUES (gen_random_uuid(), 'admin', admin, scopes, '{{*}}');
 END $$
 """

@@ -1,14 +1,13 @@
 """Two sessions that call verbs step by step, from a start at which each verb has something to do.
 
 The topic `orders` has the messages `a`, whose lease has ended (`settle` acks its receipt), and `b`; a dead letter `d`;
-and `e`, which was broadcast a month ago. Of its subscriptions, `r` is on lease with `e` (`record` delivers it), `s` is
-due, and `p` is paused and has kept `e` for too long. An attempt and an idempotency key are old enough to be cleared.
-The topic `invoices` was deleted, and left a message and a subscription.
+and `e`, which was broadcast a month ago. Of its subscriptions, `r` is on lease with `e` (`record` delivers it, and
+`change` gives it another url), `s` is due, and `p` is paused and has kept `e` for too long. An idempotency key has
+expired. The topic `invoices` was deleted, and left a message and a subscription. `keep` moves aside what is needed.
 """
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 import msgspec
@@ -17,7 +16,7 @@ import pytest
 
 from broker import topics
 from broker.dispatch import planner
-from broker.webhooks import outcomes, transfer
+from tests.support.outcomes import outcome
 from tests.support.runner import until
 from tests.support.topic import TOKEN_ID, Topic
 
@@ -38,24 +37,26 @@ VERBS = {
     "clear": "SELECT 'cleared ' || sum(broker.clear_deleted_topics(100)) FROM generate_series(1, 9)",
     "plan": "SELECT coalesce(string_agg(right(url, 1) || ' gets ' || (SELECT string_agg(m ->> 'content', '')"
     " FROM json_array_elements(body::json -> 'messages') m), ', ' ORDER BY url), 'none')"
-    " FROM broker.plan_batches('orders', 10, 60)",
+    " FROM broker.plan_batches(10, 60)",
     "record": "SELECT 'recorded' FROM (SELECT count(*) FROM broker.plan_batches("
-    "NULL, 0, 60, p_outcomes => current_setting('test.outcomes')::json)) planned",
+    "0, 60, p_outcomes => current_setting('test.outcomes')::json)) planned",
+    "change": "SELECT CASE WHEN broker.change_subscription('orders', s.id, '{\"url\": \"http://127.0.0.1:8000/new/r\"}')"
+    " THEN 'changed' ELSE 'unknown' END FROM subscriptions s WHERE s.name = 'r'",
     "next": "SELECT CASE WHEN due_at <= statement_timestamp() THEN 'due' WHEN due_at IS NULL THEN 'never'"
     " ELSE 'later' END FROM broker.next_due() due_at",
-    "expire": "SELECT 'expired ' || broker.expire_backlog()",
-    "maintain": "SELECT 'cleared ' || broker.clear_attempts(100) + broker.clear_idempotency_keys(100)"
-    " + broker.ensure_partitions(now(), now())",
+    "expire": "SELECT 'expired ' || json_array_length(broker.expire_backlog())",
+    "keep": "SELECT 'kept ' || sum(broker.keep_survivors(p.name, 100)) FROM partitions p",
+    "maintain": "SELECT 'cleared ' || broker.clear_idempotency_keys(100) + broker.ensure_partitions(now(), now())",
 }
 GIVES_UP = {VERBS["delete"]}  # its wait for a lock ends by itself
 
 QUEUE_AND_LOG = """
 WITH topic AS (SELECT id FROM topics WHERE name = %s AND deleted_at IS NULL), waiting AS (
     SELECT CASE WHEN q.ready_at > now() THEN upper(m.content #>> '{}') ELSE m.content #>> '{}' END AS content
-      FROM queue q JOIN messages m ON m.id = q.message_id WHERE q.topic_id IN (TABLE topic) AND q.died_at IS NULL
+      FROM queue q JOIN contents m ON m.id = q.message_id WHERE q.topic_id IN (TABLE topic) AND q.died_at IS NULL
 ), logged AS (
     SELECT l.seq, m.content #>> '{}' AS content
-      FROM log l JOIN messages m ON m.id = l.message_id WHERE l.topic_id IN (TABLE topic)
+      FROM entries l JOIN contents m ON m.id = l.message_id WHERE l.topic_id IN (TABLE topic)
 )
 SELECT concat_ws('/', coalesce((SELECT string_agg(content, '' ORDER BY lower(content)) FROM waiting), '-'),
                       coalesce((SELECT string_agg(content, '' ORDER BY seq) FROM logged), '-'))
@@ -86,29 +87,25 @@ def sessions(connections: Sessions, orders: Topic, invoices: Topic, owner: Conne
     invoices.publish("left")
     invoices.subscribe(URL)
     topics.delete("invoices", force=True)
-    for name in ("r", "s", "p"):  # r is due first
-        orders.subscribe(URL + name, name=name)
+    subscribed = {name: orders.subscribe(URL + name, name=name) for name in ("r", "s", "p")}
     orders.publish("e")
     orders.broadcast()
     orders.publish("d")
     orders.settle(reject=[orders.consume(1)[0].receipt])
     orders.publish("a", "b")
     [leased] = orders.consume(1)
-    [job] = planner.plan("orders", 1)
-    delivered = outcomes.judge(job, transfer.Response(200, None, {}, b"", datetime.now(UTC), timedelta(seconds=1)))
+    owner.execute("UPDATE cursors SET due_at = now() WHERE subscription_id = %s", [subscribed["r"].id])
+    [job] = planner.plan(1)
+    owner.execute("UPDATE cursors SET due_at = NULL")
     owner.execute("UPDATE queue SET ready_at = now() - interval '1 min' WHERE leased_at IS NOT NULL")
     owner.execute("UPDATE log_spans SET broadcast_at = now() - interval '31 days'")
-    owner.execute("UPDATE subscriptions SET paused_at = now() WHERE name = 'p'")
+    orders.change(subscribed["p"], paused=True)
     owner.execute(
-        "INSERT INTO attempts (subscription_id, webhook_id, first_seq, last_seq, attempt, started_at, duration_ms)"
-        " SELECT id, 'w', 1, 1, 1, now() - interval '31 days', 5 FROM subscriptions WHERE name = 's'"
-    )
-    owner.execute(
-        "INSERT INTO idempotency_keys (topic_id, token_id, key, fingerprint, created_at)"
-        " SELECT id, %s, 'k', '', now() - interval '25 hours' FROM topics WHERE name = 'orders'",
+        "INSERT INTO idempotency_keys (topic_id, token_id, key, fingerprint, ids, expires_at)"
+        " SELECT id, %s, 'k', '', '{}', now() - interval '1 hour' FROM topics WHERE name = 'orders'",
         [TOKEN_ID],
     )
-    values = [msgspec.json.encode(given).decode() for given in ({"ack": [leased.receipt]}, [delivered])]
+    values = [msgspec.json.encode(given).decode() for given in ({"ack": [leased.receipt]}, [outcome(job)])]
     for session in connections:
         session.execute("SELECT set_config('test.receipts', %s, false), set_config('test.outcomes', %s, false)", values)
         session.commit()

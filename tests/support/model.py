@@ -34,12 +34,15 @@ class Refused:
 
 @dataclass
 class Subscription:
-    """A reader of the log. `batch` is the last seq of the batch under way, or to be tried again."""
+    """A reader of the log. `batch` is the last seq of the batch under way, or to be tried again.
+
+    Without a time of its own, `due_at`, it rests until the log goes on, or until a refused message is due.
+    """
 
     begins: int
     cursor: int
     batch_size: int
-    due_at: Time
+    due_at: Time | None = None
     batch: int | None = None
     planned: int = 0  # how many batches were
     open: bool = False  # the last plan has no outcome yet
@@ -49,6 +52,10 @@ class Subscription:
     failures: int = 0
     paused: bool = False
     disabled: bool = False
+
+    @property
+    def stopped(self) -> bool:
+        return self.paused or self.disabled
 
     def next_again(self, now: Time) -> int | None:
         """The refused message that is due to be sent again."""
@@ -125,7 +132,7 @@ class Model:
     def subscribe(self, key: Any, batch_size: int) -> None:
         self._turn()
         end = len(self.log)
-        self.subscriptions[key] = Subscription(end, end, batch_size, self.now)
+        self.subscriptions[key] = Subscription(end, end, batch_size)
 
     def unsubscribe(self, key: Any) -> None:
         self._turn()
@@ -157,23 +164,42 @@ class Model:
             each.dead, each.failures, each.due_at = False, 0, self.now
         return len(dead)
 
-    def due(self) -> list[Any]:
-        """Who may be sent to, the longest due first."""
-        found = [
-            (subscription.due_at, key)
-            for key, subscription in self.subscriptions.items()
-            if not (subscription.paused or subscription.disabled)
-            and subscription.due_at <= self.now
-            and (subscription.cursor < len(self.log) or subscription.next_again(self.now) is not None)
-        ]
-        return [key for _, key in sorted(found)]
+    def due(self) -> list[tuple[Any, Any]]:
+        """What Dispatch looks at: each rank with its subscription, in order. Those of one rank come in any order.
+
+        First come those with a time of their own, before others those that did not fail, the longest due first; then
+        those that rest and have a refused message to be sent again, and then those that rest and are behind.
+        """
+        found: list[tuple[Any, Any]] = []
+        for key, each in self.subscriptions.items():
+            if each.stopped or each.leased_until > self.now:
+                continue
+            again = each.next_again(self.now)
+            if each.due_at is not None:
+                if each.due_at <= self.now:
+                    found.append(((1 if each.failures else 0, each.due_at), key))
+            elif again is not None:
+                found.append(((2, each.refused[again].due_at), key))
+            elif each.cursor < len(self.log):
+                found.append(((3,), key))
+        return sorted(found, key=lambda ranked: ranked[0])
+
+    def rest(self, keys: list[Any]) -> list[Any]:
+        """Let those of these rest that have nothing to be sent, though their time has come; which ones."""
+        resting = [key for key in keys if self._has_nothing_due(self.subscriptions[key])]
+        for key in resting:
+            self.subscriptions[key].due_at = None
+        return resting
+
+    def _has_nothing_due(self, subscription: Subscription) -> bool:
+        return subscription.cursor == len(self.log) and subscription.next_again(self.now) is None
 
     def has_pending(self) -> bool:
         """Whether anything is to be sent to anybody, now or later, besides what is on lease."""
         return any(
             subscription.cursor < len(self.log) or any(not each.dead for each in subscription.refused.values())
             for subscription in self.subscriptions.values()
-            if not (subscription.paused or subscription.disabled) and subscription.leased_until <= self.now
+            if not subscription.stopped and subscription.leased_until <= self.now
         )
 
     def plan(self, keys: list[Any], lease_seconds: int) -> None:
@@ -190,7 +216,7 @@ class Model:
             subscription.redelivers = again
             if again is None:
                 subscription.batch = subscription.batch or min(subscription.cursor + subscription.batch_size, end)
-            subscription.due_at = subscription.leased_until = self.later(lease_seconds)
+            subscription.leased_until = self.later(lease_seconds)
             subscription.planned += 1
             subscription.open = True
 
@@ -204,10 +230,8 @@ class Model:
         if subscription is None or subscription.planned != plan or not subscription.open:
             return False
         subscription.open = False
-        subscription.leased_until = subscription.due_at = self.now
+        subscription.leased_until = self.now
         wait = self.later(retry_seconds or 0)
-        if action == "slow" or (action == "retry" and subscription.redelivers is None):
-            subscription.due_at = wait
         if subscription.redelivers is not None:
             self._redelivered(subscription, subscription.redelivers, action, wait)
         elif action in {"delivered", "refused"}:
@@ -219,6 +243,11 @@ class Model:
         elif action not in {"slow", "expired"}:
             subscription.failures += 1
         subscription.disabled = subscription.disabled or action == "disable"
+        subscription.due_at = None
+        if action == "slow" or (action == "retry" and subscription.redelivers is None):
+            subscription.due_at = wait
+        elif subscription.cursor < len(self.log) and not subscription.stopped:
+            subscription.due_at = self.now  # the call that records leases it at once, or gives it this time
         return True
 
     def state(self, number: int) -> tuple[str, int | None]:
@@ -240,7 +269,7 @@ class Model:
             refused.failures, refused.due_at, refused.dead = refused.failures + 1, wait, action == "dead"
 
     def _begin_anew(self, subscription: Subscription) -> None:
-        subscription.failures, subscription.due_at = 0, max(self.now, subscription.leased_until)
+        subscription.failures, subscription.due_at = 0, self.now
 
     def _turn(self) -> None:
         self.now = (self.now[0], self.now[1] + 1)

@@ -21,8 +21,8 @@ from tests.support.model import Model
 URL = "http://127.0.0.1:8000/"
 LATER = (
     "UPDATE queue SET ready_at = ready_at - {0}; UPDATE redeliveries SET due_at = due_at - {0};"
-    "UPDATE subscriptions SET due_at = due_at - {0}, lease_ends_at = lease_ends_at - {0},"
-    " redelivery_due_at = redelivery_due_at - {0}; UPDATE topics SET next_due_at = next_due_at - {0}"
+    "UPDATE cursors SET due_at = due_at - {0}, redelivery_due_at = redelivery_due_at - {0};"
+    "UPDATE deliveries SET ends_at = ends_at - {0}; UPDATE topic_states SET next_due_at = next_due_at - {0}"
 )
 
 COUNT = st.integers(1, 3)
@@ -143,7 +143,7 @@ class LogSteps(QueueSteps):
     def __init__(self, orders, owner, met) -> None:
         super().__init__(orders, owner, met)
         self.named = {}  # the live subscriptions
-        self.plans = []  # each (job, how many plans its subscription had by then)
+        self.plans = []  # each (job, how many plans its subscription had by then, when in seconds of the model)
         self.received = defaultdict(list)  # what each subscription was sent in batches and took
         self.again = defaultdict(list)  # what it took that it had refused before
 
@@ -207,16 +207,19 @@ class LogSteps(QueueSteps):
 
     @step(9, limit=COUNT)
     def plan(self, limit):
-        due = {key: self.model.subscriptions[key] for key in self.model.due()}
-        jobs = planner.plan("orders", limit)
+        ranks = {key: rank for rank, key in self.model.due()}
+        due = {key: self.model.subscriptions[key] for key in ranks}
+        jobs = planner.plan(limit)
         keys = [job.subscription_id for job in jobs]
+        resting = self.model.rest([key for _, key in self.model.due()[:limit]])
         assert set(keys) <= set(due)
-        assert sorted(due[key].due_at for key in keys) == sorted(each.due_at for each in due.values())[:limit]
+        assert sorted([ranks[key] for key in keys + resting]) == sorted(ranks.values())[:limit]
         self.met["the same batch again"] += sum(due[key].batch is not None for key in keys)
+        self.met["rested"] += len(resting)
         self.model.plan(keys, planner.LEASE_SECONDS)
         for job in jobs:
             self.compare(job, due[job.subscription_id])
-        self.plans += [(job, due[job.subscription_id].planned) for job in jobs]
+        self.plans += [(job, due[job.subscription_id].planned, self.model.now[0]) for job in jobs]
 
     def compare(self, job, subscription):
         first, last, failures = subscription.cursor + 1, subscription.batch, subscription.failures
@@ -236,7 +239,8 @@ class LogSteps(QueueSteps):
         """Record the outcome of a plan; also late, twice, or never."""
         if not self.plans:
             return
-        job, plan = pick(self.plans, nth)
+        job, plan, planned_at = pick(self.plans, nth)
+        fence = job.fence - 1_000_000 * (self.model.now[0] - planned_at)  # LATER has moved the lease's end, which it is
         contents = [message["content"] for message in sent(job)]
         recorded, wait, named = self.recorded(job, action, seconds)
         counts = self.model.record(job.subscription_id, plan, recorded, wait, contents[:1] if named else [])
@@ -244,10 +248,10 @@ class LogSteps(QueueSteps):
             taken = self.again if job.redelivery else self.received
             taken[job.subscription_id] += contents[1:] if named else contents
         outcome = payloads.Outcome(
-            job.subscription_id, job.fence, job.webhook_id, job.first_seq, job.last_seq, job.attempt, job.redelivery,
+            job.subscription_id, fence, job.webhook_id, job.first_seq, job.last_seq, job.attempt, job.redelivery,
             datetime.now(UTC), 1, 200 if recorded == "delivered" else 503, None, None, recorded, wait, named,
         )  # fmt: skip
-        planner.plan(None, 0, [outcome])
+        planner.plan(0, [outcome])
         self.met[action if counts else "an outcome too late"] += 1
 
     def recorded(self, job, action, seconds):

@@ -1,6 +1,7 @@
 """A topic for tests: the operations that the functions call, what is stored, and ways to let time pass."""
 
 import json
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -54,14 +55,15 @@ class Topic:
     def end_leases(self) -> None:
         """End all leases and delays now."""
         self._owner.execute("UPDATE queue SET ready_at = now() - interval '1 ms' WHERE ready_at > now()")
+        self._owner.execute("UPDATE topic_states SET next_due_at = now() WHERE next_due_at > now()")
 
     def end_waits(self) -> None:
         """End all waits of subscriptions now: the time to the next attempt, and the leases of planned batches."""
         self._owner.execute("UPDATE redeliveries SET due_at = now() WHERE due_at > now()")
-        self._owner.execute("UPDATE subscriptions SET redelivery_due_at = now() WHERE redelivery_due_at > now()")
-        self._owner.execute("UPDATE subscriptions SET due_at = now() WHERE due_at > now()")
-        self._owner.execute("UPDATE subscriptions SET lease_ends_at = now() WHERE lease_ends_at > now()")
-        self._owner.execute("UPDATE topics SET next_due_at = now() WHERE next_due_at > now()")
+        self._owner.execute("UPDATE cursors SET redelivery_due_at = now() WHERE redelivery_due_at > now()")
+        self._owner.execute("UPDATE cursors SET due_at = now() WHERE due_at > now()")
+        self._owner.execute("UPDATE deliveries SET ends_at = now() WHERE ends_at > now()")
+        self._owner.execute("UPDATE topic_states SET next_due_at = now() WHERE next_due_at > now()")
 
     def contents(self, leased: list[LeasedMessage]) -> list[Any]:
         return [json.loads(bytes(message.content)) for message in leased]
@@ -69,18 +71,27 @@ class Topic:
     def log(self) -> list[tuple[int, Any]]:
         """The log: each seq with its content, in order."""
         return self._owner.execute(
-            "SELECT l.seq, m.content FROM log l JOIN topics t ON t.id = l.topic_id"
-            " JOIN messages m ON m.id = l.message_id WHERE t.name = %s ORDER BY l.seq",
+            "SELECT l.seq, m.content FROM entries l JOIN topics t ON t.id = l.topic_id"
+            " JOIN contents m ON m.id = l.message_id WHERE t.name = %s ORDER BY l.seq",
             [self.name],
         ).fetchall()
 
     def logged(self) -> list[UUID]:
         """The ids of the messages in the log, in order."""
         found = self._owner.execute(
-            "SELECT l.message_id FROM log l JOIN topics t ON t.id = l.topic_id WHERE t.name = %s ORDER BY l.seq",
+            "SELECT l.message_id FROM entries l JOIN topics t ON t.id = l.topic_id WHERE t.name = %s ORDER BY l.seq",
             [self.name],
         )
         return [message_id for (message_id,) in found]
+
+    def next_due_at(self) -> datetime | None:
+        """When Dispatch looks at the topic."""
+        [(moment,)] = self._owner.execute(
+            "SELECT s.next_due_at FROM topic_states s JOIN topics t ON t.id = s.topic_id"
+            " WHERE t.name = %s AND t.deleted_at IS NULL",
+            [self.name],
+        )
+        return moment
 
     def rows(self) -> dict[UUID, dict[str, Any]]:
         """The rows of the topic's queue by message id, in the order of publishing."""

@@ -12,7 +12,13 @@ from aws_lambda_powertools import Logger
 
 from broker import settings
 
-UNITS = {"Duration": "Milliseconds", "Messages": "Count", "Errors": "Count"}
+UNITS = {
+    "Duration": "Milliseconds",
+    "Messages": "Count",
+    "Errors": "Count",
+    "KeptPartitions": "Count",
+    "KeptPartitionAge": "Count",  # days
+}
 
 _encode = msgspec.json.Encoder().encode
 _logger = Logger(json_serializer=lambda value: msgspec.json.encode(value, enc_hook=str).decode())
@@ -43,15 +49,35 @@ def log_request(route: str, status: int, topic: str, messages: int, request_id: 
     sys.stdout.flush()
 
 
+def log_partitions(kept: int, age_days: int) -> None:
+    """Write the metrics of the partitions that stay past the retention: how many, and the age of the oldest in days."""
+    values = {"KeptPartitions": kept, "KeptPartitionAge": age_days}
+    line = {
+        "service": _logger.service,
+        **values,
+        "_aws": {
+            "Timestamp": int(time.time() * 1000),
+            "CloudWatchMetrics": _directives(*values, dimensions=("service",)),
+        },
+    }
+    sys.stdout.write(_encode(line).decode() + "\n")
+    sys.stdout.flush()
+
+
 @cache
-def _directives(*metrics: str) -> list[dict[str, object]]:
+def _directives(*metrics: str, dimensions: tuple[str, ...] = ("service", "route")) -> list[dict[str, object]]:
     return [
         {
             "Namespace": settings.current().metrics_namespace,
-            "Dimensions": [["service", "route"]],
+            "Dimensions": [list(dimensions)],
             "Metrics": [{"Name": name, "Unit": UNITS[name]} for name in metrics],
         }
     ]
+
+
+def warn(message: str, **facts: object) -> None:
+    """Log what an operator should know: in `facts` names, ids, counts and reasons, never content."""
+    _logger.warning(message, extra=facts)
 
 
 def log_failure(error: BaseException, route: str, request_id: str) -> None:

@@ -12,17 +12,23 @@ from broker.fields import LeaseSeconds
 
 Mode = Literal["manual", "auto"]  # when the broker broadcasts: when asked, or soon after each publish
 MaxReceives = Annotated[int, msgspec.Meta(ge=1, le=1000)]
+DeadDays = Annotated[int, msgspec.Meta(ge=1, le=365)]
 
 
 class Put(msgspec.Struct, forbid_unknown_fields=True):
     """All settings of a topic: those left out take their defaults. `max_receives` null: no limit.
 
-    `broadcast` auto: the broker broadcasts soon after each publish, as long as there is a subscription.
+    `broadcast` auto: the broker broadcasts soon after each publish, as long as there is a subscription. Dead letters
+    are deleted after `dead_days`; null: never.
+
+    A new setting goes into Put, Patch and ListedTopic, a migration, put_topic.sql, change_topic.sql, list_topics.sql,
+    read_topic.sql and openapi.yaml.
     """
 
     broadcast: Mode = "manual"
     lease_seconds: LeaseSeconds = 30
     max_receives: MaxReceives | None = 10
+    dead_days: DeadDays | None = 30
 
 
 class Patch(msgspec.Struct, forbid_unknown_fields=True):
@@ -31,6 +37,7 @@ class Patch(msgspec.Struct, forbid_unknown_fields=True):
     broadcast: Mode | msgspec.UnsetType = msgspec.UNSET
     lease_seconds: LeaseSeconds | msgspec.UnsetType = msgspec.UNSET
     max_receives: MaxReceives | msgspec.UnsetType | None = msgspec.UNSET
+    dead_days: DeadDays | msgspec.UnsetType | None = msgspec.UNSET
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +47,15 @@ class Queued:
     waiting: int
     exact: bool
     estimate: int
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting(Queued):
+    """What waits, by whether a consumer would get it now: `ready`, `leased` or `delayed`, each exact up to 10,000."""
+
+    ready: int
+    leased: int
+    delayed: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +75,7 @@ class ListedTopic:
     broadcast: str
     lease_seconds: int
     max_receives: int | None
+    dead_days: int | None
     last_seq: int
     created_at: datetime
     updated_at: datetime
@@ -69,6 +86,7 @@ class ListedTopic:
 class Topic(ListedTopic):
     """A topic with all counts. `oldest_ready_at` is None when nothing is ready; `behind` is the slowest reader's."""
 
+    queue: Waiting
     dead_letters: Dead
     oldest_ready_at: datetime | None
     subscriptions: int
@@ -86,7 +104,7 @@ class Saved:
 def list_topics(patterns: list[str], after: str | None, limit: int) -> pagination.Page[ListedTopic]:
     """List the topics that the patterns cover by name, after the topic `after`."""
     found = database.call(
-        "SELECT name, broadcast, lease_seconds, max_receives, last_seq, created_at, updated_at,"
+        "SELECT name, broadcast, lease_seconds, max_receives, dead_days, last_seq, created_at, updated_at,"
         " waiting, exact, estimate"
         " FROM broker.list_topics(%(patterns)s::text[], %(after)s::text, %(limit)s)",
         {"patterns": patterns, "after": after, "limit": limit + 1},
@@ -98,8 +116,9 @@ def list_topics(patterns: list[str], after: str | None, limit: int) -> paginatio
 def read(topic: str) -> Topic:
     """Read a topic with its counts. Raises NotFound."""
     [found] = database.call(
-        "SELECT name, broadcast, lease_seconds, max_receives, last_seq, created_at, updated_at,"
-        " waiting, exact, estimate, dead, dead_exact, dead_estimate, oldest_ready_at, subscriptions, behind"
+        "SELECT name, broadcast, lease_seconds, max_receives, dead_days, last_seq, created_at, updated_at,"
+        " waiting, exact, estimate, ready, leased, delayed, dead, dead_exact, dead_estimate, oldest_ready_at,"
+        " subscriptions, behind"
         " FROM broker.read_topic(%(topic)s)",
         {"topic": topic},
         _topic,
@@ -114,7 +133,8 @@ def put(topic: str, settings: Put, token_id: UUID | None = None) -> Saved:
     """
     [saved] = database.call(
         "SELECT created, due FROM broker.put_topic("
-        "%(topic)s, %(broadcast)s, %(lease_seconds)s, %(max_receives)s::integer, %(token_id)s::uuid)",
+        "%(topic)s, %(broadcast)s, %(lease_seconds)s, %(max_receives)s::integer,"
+        " %(dead_days)s::integer, %(token_id)s::uuid)",
         {"topic": topic, "token_id": token_id, **msgspec.structs.asdict(settings)},
         Saved,
     )
@@ -147,6 +167,20 @@ def _listed_topic(*, waiting: int, exact: bool, estimate: int, **settings: Any) 
 
 
 def _topic(
-    *, waiting: int, exact: bool, estimate: int, dead: int, dead_exact: bool, dead_estimate: int, **rest: Any
+    *,
+    waiting: int,
+    exact: bool,
+    estimate: int,
+    ready: int,
+    leased: int,
+    delayed: int,
+    dead: int,
+    dead_exact: bool,
+    dead_estimate: int,
+    **rest: Any,
 ) -> Topic:
-    return Topic(queue=Queued(waiting, exact, estimate), dead_letters=Dead(dead, dead_exact, dead_estimate), **rest)
+    return Topic(
+        queue=Waiting(waiting, exact, estimate, ready, leased, delayed),
+        dead_letters=Dead(dead, dead_exact, dead_estimate),
+        **rest,
+    )

@@ -84,12 +84,15 @@ def _look(arrived: Sequence[WakeUp], outcomes: Sequence[Outcome]) -> None:
         for wake_up in arrived
         if (moment := wake_up.not_before) and now < moment <= now + payloads.SHORT_WAIT
     }
+    topics = {wake_up.topic for wake_up in arrived if wake_up.topic not in soon}
+    sweep = any(wake_up.sweep for wake_up in arrived)
     if outcomes:
-        _plan(None, outcomes)  # before all that takes time, or may fail
-        if _move(None):
-            _plan(None)
+        _plan(outcomes)  # before all that takes time, or may fail
+        moved = [_move(topic, sweep=sweep) for topic in {None, *topics}]
+        if any(moved):
+            _plan()
     else:
-        _hand_on({wake_up.topic for wake_up in arrived if wake_up.topic not in soon})
+        _hand_on(topics, sweep=sweep)
     if soon:
         _wait_until(max(soon.values()))
         _hand_on(soon)
@@ -97,22 +100,22 @@ def _look(arrived: Sequence[WakeUp], outcomes: Sequence[Outcome]) -> None:
         _wait_until(due_at)
         _hand_on({None})
     _schedule_next(arrived, due_at)
-    if any(wake_up.sweep for wake_up in arrived) and (ends_at := planner.last_lease_end()):
+    if sweep and (ends_at := planner.last_lease_end()):
         _send_delayed(payloads.wake_up_at(ends_at))  # not noted as pending: so no earlier one can replace it
 
 
-def _hand_on(topics: Collection[str | None]) -> None:
-    """Move what waits in these topics (None: in all), plan what is due, and send it to Deliver, while there is time."""
-    for topic in {None} if None in topics else topics:
-        _move(topic)
-        _plan(topic)
+def _hand_on(topics: Collection[str | None], *, sweep: bool = False) -> None:
+    """Move what waits in these topics (None: in those that are due), plan what is due, and send it to Deliver."""
+    for topic in topics:
+        _move(topic, sweep=sweep)
+    _plan()
 
 
-def _move(topic: str | None) -> bool:
+def _move(topic: str | None, *, sweep: bool = False) -> bool:
     """Move what waits in auto topics, while there is time; return whether anything was moved."""
     if not deadlines.allow(deadlines.PLAN_SECONDS):
         return False
-    moved = broadcasts.move(None if topic is None else [topic], open_windows=True)
+    moved = broadcasts.move(None if topic is None else [topic], open_windows=True, sweep=sweep)
     if moved.batch_windows:
         now = datetime.now(UTC)
         wake_ups = [WakeUp(name, now + timedelta(seconds=seconds)) for name, seconds in moved.batch_windows.items()]
@@ -120,12 +123,12 @@ def _move(topic: str | None) -> bool:
     return moved.messages > 0
 
 
-def _plan(topic: str | None, outcomes: Sequence[Outcome] = ()) -> None:
+def _plan(outcomes: Sequence[Outcome] = ()) -> None:
     """Record outcomes, and send jobs to Deliver until nothing more is due, or may be under way, or the time is up."""
     while True:
         planned_at = datetime.now(UTC)
         limit = MAX_PLANNED if deadlines.allow(deadlines.PLAN_SECONDS) else 0
-        jobs = planner.plan(topic, limit, outcomes)
+        jobs = planner.plan(limit, outcomes)
         outcomes = ()
         if jobs:
             # in one message those that may hang, and those of one host: so they delay few others

@@ -17,8 +17,12 @@ _Unsigned = dict[str, Any]  # a Job's fields, its subscription's own headers as 
 _HEADERS = msgspec.json.Decoder(dict[str, str])
 
 
-def plan(topic: str | None, limit: int, outcomes: Sequence[Outcome] = ()) -> list[Job]:
-    """Record outcomes; lease subscriptions that are due, of one topic or (None) of all; sign the next batch of each.
+class ContentMissing(Exception):
+    """A message of the batch is in the log, and its content is in no table: nothing of the broker removes it before."""
+
+
+def plan(limit: int, outcomes: Sequence[Outcome] = ()) -> list[Job]:
+    """Record outcomes; lease subscriptions that are due; sign the next batch of each.
 
     Returns at most `limit` jobs, one a subscription; an empty list when nothing is due. A job that cannot be signed is
     logged and left out. An outcome whose lease another planner has taken over is stored as an attempt, and changes
@@ -26,17 +30,17 @@ def plan(topic: str | None, limit: int, outcomes: Sequence[Outcome] = ()) -> lis
     when something makes Dispatch look at its topic.
     """
     try:
-        leased = _lease(topic, limit, outcomes)
+        leased = _lease(limit, outcomes)
     except DatabaseUnavailable as error:
         if outcomes and limit > 0 and not error.outcome_unknown:
-            _lease(None, 0, outcomes)  # planning may have taken too long; what has arrived is not lost with it
+            _lease(0, outcomes)  # planning may have taken too long; what has arrived is not lost with it
         raise
     except Exception:
         if not outcomes:
             raise
         for outcome in outcomes:
             _record(outcome)
-        leased = _lease(topic, limit, [])
+        leased = _lease(limit, [])
     return list(_sign(leased))
 
 
@@ -57,21 +61,21 @@ def last_lease_end() -> datetime | None:
 
 def _record(outcome: Outcome) -> None:
     try:
-        _lease(None, 0, [outcome])
+        _lease(0, [outcome])
     except DatabaseUnavailable:
         raise
     except Exception as error:  # noqa: BLE001  whatever it is, it must not come again and again, with the good ones
         telemetry.log_failure(error, "dispatch", outcome.webhook_id)
 
 
-def _lease(topic: str | None, limit: int, outcomes: Sequence[Outcome]) -> list[_Unsigned]:
+def _lease(limit: int, outcomes: Sequence[Outcome]) -> list[_Unsigned]:
     if limit <= 0 and not outcomes:
         return []
     return database.call(
         "SELECT subscription_id, fence, url, headers, secrets, webhook_id, first_seq, last_seq, attempt,"
         " retry_schedule, ordered, redelivery, body"
-        " FROM broker.plan_batches(%(topic)s::text, %(limit)s, %(lease)s, p_outcomes => %(outcomes)s::json)",
-        {"topic": topic, "limit": limit, "lease": LEASE_SECONDS, "outcomes": _json(outcomes) if outcomes else None},
+        " FROM broker.plan_batches(%(limit)s, %(lease)s, p_outcomes => %(outcomes)s::json)",
+        {"limit": limit, "lease": LEASE_SECONDS, "outcomes": _json(outcomes) if outcomes else None},
         dict,
     )
 
@@ -80,6 +84,8 @@ def _sign(leased: Iterable[_Unsigned]) -> Iterator[Job]:
     now = datetime.now(UTC)
     for row in leased:
         try:
+            if row["body"] is None:
+                raise ContentMissing  # noqa: TRY301  handled as all that may be wrong with a row
             signed = signatures.sign(row.pop("secrets"), row["webhook_id"], now, row["body"].encode())
             own = _HEADERS.decode(row.pop("headers"))
             job = Job(headers={**own, "content-type": "application/json", **signed}, **row)

@@ -53,8 +53,10 @@ def broadcast(topic: str) -> Broadcast:
     )
 
 
-def move(topics: Collection[str] | None = None, *, open_windows: bool = False) -> Progress:
-    """Broadcast the ready messages of auto topics: of those named, or (None) of all.
+def move(topics: Collection[str] | None = None, *, open_windows: bool = False, sweep: bool = False) -> Progress:
+    """Broadcast the ready messages of auto topics: of those named, or (None) of those that are due.
+
+    With `sweep` and no names it looks at all of them, whatever says that they are due.
 
     It looks again after each commit until nothing is ready, so that a message published while it runs is not left
     behind. A topic that another session is moving is left to that session, which looks again too.
@@ -64,7 +66,7 @@ def move(topics: Collection[str] | None = None, *, open_windows: bool = False) -
     """
     moved = 0
     batch_windows: dict[str, float] = {}
-    while names := _ready_topics(topics):
+    while names := _ready_topics(topics, sweep=sweep):
         before = moved
         for name in names:
             if not deadlines.allow(deadlines.STEP_SECONDS):
@@ -79,10 +81,10 @@ def move(topics: Collection[str] | None = None, *, open_windows: bool = False) -
     return Progress(moved, batch_windows)
 
 
-def _ready_topics(topics: Collection[str] | None) -> list[str]:
+def _ready_topics(topics: Collection[str] | None, *, sweep: bool) -> list[str]:
     names: list[str] = database.value(
-        "SELECT array(SELECT name FROM broker.auto_topics(%(topics)s::text[]))",
-        {"topics": None if topics is None else list(topics)},
+        "SELECT array(SELECT name FROM broker.auto_topics(%(topics)s::text[], %(sweep)s))",
+        {"topics": None if topics is None else list(topics), "sweep": sweep},
     )
     return names
 

@@ -35,13 +35,14 @@ class WaitingMessage(StoredMessage):
 class Delivery:
     """The delivery of a broadcast message to one subscription.
 
-    `state` is delivered, due, refused (the message is sent again on its own), dead, lost, paused or disabled. `attempt`
-    is the last one (None: none, or too long ago), `behind` how many messages are sent before this one.
+    `state` is delivered, due, refused (the message is sent again on its own), dead, deleted (it was dead), lost, paused
+    or disabled. `attempt` is the last one (None: none, or too long ago), `behind` how many messages are sent before
+    this one.
     """
 
     subscription: UUID
     name: str
-    state: Literal["delivered", "due", "refused", "dead", "lost", "paused", "disabled"]
+    state: Literal["delivered", "due", "refused", "dead", "deleted", "lost", "paused", "disabled"]
     attempt: int | None
     attempted_at: datetime | None
     due_at: datetime | None

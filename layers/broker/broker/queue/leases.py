@@ -15,9 +15,9 @@ from broker.fields import DelaySeconds, LeaseSeconds, Reason
 MAX_RECEIPTS = 1000
 FIRST_PAUSE, LAST_PAUSE = 0.05, 0.5  # seconds between the looks of a long poll
 
-# A claim starts at its topic's floor, the oldest ready_at that the last claim found, less a margin for late commits: so
-# it skips the index entries of rows that were removed. After FLOOR_SECONDS, or when a claim finds too few, the next one
-# starts at the beginning, and finds what committed later than the margin allows.
+# A claim starts at its topic's floor, the oldest ready_at that the last claim found, or the time of a claim that found
+# nothing, less a margin for late commits: so it skips the index entries of rows that were removed. After FLOOR_SECONDS
+# the next one starts at the beginning, and finds what committed later than the margin allows.
 FLOOR_SECONDS = 5
 FLOOR_MARGIN = timedelta(seconds=1)
 MAX_FLOORS = 1000
@@ -171,6 +171,8 @@ def _claim(topic: str, request: Consume) -> list[LeasedMessage]:
         },
         leased,
     )
+    if not oldest and not floor:
+        oldest.append(database.value("SELECT statement_timestamp()"))
     if oldest:
         if len(_floors) >= MAX_FLOORS:
             _floors.clear()

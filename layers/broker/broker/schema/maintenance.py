@@ -3,49 +3,35 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import TypeVar
-from uuid import UUID
+from typing import Any, TypeVar
+
+import msgspec
 
 from broker import database, deadlines, telemetry
-from broker.errors import DatabaseUnavailable
+from broker.schema import removal
 
 CLEARED_AT_ONCE = 10_000  # rows a transaction
-TASK_SECONDS = 3 * deadlines.STATEMENT_SECONDS  # to clear, detach and drop a partition
-FAILING_SECONDS = deadlines.CONNECT_SECONDS + TASK_SECONDS  # after a failure the database may be unavailable
-BLOCKED = "a long transaction may still read it"  # or another partition is being detached
+FAILING_SECONDS = deadlines.CONNECT_SECONDS + removal.TASK_SECONDS  # after a failure the database may be unavailable
+
+_JSON = msgspec.json.Decoder(list[dict[str, Any]])  # the facts of a WARNING each
 
 Value = TypeVar("Value")
-
-
-@dataclass(frozen=True, slots=True)
-class KeptPartition:
-    """A partition that is past the retention and stays, and why."""
-
-    partition: str
-    reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class Maintained:
     """The result: partitions made ahead, removed, and kept past the retention; and rows cleared, by what they were.
 
-    `lost` counts the paused and disabled subscriptions whose backlog expired; each of them shows the range.
+    `lost` counts the paused and disabled subscriptions whose backlog expired; each of them shows the range. `ended`
+    counts the dead letters that were older than their topic's dead_days, and were deleted.
     """
 
     made: int
     lost: int
+    ended: int
     removed: list[str]
-    kept: list[KeptPartition]
+    kept: list[removal.KeptPartition]
     cleared: dict[str, int]
-
-
-@dataclass(frozen=True, slots=True)
-class _Partition:
-    name: str
-    first_id: UUID
-    end_id: UUID
-    holds: str | None
-    attached: bool
 
 
 def maintain() -> Maintained:
@@ -57,31 +43,28 @@ def maintain() -> Maintained:
     failures: list[Exception] = []
     ahead = "SELECT broker.ensure_partitions(statement_timestamp(), statement_timestamp() + interval '2 days')"
     made = _try(partial(database.owner.value, ahead), 0, failures)
-    lost = _try(partial(database.owner.value, "SELECT broker.expire_backlog()"), 0, failures)
+    lost = _try(_expire_backlog, 0, failures)
+    ended = _try(_end_dead_letters, 0, failures)
     cleared = {
         what: _try(partial(_clear, statement), 0, failures)
         for what, statement in {
             "deleted_topics": "SELECT broker.clear_deleted_topics(%(limit)s)",
             "idempotency_keys": "SELECT broker.clear_idempotency_keys(%(limit)s)",
-            "attempts": "SELECT broker.clear_attempts(%(limit)s)",
         }.items()
     }
     removed, kept = [], []
-    due: list[_Partition] = _try(_due, [], failures)
-    blocked = False
+    due: list[removal.DuePartition] = _try(removal.due, [], failures)
     for partition in due:
-        if blocked:  # PostgreSQL detaches one partition at a time
-            reason = partition.holds or BLOCKED
-        else:
-            reason = _try(partial(_remove, partition), "it could not be removed", failures)
-            blocked = reason == BLOCKED
+        reason = _try(partial(removal.remove, partition), "it could not be removed", failures)
         if reason:
-            kept.append(KeptPartition(partition.name, reason))
+            kept.append(removal.keep(partition, reason))
         else:
             removed.append(partition.name)
+    _try(_clear_kept, None, failures)
+    telemetry.log_partitions(len(kept), max((each.age_days for each in kept), default=0))
     if failures:
         raise failures[0]
-    return Maintained(made, lost, removed, kept, cleared)
+    return Maintained(made, lost, ended, removed, kept, cleared)
 
 
 def _try(task: Callable[[], Value], otherwise: Value, failures: list[Exception]) -> Value:
@@ -96,39 +79,42 @@ def _try(task: Callable[[], Value], otherwise: Value, failures: list[Exception])
         return otherwise
 
 
-def _due() -> list[_Partition]:
-    return database.owner.call(
-        "SELECT name, first_id, end_id, holds, attached FROM broker.due_partitions()", {}, _Partition
-    )
+def _expire_backlog() -> int:
+    lost = _JSON.decode(database.owner.value("SELECT broker.expire_backlog()"))
+    for each in lost:
+        telemetry.warn("a subscription's backlog expired", **each)
+    return len(lost)
 
 
-def _remove(partition: _Partition) -> str:
-    """Remove a partition, and its messages from the log; return why it stays, or an empty text when it was removed.
-
-    It may be interrupted after any step. The next call goes on from there.
-    """
-    if partition.holds and partition.attached:
-        return partition.holds
-    while not partition.holds and deadlines.allow(TASK_SECONDS):
-        values = {"first_id": partition.first_id, "end_id": partition.end_id, "limit": CLEARED_AT_ONCE}
-        if not database.owner.value("SELECT broker.clear_log(%(first_id)s, %(end_id)s, %(limit)s)", values):
+def _end_dead_letters() -> int:
+    total = 0
+    while deadlines.allow(removal.TASK_SECONDS):
+        ended = _JSON.decode(
+            database.owner.value("SELECT broker.end_dead_letters(%(limit)s)", {"limit": CLEARED_AT_ONCE})
+        )
+        if not ended:
             break
-    if not deadlines.allow(TASK_SECONDS):
-        return "there was no time left"
-    name = {"name": partition.name}
-    try:
-        if database.owner.value("SELECT broker.begin_removal(%(name)s)", name):
-            database.owner.run("SET lock_timeout = '5s'")
-            # without CONCURRENTLY it would wait for every reader of messages, and all others would wait for it
-            database.owner.run(f'ALTER TABLE broker.messages DETACH PARTITION broker."{partition.name}" CONCURRENTLY')
-        reason: str | None = database.owner.value("SELECT broker.finish_removal(%(name)s)", name)
-    except DatabaseUnavailable:
-        return BLOCKED
-    return reason or ""
+        for each in ended:
+            telemetry.warn("dead letters ended after their topic's dead_days", **each)
+            total += each["messages"]
+    return total
 
 
 def _clear(statement: str) -> int:
     cleared = 0
-    while deadlines.allow(TASK_SECONDS) and (rows := database.owner.value(statement, {"limit": CLEARED_AT_ONCE})):
+    while deadlines.allow(removal.TASK_SECONDS):
+        rows = database.owner.value(statement, {"limit": CLEARED_AT_ONCE})
+        if not rows:
+            break
         cleared += rows
     return cleared
+
+
+def _clear_kept() -> None:
+    """Clear what was moved aside and is no longer needed, from the first message on, as far as the time allows."""
+    after = None
+    while deadlines.allow(removal.TASK_SECONDS):
+        values = {"after": after, "limit": CLEARED_AT_ONCE}
+        after = database.owner.value("SELECT broker.clear_kept(%(after)s::uuid, %(limit)s)", values)
+        if after is None:
+            return

@@ -17,9 +17,14 @@ from broker import settings, tokens
 from broker.schema import functions, ownership, roles, steps
 
 MIGRATIONS = files("broker") / "sql" / "migrations"
+FIRST_VERSION = 10  # those before were folded into it
 OUTSIDE = (
     "-- outside a transaction\n"  # the first line of a migration with statements such as CREATE INDEX CONCURRENTLY
 )
+
+
+class SchemaIsTooOld(Exception):
+    """The schema was made by a version before 0.2, which this one cannot bring up to date. Nothing was changed."""
 
 
 class SchemaIsNewer(Exception):
@@ -45,8 +50,9 @@ class _Migration:
 def migrate() -> Migrated:
     """Apply what is missing. Safe to repeat, and to run in several processes at once.
 
-    A migration that fails changes nothing, and those before it stay. Raises SchemaIsNewer; FunctionInUse; and
-    DatabaseUnavailable when other sessions hold locks for too long, or another process migrates for long.
+    A migration that fails changes nothing, and those before it stay. Raises SchemaIsTooOld; SchemaIsNewer;
+    FunctionInUse; and DatabaseUnavailable when other sessions hold locks for too long, or another process migrates for
+    long.
     """
     migrations = _read_migrations()
     last = migrations[-1].version
@@ -71,12 +77,17 @@ def _read_migrations() -> list[_Migration]:
 
 
 def _read_versions(connection: psycopg.Connection[Any], last: int) -> set[int]:
-    """Return the versions that the schema has; make what they are kept in. Raises SchemaIsNewer."""
+    """Return the versions that the schema has; make what they are kept in. Raises SchemaIsTooOld, SchemaIsNewer."""
     connection.execute(
         "CREATE TABLE IF NOT EXISTS migrations (version integer PRIMARY KEY, name text NOT NULL,"
         " applied_at timestamptz NOT NULL DEFAULT statement_timestamp())"
     )
     done = {version for (version,) in connection.execute("SELECT version FROM migrations")}
+    if done and min(done) < FIRST_VERSION:
+        raise SchemaIsTooOld(
+            "the schema was made by a version before 0.2: nothing was changed; remove the data folder, or drop the"
+            " schema broker"
+        )
     if (newest := max(done, default=0)) > last:
         raise SchemaIsNewer(
             f"the schema has version {newest}, and this version of pgbroker knows none after {last}: nothing was"

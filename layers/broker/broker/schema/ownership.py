@@ -14,13 +14,13 @@ STATEMENTS = """
 SELECT format('ALTER SCHEMA broker OWNER TO %%s', %(owner)s::text)
   FROM pg_namespace WHERE nspname = 'broker' AND nspowner <> %(owner)s::regrole
 UNION ALL
-SELECT format('ALTER TABLE broker.messages DETACH PARTITION broker.%%I FINALIZE', c.relname)
-  FROM pg_class c JOIN pg_inherits i ON i.inhrelid = c.oid
- WHERE i.inhparent = to_regclass('broker.messages') AND i.inhdetachpending AND c.relowner <> %(owner)s::regrole
+SELECT format('ALTER TABLE %%s DETACH PARTITION broker.%%I FINALIZE', i.inhparent::regclass, c.relname)
+  FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_inherits i ON i.inhrelid = c.oid
+ WHERE n.nspname = 'broker' AND i.inhdetachpending AND c.relowner <> %(owner)s::regrole
 UNION ALL
 SELECT format('ALTER TABLE broker.%%I OWNER TO %%s', c.relname, %(owner)s::text)
   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
- WHERE n.nspname = 'broker' AND c.relkind IN ('r', 'p') AND c.relowner <> %(owner)s::regrole
+ WHERE n.nspname = 'broker' AND c.relkind IN ('r', 'p', 'v') AND c.relowner <> %(owner)s::regrole
 UNION ALL
 SELECT format('ALTER ROUTINE broker.%%I(%%s) OWNER TO %%s', p.proname, pg_get_function_identity_arguments(p.oid),
               %(owner)s::text)

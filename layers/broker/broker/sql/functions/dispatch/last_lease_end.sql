@@ -3,9 +3,9 @@ CREATE OR REPLACE FUNCTION broker.last_lease_end()
 RETURNS timestamptz
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = broker, pg_temp SET jit = off
 -- planned once a session, by index only: see consume.sql
-SET plan_cache_mode = force_generic_plan SET enable_seqscan = off
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_bitmapscan = off
 AS $$
 BEGIN
-    RETURN (SELECT max(s.lease_ends_at) FROM subscriptions s WHERE s.lease_ends_at > call_time());
+    RETURN (SELECT max(d.ends_at) FROM deliveries d WHERE d.ends_at > call_time());
 END
 $$;

@@ -1,41 +1,59 @@
 -- Return the next time at which something is due, over all topics: a batch or redelivery of a subscription, or a waiting
 -- message of an auto topic. In the past when it is due now, null when nothing is pending; it may name a later time of what was
--- removed or paused since.
--- A topic with an open batch window is due a second after its end at the earliest: the process that opened it looks first.
--- Topics of which nothing was due for a minute get a later next_due_at, so that they are not looked at again before.
+-- removed or paused since. A subscription whose request is under way is left out: Deliver sends an outcome for each job.
+-- Topics that Dispatch was asked to look at become due. Topics of which nothing is due get a later next_due_at, so that
+-- they are not looked at again before.
 CREATE OR REPLACE FUNCTION broker.next_due()
 RETURNS timestamptz
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = broker, pg_temp SET jit = off SET lock_timeout = '5s'
 -- planned once a session, by index only: see consume.sql
-SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_bitmapscan = off SET enable_hashjoin = off
+SET enable_mergejoin = off
 AS $$
 DECLARE
-    v_due  timestamptz;
-    v_idle integer[];
+    v_under_way uuid[] := under_way();
+    v_requested integer[] := ARRAY(SELECT requested_topics());
+    v_due       timestamptz;
+    v_idle      integer[];
 BEGIN
     IF current_setting('transaction_isolation') <> 'read committed' THEN
         PERFORM refuse_isolation();
     END IF;
-    SELECT min(o.due_at), array_agg(o.id) FILTER (WHERE o.next_due_at < call_time() - interval '1 minute'
-                                                    AND (o.due_at > call_time()) IS NOT FALSE)
+    IF v_requested <> '{}' THEN
+        v_requested := ARRAY(SELECT s.topic_id FROM topic_states s WHERE s.topic_id = ANY (v_requested) FOR NO KEY UPDATE SKIP LOCKED);
+        UPDATE topic_states s SET next_due_at = least(s.next_due_at, call_time()) WHERE s.topic_id = ANY (v_requested);
+        DELETE FROM look_requests p WHERE p.topic_id = ANY (v_requested);
+    END IF;
+    SELECT CASE WHEN count(*) = 1000 THEN call_time() ELSE min(o.due_at) END,
+           array_agg(o.topic_id) FILTER (WHERE (o.due_at > call_time()) IS NOT FALSE)
       INTO v_due, v_idle
-      FROM (SELECT t.id, t.next_due_at, topic_due(t) AS due_at FROM topics t
-             WHERE t.next_due_at <= call_time() OFFSET 0) o;
+      FROM (SELECT s.topic_id, topic_due(s, v_under_way) AS due_at FROM topic_states s WHERE s.next_due_at <= call_time()
+             ORDER BY s.next_due_at LIMIT 1000) o;  -- the next call goes on
     IF v_idle IS NOT NULL THEN
-        v_idle := ARRAY(SELECT t.id FROM topics t WHERE t.id = ANY (v_idle) FOR NO KEY UPDATE SKIP LOCKED);
-        -- asked again under the lock: something may have become due since
-        UPDATE topics t SET next_due_at = topic_due(t)
-         WHERE t.id = ANY (v_idle) AND (topic_due(t) > call_time()) IS NOT FALSE
-           AND NOT EXISTS (SELECT FROM subscriptions s WHERE s.topic_id = t.id AND s.lease_ends_at IS NOT NULL
-                                                         AND s.paused_at IS NULL AND s.disabled_at IS NULL);
+        v_idle := ARRAY(SELECT s.topic_id FROM topic_states s WHERE s.topic_id = ANY (v_idle) FOR NO KEY UPDATE SKIP LOCKED);
+        -- Asked again under the lock: something may have become due since. Not while a request is under way: its outcome may
+        -- leave a subscription resting that is behind a broadcast of this moment. So may a planner, when the time of one has come.
+        UPDATE topic_states s SET next_due_at = o.due_at
+          FROM (SELECT i.topic_id, topic_due(i, under_way()) AS due_at FROM topic_states i
+                 WHERE i.topic_id = ANY (v_idle)
+                   AND i.topic_id <> ALL (ARRAY(SELECT d.topic_id FROM deliveries d
+                                                UNION ALL
+                                                SELECT c.topic_id FROM cursors c
+                                                 WHERE c.failing IN (false, true) AND c.due_at <= call_time() + interval '10 s'
+                                                   AND c.paused_at IS NULL AND c.disabled_at IS NULL)) OFFSET 0) o
+         WHERE s.topic_id = o.topic_id AND (o.due_at > call_time()) IS NOT FALSE;
     END IF;
     RETURN least(v_due,
-        (SELECT min(t.next_due_at) FROM topics t WHERE t.next_due_at > call_time() AND t.deleted_at IS NULL),
-        (SELECT min(w.due_at)
-           FROM (SELECT t.id, CASE WHEN batch_window_left(t.batch_window_until) > 0 THEN t.batch_window_until + interval '1 s'
-                                   ELSE (SELECT q.ready_at FROM queue q WHERE q.topic_id = t.id AND q.died_at IS NULL
-                                          ORDER BY q.ready_at, q.message_id LIMIT 1) END AS due_at
-                   FROM topics t WHERE t.broadcast = 'auto' AND t.deleted_at IS NULL OFFSET 0) w
-          WHERE w.due_at IS NOT NULL AND EXISTS (SELECT FROM subscriptions s WHERE s.topic_id = w.id OFFSET 0)));
+        (SELECT min(c.due_at)
+           FROM unnest(ARRAY[false, true]) f (failing),
+                LATERAL (SELECT o.due_at FROM cursors o
+                          WHERE o.failing = f.failing AND o.due_at IS NOT NULL AND o.paused_at IS NULL AND o.disabled_at IS NULL
+                            AND o.subscription_id <> ALL (v_under_way)
+                          ORDER BY o.due_at LIMIT 1) c),
+        (SELECT greatest(c.due_at, c.redelivery_due_at) FROM cursors c
+          WHERE c.redelivery_due_at IS NOT NULL AND c.paused_at IS NULL AND c.disabled_at IS NULL
+            AND c.subscription_id <> ALL (v_under_way)
+          ORDER BY greatest(c.due_at, c.redelivery_due_at) LIMIT 1),
+        (SELECT s.next_due_at FROM topic_states s WHERE s.next_due_at > call_time() ORDER BY s.next_due_at LIMIT 1));
 END
 $$;

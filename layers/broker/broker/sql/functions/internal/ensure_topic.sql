@@ -11,8 +11,12 @@ BEGIN
     ELSIF EXISTS (SELECT FROM broker.topics t WHERE t.created_by = p_token_id AND t.deleted_at IS NULL OFFSET v_limit - 1) THEN
         RAISE EXCEPTION 'the caller has created % topics, and may create no more', v_limit USING ERRCODE = 'MB409';
     END IF;
-    INSERT INTO broker.topics (name, created_by) VALUES (p_topic, p_token_id)
-    ON CONFLICT (name) WHERE deleted_at IS NULL DO NOTHING;
+    WITH created AS (
+        INSERT INTO broker.topics (name, created_by) VALUES (p_topic, p_token_id)
+        ON CONFLICT (name) WHERE deleted_at IS NULL DO NOTHING
+        RETURNING id
+    )
+    INSERT INTO broker.topic_states (topic_id) SELECT c.id FROM created c;
     RETURN FOUND;
 END
 $$;

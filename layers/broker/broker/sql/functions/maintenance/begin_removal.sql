@@ -1,11 +1,15 @@
--- Begin the removal of a partition: publish does not use it from now on. Completes a DETACH that was interrupted. Returns
--- whether to DETACH it CONCURRENTLY, which no function can do: it is attached, and not needed. finish_removal comes next in
--- any case.
+-- Begin the removal of a partition: publish does not use it from now on. Completes a DETACH that was interrupted. Returns the
+-- tables to DETACH CONCURRENTLY, which no function can do. finish_removal comes next in any case.
 CREATE OR REPLACE FUNCTION broker.begin_removal(p_name text)
-RETURNS boolean
+RETURNS TABLE (ring text, partition text)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = broker, pg_temp SET lock_timeout = '5s' AS $$
 BEGIN
     UPDATE partitions p SET attached = false WHERE p.name = p_name AND p.attached;
-    RETURN finalize_detach(p_name) AND (SELECT partition_holds(p) IS NULL FROM partitions p WHERE p.name = p_name);
+    FOREACH ring IN ARRAY rings() LOOP
+        IF finalize_detach(ring, p_name) THEN
+            partition := ring || '_' || p_name;
+            RETURN NEXT;
+        END IF;
+    END LOOP;
 END
 $$;

@@ -1,5 +1,5 @@
--- Make the partitions of messages that are missing between p_from and p_until. Returns how many were made.
--- Each is an eighth of the retention wide, a day at least, so that there are ten at most. It begins a multiple of that width
+-- Make the partitions of the ring that are missing between p_from and p_until. Returns how many were made.
+-- Each is an eighth of the retention wide, and min_width at least, so that there are ten at most. It begins a multiple of that width
 -- after the partition before it, so a clock that jumps ahead leaves a hole, which is filled when it comes back. The first
 -- one begins at 1970, so that a clock that was ahead may go back behind it. A partition whose removal has begun is attached
 -- again. Each is built apart and attached: creating it in place would lock out every publisher.
@@ -12,6 +12,7 @@ DECLARE
     v_found  partitions;
     v_locked boolean := false;
     v_width  interval;
+    v_ring   text;
     v_made   integer := 0;
 BEGIN
     LOOP
@@ -32,7 +33,8 @@ BEGIN
         END IF;
         IF v_found.name IS NULL THEN
             -- in seconds: a day of the session's time zone may have 23 hours
-            SELECT make_interval(secs => greatest(86400, extract(epoch FROM r.retention)::float8 / 8)) INTO v_width FROM ring r;
+            SELECT make_interval(secs => greatest(extract(epoch FROM r.min_width), extract(epoch FROM r.retention) / 8)::float8)
+              INTO v_width FROM ring r;
             SELECT max(p.ends_at) INTO v_found.begins_at FROM partitions p WHERE p.ends_at <= v_at;
             IF v_found.begins_at IS NULL THEN
                 v_found.begins_at := 'epoch';
@@ -42,8 +44,10 @@ BEGIN
                     + floor(extract(epoch FROM v_at - v_found.begins_at) / extract(epoch FROM v_width))::float8 * v_width;
                 v_found.ends_at := v_found.begins_at + v_width;
             END IF;
-            v_found.name := format('messages_%s', to_char(v_found.begins_at AT TIME ZONE 'UTC', 'YYYYMMDD_HH24MISS'));
-            EXECUTE format('CREATE TABLE %I (LIKE messages INCLUDING ALL)', v_found.name);
+            v_found.name := to_char(v_found.begins_at AT TIME ZONE 'UTC', 'YYYYMMDD_HH24MISS');
+            FOREACH v_ring IN ARRAY rings() LOOP
+                EXECUTE format('CREATE TABLE %I (LIKE %I INCLUDING ALL)', v_ring || '_' || v_found.name, v_ring);
+            END LOOP;
             INSERT INTO partitions (name, begins_at, ends_at)
             SELECT v_found.name, v_found.begins_at, least(v_found.ends_at, min(p.begins_at))
               FROM partitions p WHERE p.begins_at > v_at;

@@ -8,31 +8,48 @@ RETURNS TABLE (id uuid, topic text, name text, url text, state text, headers jso
                redeliveries bigint, dead_letters bigint, lost_from_seq bigint, lost_to_seq bigint, failures integer,
                due_at timestamptz, paused_at timestamptz, disabled_at timestamptz, disabled_reason text,
                old_secrets_until timestamptz, created_at timestamptz, updated_at timestamptz)
-LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = broker, pg_temp AS $$
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = broker, pg_temp
+-- planned once a session, by index only: see consume.sql
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_bitmapscan = off SET enable_hashjoin = off
+SET enable_mergejoin = off
+AS $$
 DECLARE
-    v_topic topics := find_topic(p_topic);
+    v_topic    topics := find_topic(p_topic);
+    v_last_seq bigint := (SELECT h.last_seq FROM topic_states h WHERE h.topic_id = v_topic.id);
+    v_ids      uuid[];
 BEGIN
+    IF p_id IS NOT NULL THEN
+        v_ids := ARRAY(SELECT s.id FROM subscriptions s WHERE s.id = p_id AND s.topic_id = v_topic.id);
+    ELSE
+        v_ids := ARRAY(SELECT s.id FROM subscriptions s
+                        WHERE s.topic_id = v_topic.id AND s.id > coalesce(p_after, '00000000-0000-0000-0000-000000000000')
+                        ORDER BY s.id LIMIT p_limit);
+    END IF;
     RETURN QUERY
     SELECT s.id, v_topic.name, s.name, s.url,
-           CASE WHEN s.disabled_at IS NOT NULL THEN 'disabled'
-                WHEN s.paused_at IS NOT NULL THEN 'paused'
-                WHEN (s.batch_last_seq IS NOT NULL OR s.redelivery_due_at IS NOT NULL) AND s.lease_ends_at IS NULL
-                     AND s.due_at > call_time() THEN 'waiting'
+           CASE WHEN c.disabled_at IS NOT NULL THEN 'disabled'
+                WHEN c.paused_at IS NOT NULL THEN 'paused'
+                WHEN (c.batch_last_seq IS NOT NULL OR c.redelivery_due_at IS NOT NULL) AND c.due_at > call_time() THEN 'waiting'
                 ELSE 'active' END,
            s.headers, s.batch_size, s.retry_schedule, s.ordered, s.rate_per_second,
-           s.backlog_days, s.cursor, v_topic.last_seq - s.cursor,
-           CASE WHEN s.redelivery_due_at IS NULL THEN 0
+           s.backlog_days, c.cursor, v_last_seq - c.cursor,
+           CASE WHEN c.redelivery_due_at IS NULL THEN 0
                 ELSE (SELECT count(*) FROM (SELECT FROM redeliveries r WHERE r.subscription_id = s.id AND r.died_at IS NULL
                                              LIMIT 1000) waiting) END,
-           (SELECT count(*) FROM (SELECT FROM redeliveries r WHERE r.subscription_id = s.id AND r.died_at IS NOT NULL
+           (SELECT count(*) FROM (SELECT FROM redeliveries r
+                                   WHERE r.subscription_id = s.id AND r.died_at IS NOT NULL AND r.deleted_at IS NULL
                                    LIMIT 1000) dead),
-           s.lost_from_seq, s.lost_to_seq, s.failures,
-           CASE WHEN s.cursor < v_topic.last_seq THEN s.due_at
-                WHEN s.redelivery_due_at IS NOT NULL THEN greatest(s.due_at, s.redelivery_due_at) END,
-           s.paused_at, s.disabled_at, s.disabled_reason,
+           s.lost_from_seq, s.lost_to_seq, c.failures,
+           CASE WHEN c.cursor < v_last_seq THEN coalesce(d.ends_at, c.due_at, call_time())
+                WHEN c.redelivery_due_at IS NOT NULL THEN coalesce(d.ends_at, greatest(c.due_at, c.redelivery_due_at)) END,
+           c.paused_at, c.disabled_at, c.disabled_reason,
            CASE WHEN s.old_secrets_until > call_time() THEN s.old_secrets_until END, s.created_at, s.updated_at
-      FROM subscriptions s
-     WHERE s.topic_id = v_topic.id AND (p_id IS NULL OR s.id = p_id) AND (p_after IS NULL OR s.id > p_after)
-     ORDER BY s.id LIMIT p_limit;
+      FROM unnest(v_ids) i (id)
+      LEFT JOIN (SELECT u.subscription_id, max(u.ends_at) AS ends_at FROM deliveries u
+                  WHERE u.ends_at > call_time() AND u.subscription_id = ANY (v_ids)
+                  GROUP BY u.subscription_id) d ON d.subscription_id = i.id,
+           subscriptions s, cursors c
+     WHERE s.id = ANY (ARRAY[i.id]) AND c.subscription_id = ANY (ARRAY[i.id])
+     ORDER BY s.id;
 END
 $$;

@@ -2,7 +2,10 @@
 -- row when the topic has no such subscription. Raises MB404 for the topic.
 CREATE OR REPLACE FUNCTION broker.rotate_secret(p_topic text, p_id uuid, p_secret text, p_overlap_seconds integer)
 RETURNS TABLE (old_secrets_until timestamptz)
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = broker, pg_temp SET lock_timeout = '5s' AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = broker, pg_temp SET lock_timeout = '5s'
+-- planned once a session, by index only: see consume.sql
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off
+AS $$
 DECLARE
     v_topic topics := find_topic(p_topic);
     v_until timestamptz := CASE WHEN p_overlap_seconds > 0

@@ -30,7 +30,7 @@ BEGIN
                  WHERE w.topic_id = v_topic.id AND w.died_at IS NULL
                    AND (w.ready_at, w.message_id) > (page_token_time(p_after), page_token_id(p_after))
                  ORDER BY w.ready_at, w.message_id LIMIT 10000) q
-         CROSS JOIN LATERAL (SELECT s.* FROM messages s WHERE s.id = q.message_id OFFSET 0) m
+         CROSS JOIN LATERAL (SELECT s.* FROM contents s WHERE s.id = q.message_id LIMIT 1) m
          ORDER BY q.ready_at, q.message_id
     LOOP
         IF (v_sender IS NULL OR v_row.sender = v_sender) AND (v_key IS NULL OR v_row.key = v_key)

@@ -2,7 +2,10 @@
 -- or broadcast.
 CREATE OR REPLACE FUNCTION broker.cancel_message(p_topic text, p_id uuid)
 RETURNS void
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = broker, pg_temp SET lock_timeout = '5s' AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = broker, pg_temp SET lock_timeout = '5s'
+-- planned once a session, by index only: see consume.sql
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off
+AS $$
 DECLARE
     v_topic topics := find_topic(p_topic);
     v_row   queue;
@@ -11,7 +14,7 @@ BEGIN
         PERFORM refuse_isolation();
     END IF;
     SELECT * INTO v_row FROM queue q WHERE q.message_id = p_id AND q.topic_id = v_topic.id FOR UPDATE;
-    IF NOT FOUND AND EXISTS (SELECT FROM messages m WHERE m.id = p_id AND m.topic_id = v_topic.id) THEN
+    IF NOT FOUND AND EXISTS (SELECT FROM contents m WHERE m.id = p_id AND m.topic_id = v_topic.id) THEN
         RAISE EXCEPTION 'the message was already consumed or broadcast' USING ERRCODE = 'MB409';
     ELSIF NOT FOUND THEN
         RAISE EXCEPTION 'the topic has no such message' USING ERRCODE = 'MB404';
@@ -20,5 +23,6 @@ BEGIN
     END IF;
     DELETE FROM queue q WHERE q.message_id = p_id;
     DELETE FROM messages m WHERE m.id = p_id;
+    DELETE FROM kept_messages m WHERE m.id = p_id;
 END
 $$;

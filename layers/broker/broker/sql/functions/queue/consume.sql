@@ -2,7 +2,7 @@
 -- p_max: 1 to 1,000. p_lease_seconds: 1 to 86,400; null: the topic's. A lease begins now, not with its statement.
 -- p_auto_ack: remove the messages instead of leasing them.
 -- p_floor: start at this ready_at, and so skip the index entries of rows that were removed: the oldest was_ready_at of the
--- caller's last claim, less a margin for late commits. A claim that finds too few looks once more without it.
+-- caller's last claim, less a margin for late commits. What commits later than that is found by a call without it.
 -- p_max_bytes: stop before the messages have more bytes than this together; one message always fits.
 -- It never waits for another session. Raises MB400, MB404.
 CREATE OR REPLACE FUNCTION broker.consume(
@@ -20,7 +20,7 @@ DECLARE
     v_topic      topics := find_topic(p_topic);
     v_lease      interval := make_interval(secs => coalesce(p_lease_seconds, v_topic.lease_seconds));
     v_leased_at  timestamptz;  -- when the first message is given
-    v_floor      timestamptz := coalesce(p_floor, '-infinity');
+    v_floor      timestamptz := CASE WHEN p_floor <= call_time() THEN p_floor ELSE '-infinity' END;  -- or the clock was set back
     v_room       bigint := p_max_bytes;
     v_given      integer := 0;  -- in all passes
     v_step       integer := 100;  -- at most so many a pass: of large messages fewer fit, and the others are locked in vain
@@ -69,7 +69,8 @@ BEGIN
                 SELECT f.* FROM fitting f WHERE f.total <= v_room OR (f.nth = 1 AND v_given = 0)
             ), leased AS (
                 UPDATE queue q
-                   SET ready_at = v_leased_at + v_lease, leased_at = v_leased_at, receives = q.receives + 1
+                   SET ready_at = v_leased_at + v_lease, leased_at = v_leased_at, receives = q.receives + 1,
+                       first_leased_at = coalesce(q.first_leased_at, v_leased_at)
                   FROM taken t WHERE NOT p_auto_ack AND q.message_id = ANY (ARRAY[t.message_id])
                 RETURNING q.message_id, t.ready_at AS was_ready_at, t.bytes, q.receives, q.ready_at
             ), removed AS (
@@ -82,7 +83,7 @@ BEGIN
             SELECT c.locked, c.exhausted, g.bytes, g.was_ready_at, g.receives, g.ready_at,
                    m.id, m.content, m.sender, m.key, m.attributes, m.created_at
               FROM (SELECT count(*) AS locked, count(*) FILTER (WHERE r.exhausted) AS exhausted FROM ready r) c
-              LEFT JOIN (given g CROSS JOIN LATERAL (SELECT s.* FROM messages s WHERE s.id = g.message_id OFFSET 0) m) ON true
+              LEFT JOIN (given g CROSS JOIN LATERAL (SELECT s.* FROM contents s WHERE s.id = g.message_id LIMIT 1) m) ON true
              ORDER BY g.was_ready_at, g.message_id
         LOOP
             CONTINUE WHEN id IS NULL;
@@ -100,10 +101,12 @@ BEGIN
             -- the head of the queue may be full of them, and the next pass must not walk over them again
             v_floor := coalesce(dead_letter_exhausted(v_topic.id, v_floor), '-infinity');
             EXIT WHEN clock_timestamp() > call_time() + interval '5 s';  -- the next call goes on
-        ELSIF v_locked < v_left THEN
-            EXIT WHEN v_floor = '-infinity';
-            v_floor := '-infinity';
+        ELSE
+            EXIT WHEN v_locked < v_left;
         END IF;
     END LOOP;
+    IF v_given > 0 AND NOT p_auto_ack AND v_topic.broadcast = 'auto' THEN
+        PERFORM lower_next_due(v_topic.id, v_leased_at + v_lease);
+    END IF;
 END
 $$;

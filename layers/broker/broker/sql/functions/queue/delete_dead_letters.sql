@@ -1,4 +1,4 @@
--- Delete dead letters, as find_dead_letters finds them, with their content; what a subscription refused stays in the log. At
+-- Delete dead letters, as list_dead_letters finds them, with their content; what a subscription refused stays in the log. At
 -- most 10,000 a call: call again with next as p_after until it is null. With p_dry_run they are only counted. Raises MB404.
 CREATE OR REPLACE FUNCTION broker.delete_dead_letters(
     p_topic text, p_filter json, p_dry_run boolean, p_after text DEFAULT NULL)
@@ -15,16 +15,25 @@ BEGIN
     IF current_setting('transaction_isolation') <> 'read committed' THEN
         PERFORM refuse_isolation();
     END IF;
-    PERFORM FROM subscriptions s WHERE s.id = v_subscription FOR NO KEY UPDATE;
-    SELECT f.ids, f.next INTO v_ids, next FROM find_dead_letters(v_topic.id, p_filter, p_after, 10000) f;
-    matched := cardinality(v_ids);
     changed := 0;
+    IF v_subscription IS NULL THEN
+        SELECT f.ids, f.next INTO v_ids, next FROM find_dead_letters(v_topic.id, p_filter, p_after, 10000) f;
+    ELSE
+        -- record_attempts takes the same lock before it changes redeliveries
+        PERFORM FROM cursors c WHERE c.subscription_id = v_subscription FOR NO KEY UPDATE;
+        SELECT f.ids, f.next INTO v_ids, next
+          FROM find_dead_redeliveries(v_topic.id, v_subscription, p_filter, p_after, 10000) f;
+    END IF;
+    matched := cardinality(v_ids);
     IF NOT p_dry_run AND v_subscription IS NOT NULL THEN
-        DELETE FROM redeliveries r WHERE r.subscription_id = v_subscription AND r.message_id = ANY (v_ids);
+        -- marked, not removed: the message was not delivered, and trace_message says so as long as it is kept
+        UPDATE redeliveries r SET deleted_at = call_time()
+         WHERE r.subscription_id = v_subscription AND r.message_id = ANY (v_ids) AND r.died_at IS NOT NULL AND r.deleted_at IS NULL;
         GET DIAGNOSTICS changed = ROW_COUNT;
     ELSIF NOT p_dry_run THEN
         v_ids := lock_dead_letters(v_ids);
         DELETE FROM messages m WHERE m.id = ANY (v_ids);
+        DELETE FROM kept_messages m WHERE m.id = ANY (v_ids);
         DELETE FROM queue q WHERE q.message_id = ANY (v_ids);
         GET DIAGNOSTICS changed = ROW_COUNT;
     END IF;

@@ -9,14 +9,19 @@
 CREATE OR REPLACE FUNCTION broker.publish_batch(
     p_topic text, p_messages json, p_sender text DEFAULT NULL, p_idempotency_key text DEFAULT NULL)
 RETURNS TABLE (ids uuid[], auto boolean, batch_window real, replayed boolean)
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = broker, pg_temp SET lock_timeout = '5s' AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = broker, pg_temp SET lock_timeout = '5s'
+SET enable_seqscan = off  -- by index only: see consume.sql
+AS $$
 BEGIN
     PERFORM check_messages(p_messages, p_sender, p_idempotency_key);
-    RETURN QUERY
-    SELECT p.ids, p.auto, p.batch_window, p.replayed
+    SELECT p.ids, p.auto, p.batch_window, p.replayed INTO ids, auto, batch_window, replayed
       FROM publish_unchecked(
                p_topic, p_messages, coalesce(p_sender, session_user), session_token(), p_idempotency_key,
                CASE WHEN p_idempotency_key IS NOT NULL
                     THEN sha256(convert_to(concat_ws(E'\n', coalesce(p_sender, session_user), p_messages), 'UTF8')) END) p;
+    IF auto THEN  -- a program need not notify Dispatch, which finds it at its next look
+        INSERT INTO look_requests (topic_id) SELECT t.id FROM topics t WHERE t.name = p_topic AND t.deleted_at IS NULL;
+    END IF;
+    RETURN NEXT;
 END
 $$;

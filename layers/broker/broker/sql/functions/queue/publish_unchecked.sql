@@ -7,11 +7,16 @@ CREATE OR REPLACE FUNCTION broker.publish_unchecked(
     p_topic text, p_messages json, p_sender text, p_token_id uuid, p_idempotency_key text DEFAULT NULL,
     p_fingerprint bytea DEFAULT NULL)
 RETURNS TABLE (ids uuid[], auto boolean, batch_window real, replayed boolean)
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = broker, pg_temp SET jit = off SET lock_timeout = '5s' AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = broker, pg_temp SET jit = off SET lock_timeout = '5s'
+-- by index only: see consume.sql. Each SET costs a publish a microsecond, so there is one
+SET enable_seqscan = off
+AS $$
 DECLARE
     v_topic_id   integer;
     v_fits       boolean;
     v_ticks      bigint;
+    v_count      integer;
+    v_earlier    uuid[];
     v_message    json;
     v_sender     text;
     v_key        text;
@@ -22,31 +27,41 @@ BEGIN
         PERFORM refuse_isolation();
     END IF;
     replayed := false;
+    batch_window := 0;
     LOOP
         -- Held until the commit, so that the topic is not deleted as empty while a message is about to appear in it. Topics share
         -- 1,024 keys: a transaction that publishes to more topics must not use up the server's lock table.
-        SELECT t.id, t.broadcast = 'auto', batch_window_left(t.batch_window_until),
+        SELECT t.id, t.broadcast = 'auto',
                EXISTS (SELECT FROM partitions p WHERE p.attached AND p.begins_at <= clock_timestamp()
                                                   AND p.ends_at > clock_timestamp() + interval '1 minute')
-          INTO v_topic_id, auto, batch_window, v_fits
+          INTO v_topic_id, auto, v_fits
           FROM topics t, LATERAL pg_advisory_xact_lock_shared(hashtext('broker.topics'), t.id % 1024)
          WHERE t.name = p_topic AND t.deleted_at IS NULL;
         IF NOT FOUND THEN
             PERFORM ensure_topic(p_topic, p_token_id);
             CONTINUE;
         END IF;
-        IF p_idempotency_key IS NOT NULL THEN
-            ids := claim_idempotency_key(v_topic_id, p_token_id, p_idempotency_key, p_fingerprint);
-            replayed := ids IS NOT NULL;
-            EXIT WHEN replayed;
+        IF auto THEN
+            batch_window := batch_window_left((SELECT w.ends_at FROM batch_windows w
+                                                WHERE w.topic_id = v_topic_id ORDER BY w.ends_at DESC LIMIT 1));
         END IF;
         IF NOT v_fits THEN  -- into one partition, for the next minute
             PERFORM ensure_partitions(clock_timestamp(), clock_timestamp() + interval '1 minute');
         END IF;
         v_ticks := ticks(clock_timestamp());
+        v_count := json_array_length(p_messages);
+        IF p_idempotency_key IS NOT NULL THEN
+            ids := ARRAY(SELECT uuidv7(v_ticks + n) FROM generate_series(1, v_count) n);
+            v_earlier := claim_idempotency_key(v_topic_id, p_token_id, p_idempotency_key, p_fingerprint, ids);
+            replayed := v_earlier IS NOT NULL;
+            IF replayed THEN
+                ids := v_earlier;
+                EXIT;
+            END IF;
+        END IF;
 
         -- The inserting statement reads the topic again: it may have been deleted before the lock was granted.
-        IF json_array_length(p_messages) = 1 THEN  -- as in most requests; plain statements start faster
+        IF v_count = 1 THEN  -- as in most requests; plain statements start faster
             v_message := p_messages -> 0;
             v_sender := coalesce(v_message ->> 'sender', p_sender);
             v_key := v_message ->> 'key';
@@ -54,10 +69,12 @@ BEGIN
             IF given_bytes(v_message -> 'content', v_attributes, v_message ->> 'sender', v_key) > 262144 THEN
                 PERFORM refuse_too_large(1);
             END IF;
-            ids := ARRAY[uuidv7(v_ticks)];
-            INSERT INTO queue (message_id, topic_id, ready_at, max_receives, bytes)
+            IF ids IS NULL THEN
+                ids := ARRAY[uuidv7(v_ticks)];
+            END IF;
+            INSERT INTO queue (message_id, topic_id, ready_at, max_receives, bytes, lane)
             SELECT ids[1], t.id, call_time(), t.max_receives,
-                   message_bytes(v_message -> 'content', v_attributes, v_sender, v_key)
+                   message_bytes(v_message -> 'content', v_attributes, v_sender, v_key), lane(v_key)
               FROM topics t WHERE t.id = v_topic_id AND t.deleted_at IS NULL;
             CONTINUE WHEN NOT FOUND;
             INSERT INTO messages (id, topic_id, content, sender, key, attributes, created_at)
@@ -65,7 +82,7 @@ BEGIN
             EXIT;
         END IF;
         WITH parsed AS MATERIALIZED (
-            SELECT broker.uuidv7(v_ticks + n) AS id, n, e -> 'content' AS content, e ->> 'sender' AS sender, e ->> 'key' AS key,
+            SELECT coalesce(ids[n], broker.uuidv7(v_ticks + n)) AS id, n, e -> 'content' AS content, e ->> 'sender' AS sender, e ->> 'key' AS key,
                    non_null(e -> 'attributes') AS attributes
               FROM json_array_elements(p_messages) WITH ORDINALITY x (e, n)
         ), topic AS MATERIALIZED (
@@ -78,18 +95,14 @@ BEGIN
                    coalesce(p.sender, p_sender), p.key, p.attributes, call_time()
               FROM parsed p, topic t
         ), queued AS (
-            INSERT INTO queue (message_id, topic_id, ready_at, max_receives, bytes)
+            INSERT INTO queue (message_id, topic_id, ready_at, max_receives, bytes, lane)
             SELECT p.id, t.id, call_time(), t.max_receives,
-                   message_bytes(p.content, p.attributes, coalesce(p.sender, p_sender), p.key)
+                   message_bytes(p.content, p.attributes, coalesce(p.sender, p_sender), p.key), lane(p.key)
               FROM parsed p, topic t
         )
         SELECT array_agg(p.id ORDER BY p.n), EXISTS (SELECT FROM topic) INTO ids, v_stands FROM parsed p;
         EXIT WHEN v_stands;
     END LOOP;
-    IF p_idempotency_key IS NOT NULL AND NOT replayed THEN
-        UPDATE idempotency_keys k SET ids = publish_unchecked.ids
-         WHERE k.topic_id = v_topic_id AND k.token_id = p_token_id AND k.key = p_idempotency_key;
-    END IF;
     RETURN NEXT;
 END
 $$;

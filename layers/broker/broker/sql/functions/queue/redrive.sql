@@ -1,4 +1,4 @@
--- Redrive dead letters, as find_dead_letters finds them. Those of the queue return to it with their ids and as many receives
+-- Redrive dead letters, as list_dead_letters finds them. Those of the queue return to it with their ids and as many receives
 -- more as the topic allows: receives itself never falls, or an old receipt would fit a new lease. Those of a subscription
 -- become redeliveries with all attempts. At most 10,000 a call: call again with next as p_after until it is null. With
 -- p_dry_run they are only counted.
@@ -20,19 +20,22 @@ BEGIN
     IF current_setting('transaction_isolation') <> 'read committed' THEN
         PERFORM refuse_isolation();
     END IF;
-    IF v_subscription IS NOT NULL AND NOT p_dry_run THEN
-        UPDATE topics t SET next_due_at = call_time() WHERE t.id = v_topic.id;
-    END IF;
-    -- record_attempts takes the same lock before it changes redeliveries
-    PERFORM FROM subscriptions s WHERE s.id = v_subscription FOR NO KEY UPDATE;
-    SELECT f.ids, f.next INTO v_ids, next FROM find_dead_letters(v_topic.id, p_filter, p_after, 10000) f;
-    matched := cardinality(v_ids);
     changed := 0;
+    IF v_subscription IS NULL THEN
+        SELECT f.ids, f.next INTO v_ids, next FROM find_dead_letters(v_topic.id, p_filter, p_after, 10000) f;
+    ELSE
+        -- record_attempts takes the same lock before it changes redeliveries
+        PERFORM FROM cursors c WHERE c.subscription_id = v_subscription FOR NO KEY UPDATE;
+        SELECT f.ids, f.next INTO v_ids, next
+          FROM find_dead_redeliveries(v_topic.id, v_subscription, p_filter, p_after, 10000) f;
+    END IF;
+    matched := cardinality(v_ids);
     IF NOT p_dry_run AND v_subscription IS NOT NULL THEN
         UPDATE redeliveries r SET died_at = NULL, failures = 0, due_at = v_due_at
-         WHERE r.subscription_id = v_subscription AND r.message_id = ANY (v_ids);
+         WHERE r.subscription_id = v_subscription AND r.message_id = ANY (v_ids) AND r.died_at IS NOT NULL AND r.deleted_at IS NULL;
         GET DIAGNOSTICS changed = ROW_COUNT;
-        UPDATE subscriptions s SET redelivery_due_at = least(s.redelivery_due_at, v_due_at) WHERE s.id = v_subscription AND changed > 0;
+        UPDATE cursors c SET redelivery_due_at = least(c.redelivery_due_at, v_due_at)
+         WHERE c.subscription_id = v_subscription AND changed > 0;
     ELSIF NOT p_dry_run THEN
         v_ids := lock_dead_letters(v_ids);
         UPDATE queue q
@@ -40,6 +43,9 @@ BEGIN
                ready_at = v_due_at
          WHERE q.message_id = ANY (v_ids);
         GET DIAGNOSTICS changed = ROW_COUNT;
+        IF changed > 0 AND v_topic.broadcast = 'auto' THEN
+            PERFORM lower_next_due(v_topic.id, v_due_at);
+        END IF;
     END IF;
     -- read again: since then it may have become an auto topic
     due := NOT p_dry_run AND (v_subscription IS NOT NULL

@@ -8,9 +8,10 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = broker, pg_temp SET jit = of
 SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
 AS $$
 DECLARE
-    v_topic  topics := find_topic(p_topic);
-    v_now    timestamptz;
-    v_faults json;
+    v_topic    topics := find_topic(p_topic);
+    v_now      timestamptz;
+    v_ready_at timestamptz;  -- of the first that returns
+    v_faults   json;
 BEGIN
     IF current_setting('transaction_isolation') <> 'read committed' THEN
         PERFORM refuse_isolation();
@@ -29,15 +30,16 @@ BEGIN
                     WHEN q.receives > r.fence THEN 'stale'
                     WHEN q.receives < r.fence OR q.leased_at IS NULL THEN 'gone'
                     ELSE r.verb END AS result,
+               CASE WHEN r.verb = 'extend' OR r.seconds > 0
+                    THEN v_now + make_interval(secs => coalesce(r.seconds, v_topic.lease_seconds))
+                    ELSE call_time() END AS ready_at,
                row_number() OVER (PARTITION BY r.receipt ORDER BY r.pointer) > 1 AS repeated
           FROM receipts(p_receipts) r LEFT JOIN queue q ON q.message_id = ANY (ARRAY[r.message_id])
     ), removed AS (
         DELETE FROM queue q USING settled s WHERE s.result = 'ack' AND q.message_id = ANY (ARRAY[s.message_id])
     ), updated AS (
         UPDATE queue q
-           SET ready_at = CASE WHEN s.result = 'extend' OR s.seconds > 0
-                               THEN v_now + make_interval(secs => coalesce(s.seconds, v_topic.lease_seconds))
-                               ELSE call_time() END,
+           SET ready_at = s.ready_at,
                leased_at = CASE WHEN s.result = 'extend' THEN q.leased_at END,
                died_at = CASE WHEN s.result = 'reject' OR s.result = 'release' AND q.receives >= q.max_receives
                               THEN call_time() END,
@@ -52,11 +54,15 @@ BEGIN
            coalesce(array_agg(s.receipt) FILTER (WHERE s.result = 'stale'), '{}'),
            json_agg(json_build_object('pointer', s.pointer, 'detail', CASE WHEN s.repeated THEN 'receipt is listed more than once'
                                                                            ELSE 'receipt belongs to another topic' END))
-               FILTER (WHERE s.repeated OR s.result = 'foreign')
-      INTO acked, released, extended, rejected, gone, stale, v_faults
+               FILTER (WHERE s.repeated OR s.result = 'foreign'),
+           min(s.ready_at) FILTER (WHERE s.result IN ('release', 'extend'))
+      INTO acked, released, extended, rejected, gone, stale, v_faults, v_ready_at
       FROM settled s;
     IF v_faults IS NOT NULL THEN
         RAISE EXCEPTION 'nothing was settled' USING ERRCODE = 'MB400', DETAIL = v_faults;
+    END IF;
+    IF v_ready_at IS NOT NULL AND v_topic.broadcast = 'auto' THEN
+        PERFORM lower_next_due(v_topic.id, v_ready_at);
     END IF;
     RETURN NEXT;
 END

@@ -2,15 +2,24 @@
 -- p_patterns: names, or prefixes that end with *; a topic must match one of them.
 -- waiting is exact up to 100; above, estimate comes from the planner's statistics.
 CREATE OR REPLACE FUNCTION broker.list_topics(p_patterns text[], p_after text, p_limit integer)
-RETURNS TABLE (name text, broadcast text, lease_seconds integer, max_receives integer, last_seq bigint,
+RETURNS TABLE (name text, broadcast text, lease_seconds integer, max_receives integer, dead_days integer, last_seq bigint,
                created_at timestamptz, updated_at timestamptz, waiting bigint, exact boolean, estimate bigint)
-LANGUAGE sql STABLE SECURITY DEFINER SET search_path = broker, pg_temp SET jit = off AS $$
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = broker, pg_temp SET jit = off
+-- planned once a session, by index only: see consume.sql
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
+AS $$
+BEGIN
+    RETURN QUERY
     WITH listed AS MATERIALIZED (
-        SELECT t.* FROM topics t
-         WHERE t.deleted_at IS NULL AND t.name > coalesce(p_after, '')
-           AND EXISTS (SELECT FROM unnest(p_patterns) p
-                        WHERE CASE WHEN right(p, 1) = '*' THEN starts_with(t.name, left(p, -1)) ELSE t.name = p END)
-         ORDER BY t.name LIMIT p_limit
+        SELECT DISTINCT ON (f.name) f.*
+          FROM (SELECT DISTINCT left(p, -1) COLLATE "C" AS first, left(p, -1) || '~' COLLATE "C" AS beyond  -- ~ is in no name
+                  FROM unnest(p_patterns) p WHERE right(p, 1) = '*'
+                UNION
+                SELECT p COLLATE "C", p || '!' COLLATE "C" FROM unnest(p_patterns) p WHERE right(p, 1) <> '*') k,
+               LATERAL (SELECT t.* FROM topics t
+                         WHERE t.deleted_at IS NULL AND t.name >= k.first AND t.name < k.beyond AND t.name > coalesce(p_after, '')
+                         ORDER BY t.name LIMIT p_limit) f
+         ORDER BY f.name LIMIT p_limit
     ), known AS MATERIALIZED (
         SELECT c.reltuples AS rows, s.most_common_vals::text::integer[] AS topics, s.most_common_freqs AS shares,
                -- n_distinct below 0 is a share of the rows
@@ -19,15 +28,17 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = broker, pg_temp SET jit =
          WHERE c.oid = 'queue_ready'::regclass
            AND s.schemaname = 'broker' AND s.tablename = 'queue' AND s.attname = 'topic_id'
     )
-    SELECT l.name, l.broadcast, l.lease_seconds, l.max_receives, l.last_seq, l.created_at, l.updated_at,
+    SELECT l.name, l.broadcast, l.lease_seconds, l.max_receives, l.dead_days, h.last_seq, l.created_at, l.updated_at,
            least(w.counted, 100), w.counted <= 100,
            CASE WHEN w.counted <= 100 THEN w.counted ELSE greatest(w.counted, (k.rows * coalesce(
                k.shares[array_position(k.topics, l.id)],
                (1 - coalesce((SELECT sum(share) FROM unnest(k.shares) share), 0))
                / greatest(k.distinct_topics - coalesce(cardinality(k.topics), 0), 1)))::bigint) END
       FROM listed l
+      JOIN topic_states h ON h.topic_id = ANY (ARRAY[l.id])
       CROSS JOIN LATERAL (SELECT count(*) AS counted FROM (SELECT FROM queue q WHERE q.topic_id = l.id AND q.died_at IS NULL
                                                         LIMIT 101) seen) w
       LEFT JOIN known k ON true
-     ORDER BY l.name
+     ORDER BY l.name;
+END
 $$;
