@@ -236,7 +236,7 @@ def test_dispatch_sends_as_fast_as_the_rate_allows_and_no_faster(client, orders,
     started = time.monotonic()
     queues.run()
     assert len(endpoint.requests) == 6
-    assert 0.5 <= time.monotonic() - started < 3
+    assert 0.5 <= time.monotonic() - started < 5  # a delay of SQS, between any two, would be a second
 
 
 def test_dispatch_without_queues_posts_in_its_own_process(orders, endpoint):
