@@ -175,3 +175,15 @@ def test_two_publishers_make_a_missing_partition_once(ring, background):
         publishing.result()
     assert len(bounds(ring)) == 1
     assert len(Topic("orders", ring).rows()) == 2
+
+
+def test_partitions_of_less_than_a_day_are_made_for_eight_of_their_widths_ahead(ring):
+    """As soaks have them: of the next two days there would be thousands."""
+    partitions.drop_all(ring)
+    ring.execute("UPDATE ring SET retention = '2 s', min_width = '1 ms'")
+    maintenance.maintain()
+    maintenance.maintain()
+    Topic("orders", ring).publish("a")
+    _, *made = bounds(ring)
+    assert {last - first for first, last in made[1:]} == {250}
+    assert 8 <= len(made) <= 24

@@ -11,10 +11,13 @@ DECLARE
     v_at     timestamptz := p_from;
     v_found  partitions;
     v_locked boolean := false;
-    v_width  interval;
+    v_width  interval := ring_width();
     v_ring   text;
     v_made   integer := 0;
 BEGIN
+    IF v_width < interval '1 day' THEN  -- as in tests: days ahead would be thousands of them
+        p_until := least(p_until, p_from + 8 * v_width);
+    END IF;
     LOOP
         SELECT * INTO v_found FROM partitions p WHERE p.begins_at <= v_at AND p.ends_at > v_at;
         IF v_found.attached THEN
@@ -32,9 +35,6 @@ BEGIN
             CONTINUE;  -- another transaction may have made it before it gave up the lock
         END IF;
         IF v_found.name IS NULL THEN
-            -- in seconds: a day of the session's time zone may have 23 hours
-            SELECT make_interval(secs => greatest(extract(epoch FROM r.min_width), extract(epoch FROM r.retention) / 8)::float8)
-              INTO v_width FROM ring r;
             SELECT max(p.ends_at) INTO v_found.begins_at FROM partitions p WHERE p.ends_at <= v_at;
             IF v_found.begins_at IS NULL THEN
                 v_found.begins_at := 'epoch';
@@ -44,7 +44,7 @@ BEGIN
                     + floor(extract(epoch FROM v_at - v_found.begins_at) / extract(epoch FROM v_width))::float8 * v_width;
                 v_found.ends_at := v_found.begins_at + v_width;
             END IF;
-            v_found.name := to_char(v_found.begins_at AT TIME ZONE 'UTC', 'YYYYMMDD_HH24MISS');
+            v_found.name := regexp_replace(to_char(v_found.begins_at AT TIME ZONE 'UTC', 'YYYYMMDD_HH24MISS_MS'), '_000$', '');
             FOREACH v_ring IN ARRAY rings() LOOP
                 EXECUTE format('CREATE TABLE %I (LIKE %I INCLUDING ALL)', v_ring || '_' || v_found.name, v_ring);
             END LOOP;
