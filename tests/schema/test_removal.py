@@ -166,6 +166,41 @@ def test_a_publish_that_commits_late_into_a_partition_that_is_removed_is_not_los
     assert orders.contents(orders.consume()) == ["late"]
 
 
+def test_a_message_of_a_broadcast_that_commits_late_is_sent_again_after_its_partition_has_left(
+    ring, orders, make_older
+):
+    """Maintain saw it wait, and moved its content aside. The commit added its entry to the partition."""
+    subscribed = orders.subscribe(URL)
+    orders.publish("a", "b")
+    make_older()
+    with psycopg.connect(ring.info.dsn, password=ring.info.password, options="-c search_path=broker") as late:
+        late.execute("SELECT broadcast('orders')")
+        assert ring.execute("SELECT keep_survivors(%s, 1000)", [OLD]).fetchone() == (2,)
+    refused = transfer.Response(400, None, {}, b"", datetime.now(UTC), timedelta(seconds=1))
+    planner.plan(0, [outcomes.judge(job, refused) for job in planner.plan(10)])
+    assert orders.subscription(subscribed).redeliveries == 2
+
+    assert maintenance.maintain().removed == [OLD]
+
+    orders.end_waits()
+    [again] = planner.plan(10)
+    assert '"content":"a"' in again.body
+    assert stored(ring)[-2:] == (2, 2)
+
+
+def test_all_entries_of_a_broadcast_that_commits_late_are_moved_aside_before_the_removal_begins(
+    ring, orders, make_older
+):
+    orders.subscribe(URL)
+    orders.fill(2500)
+    make_older()
+    with psycopg.connect(ring.info.dsn, password=ring.info.password, options="-c search_path=broker") as late:
+        late.execute("SELECT broadcast('orders')")
+        assert ring.execute("SELECT keep_survivors(%s, 3000)", [OLD]).fetchone() == (2500,)
+    assert maintenance.maintain().removed == [OLD]
+    assert stored(ring)[-2:] == (2500, 2500)
+
+
 @pytest.mark.slow
 def test_publishers_do_not_wait_when_a_long_transaction_blocks_the_removal(ring, orders, make_older, reader):
     orders.publish("needed")

@@ -16,13 +16,15 @@ BEGIN
        FROM broker.queue q
       WHERE q.message_id >= v_first_id AND q.message_id < v_end_id
         AND NOT EXISTS (SELECT FROM broker.kept_messages k WHERE k.id = ANY (ARRAY[q.message_id]))
-      ORDER BY q.message_id LIMIT p_limit)
-    UNION ALL
-    (SELECT r.message_id, r.topic_id, r.subscription_id, CASE WHEN r.died_at IS NULL THEN 'refused' ELSE 'dead' END
-       FROM broker.redeliveries r
-      WHERE r.message_id >= v_first_id AND r.message_id < v_end_id AND r.deleted_at IS NULL
-        AND NOT EXISTS (SELECT FROM broker.kept_messages k WHERE k.id = ANY (ARRAY[r.message_id]))
-      ORDER BY r.message_id LIMIT p_limit);
+      ORDER BY q.message_id LIMIT p_limit);
+    -- What a subscription has refused is in the log. Its content may have been moved aside before, when it waited: a transaction that
+    -- had broadcast it was open then.
+    RETURN QUERY EXECUTE format($refused$
+        SELECT r.message_id, r.topic_id, r.subscription_id, CASE WHEN r.died_at IS NULL THEN 'refused' ELSE 'dead' END
+          FROM broker.redeliveries r
+         WHERE r.message_id >= $2 AND r.message_id < $3 AND r.deleted_at IS NULL
+           AND EXISTS (SELECT FROM broker.%1$I l WHERE l.message_id = ANY (ARRAY[r.message_id]))
+         ORDER BY r.message_id LIMIT $1 $refused$, 'log_' || p_partition.name) USING p_limit, v_first_id, v_end_id;
     -- of each topic in its log, what the subscription that is farthest behind has not got
     RETURN QUERY EXECUTE format($log$
         WITH RECURSIVE in_log (topic_id) AS (
