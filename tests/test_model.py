@@ -3,19 +3,25 @@
 Every run takes the same steps; `pytest tests/test_model.py --hypothesis-seed=7` takes others, and so does `make soak`.
 """
 
+import contextlib
 import inspect
 from collections import Counter
 
+import hypothesis
+import psycopg
 import pytest
-from hypothesis import HealthCheck, Phase, settings
+from hypothesis import HealthCheck, Phase
 from hypothesis import strategies as st
 from hypothesis.internal.conjecture.providers import AVAILABLE_PROVIDERS, HypothesisProvider
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
+from broker import settings
 from broker.pubsub import subscriptions
-from tests.support import sql_calls
-from tests.support.model_steps import NTH, URL, LogSteps, pick, step
+from tests.support import partitions, sql_calls
+from tests.support.model_maintenance import RETENTION, WIDTH, MaintenanceSteps
+from tests.support.model_steps import NTH, URL, pick, step
 from tests.support.soak import SOAK, TWENTIETH, share
+from tests.support.topic import Topic
 
 LENGTH = 50  # steps of an example
 QUICK, WHOLE = 10, 4000  # examples
@@ -25,6 +31,8 @@ MUST_OCCUR = {  # 10,000 steps in which one of these never happens prove little
     *("partly", "refused", "aborted", "slow", "a redelivery", "redriven"),
     *("rested", "something due", "something pending", "nothing pending"),
     *("crash", "rollback"),
+    *("a partition removed", "a message forgotten", "an attempt forgotten"),
+    *(f"a {state} message kept" for state in ("waiting", "leased", "dead", "broadcast")),
 }
 QUEUE = (
     "SELECT q.message_id, q.receives, q.leased_at IS NOT NULL, CASE WHEN q.died_at IS NOT NULL THEN q.reason END"
@@ -32,8 +40,8 @@ QUEUE = (
     " ORDER BY q.died_at IS NOT NULL, CASE WHEN q.died_at IS NULL THEN q.ready_at END, q.message_id"
 )
 MESSAGE_STATES = (
-    "SELECT r.state, r.seq FROM unnest(%s::uuid[]) WITH ORDINALITY i (id, nth), broker.trace_message('orders', i.id) r"
-    " ORDER BY i.nth"
+    "SELECT r.state, r.seq FROM unnest(%s::uuid[]) WITH ORDINALITY i (id, nth)"
+    " LEFT JOIN LATERAL broker.trace_message('orders', i.id) r ON true ORDER BY i.nth"
 )
 DELETE_ALL = "DELETE FROM topics; DELETE FROM topic_states" + "".join(
     f"; DELETE FROM {table}"
@@ -53,7 +61,7 @@ SQL_CALLS = {
 }
 
 
-class TransactionSteps(LogSteps):
+class TransactionSteps(MaintenanceSteps):
     """A program that calls the verbs in its own transaction, and rolls it back or loses its session."""
 
     def __init__(self, orders, owner, met, session) -> None:
@@ -139,7 +147,10 @@ class Broker(TransactionSteps, RuleBasedStateMachine):
         """
         try:
             self.compare_the_log()
-            states = [self.model.state(number) for number in range(len(self.ids))]
+            states = [
+                (None, None) if number in self.forgotten else self.model.state(number)
+                for number in range(len(self.ids))
+            ]
             assert self.owner.execute(MESSAGE_STATES, [self.ids]).fetchall() == states
             for key, each in self.model.subscriptions.items():
                 passed = self.model.log[each.begins : each.cursor]
@@ -154,14 +165,28 @@ class Broker(TransactionSteps, RuleBasedStateMachine):
 
 
 @pytest.fixture
-def take_steps(orders, owner, session, pytestconfig):
-    """Take so many examples' steps; return how often each thing happened."""
+def session(ring):
+    """Make further sessions of a program."""
+    with contextlib.ExitStack() as opened:
+
+        def open_session(*, autocommit):
+            connection = psycopg.connect(settings.current().database_url, autocommit=autocommit)
+            return opened.enter_context(contextlib.closing(connection))
+
+        yield open_session
+
+
+@pytest.fixture
+def take_steps(ring, session, pytestconfig):
+    """Take so many examples' steps in a ring that turns; return how often each thing happened."""
+    partitions.drop_all(ring)
+    ring.execute(f"UPDATE ring SET retention = '{RETENTION}', min_width = '{WIDTH}'")
 
     def take_steps(examples):
         met = Counter()
         run_state_machine_as_test(
-            lambda: Broker(orders, owner, met, session),
-            settings=settings(
+            lambda: Broker(Topic("orders", ring), ring, met, session),
+            settings=hypothesis.settings(
                 backend="even",
                 max_examples=examples,
                 stateful_step_count=LENGTH,

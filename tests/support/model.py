@@ -250,6 +250,13 @@ class Model:
             subscription.due_at = self.now  # the call that records leases it at once, or gives it this time
         return True
 
+    def needs(self, number: int) -> bool:
+        """Whether a message may be given or sent again: it waits or is dead, or is not delivered everywhere."""
+        seq = self.log.index(number) + 1 if number in self.log else 0
+        return number in self.queue or any(
+            seq > each.cursor or number in each.refused for each in self.subscriptions.values()
+        )
+
     def state(self, number: int) -> tuple[str, int | None]:
         """What a message has become, and its seq."""
         if number in self.log:
