@@ -48,11 +48,11 @@ BEGIN
            FROM unnest(ARRAY[false, true]) f (failing),
                 LATERAL (SELECT o.due_at FROM cursors o
                           WHERE o.failing = f.failing AND o.due_at IS NOT NULL AND o.paused_at IS NULL AND o.disabled_at IS NULL
-                            AND o.subscription_id <> ALL (v_under_way)
+                            AND o.subscription_id NOT IN (SELECT unnest(v_under_way))
                           ORDER BY o.due_at LIMIT 1) c),
         (SELECT greatest(c.due_at, c.redelivery_due_at) FROM cursors c
           WHERE c.redelivery_due_at IS NOT NULL AND c.paused_at IS NULL AND c.disabled_at IS NULL
-            AND c.subscription_id <> ALL (v_under_way)
+            AND c.subscription_id NOT IN (SELECT unnest(v_under_way))
           ORDER BY greatest(c.due_at, c.redelivery_due_at) LIMIT 1),
         (SELECT s.next_due_at FROM topic_states s WHERE s.next_due_at > call_time() ORDER BY s.next_due_at LIMIT 1));
 END

@@ -8,14 +8,12 @@ LANGUAGE sql STABLE AS $$
            (array_agg(w.id ORDER BY w.seq))[1]::text,
            ('x' || left(encode(sha256(string_agg(uuid_send(w.id), '' ORDER BY w.seq)), 'hex'), 16))::bit(64)::bigint
       FROM (SELECT e.seq, e.message_id AS id,
-                   -- A query of its own for each message: a join was planned as a scan of all partitions.
-                   -- Written by hand, because the json functions put spaces everywhere
-                   (SELECT concat('{"id":"', m.id, '","seq":', e.seq, ',"content":', m.content,
-                                  ',"sender":', to_json(m.sender),
-                                  ',"key":', coalesce(to_json(m.key), 'null'),
-                                  ',"attributes":', coalesce(m.attributes, 'null'),
-                                  ',"created_at":"', broker.rfc3339(m.created_at), '"}')
-                      FROM broker.contents m WHERE m.id = e.message_id LIMIT 1) AS message
+                   -- A query of its own for each message: a join was planned as a scan of all partitions. Few were moved aside, and
+                   -- only what is not in its partition is looked for there
+                   coalesce((SELECT broker.message_json(m.id, e.seq, m.content, m.sender, m.key, m.attributes, m.created_at)
+                               FROM broker.messages m WHERE m.id = e.message_id),
+                            (SELECT broker.message_json(m.id, e.seq, m.content, m.sender, m.key, m.attributes, m.created_at)
+                               FROM broker.kept_messages m WHERE m.id = e.message_id)) AS message
               FROM broker.entries e
              WHERE e.topic_id = p_topic_id AND e.seq BETWEEN p_first_seq AND p_last_seq
              ORDER BY e.seq OFFSET 0) w

@@ -2,11 +2,7 @@
 -- current lease.
 CREATE OR REPLACE FUNCTION broker.create_redeliveries(p_outcomes json)
 RETURNS void
-LANGUAGE plpgsql
--- planned once a session, by index only: see consume.sql
-SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_bitmapscan = off SET enable_hashjoin = off
-SET enable_mergejoin = off
-AS $$
+LANGUAGE plpgsql AS $$
 BEGIN
     INSERT INTO broker.redeliveries AS r (subscription_id, message_id, epoch, topic_id, seq, failures, due_at, died_at, reason)
     SELECT o.subscription_id, e.message_id, e.epoch, e.topic_id, e.seq, 1,

@@ -1,16 +1,13 @@
 -- Lock up to p_limit subscriptions that are due, at most p_failing of them such as failed last time. Those that another planner
--- has locked, and those whose request is under way, are left out. First come those with a time of their own, the longest due
+-- has locked, and those of p_under_way, whose request is under way, are left out. First come those with a time of their own, the
+-- longest due
 -- first; then resting ones that are behind, topic by topic in random order, so that none waits long behind another; at last those of
 -- p_ended, which the caller has locked. What is left of these, for want of room, gets a time.
-CREATE OR REPLACE FUNCTION broker.due_subscriptions(p_limit integer, p_failing integer, p_ended uuid[])
+CREATE OR REPLACE FUNCTION broker.due_subscriptions(p_limit integer, p_failing integer, p_under_way uuid[], p_ended uuid[])
 RETURNS uuid[]
-LANGUAGE plpgsql
--- planned once a session, by index only: see consume.sql
-SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_bitmapscan = off SET enable_hashjoin = off
-SET enable_mergejoin = off
-AS $$
+LANGUAGE plpgsql AS $$
 DECLARE
-    v_under_way uuid[] := broker.under_way();
+    v_under_way uuid[] := p_under_way;
     v_due       uuid[] := '{}';
     v_failing   boolean;
     v_ended     uuid[];
@@ -21,7 +18,7 @@ BEGIN
         v_due := v_due || ARRAY(
             SELECT c.subscription_id FROM broker.cursors c
              WHERE c.failing = v_failing AND c.due_at <= broker.call_time() AND c.paused_at IS NULL AND c.disabled_at IS NULL
-               AND c.subscription_id <> ALL (v_under_way)
+               AND c.subscription_id NOT IN (SELECT unnest(v_under_way))
              ORDER BY c.due_at
              LIMIT greatest(CASE WHEN v_failing THEN least(p_failing, p_limit - cardinality(v_due)) ELSE p_limit END, 0)
                FOR NO KEY UPDATE SKIP LOCKED);
@@ -30,7 +27,7 @@ BEGIN
         SELECT c.subscription_id FROM broker.cursors c
          WHERE greatest(c.due_at, c.redelivery_due_at) <= broker.call_time() AND c.redelivery_due_at IS NOT NULL
            AND c.paused_at IS NULL AND c.disabled_at IS NULL AND c.due_at IS NULL  -- the others were looked at above
-           AND c.subscription_id <> ALL (v_under_way) AND c.subscription_id <> ALL (v_due)
+           AND c.subscription_id NOT IN (SELECT unnest(v_under_way)) AND c.subscription_id <> ALL (v_due)
          ORDER BY greatest(c.due_at, c.redelivery_due_at) LIMIT greatest(p_limit - cardinality(v_due), 0)
            FOR NO KEY UPDATE SKIP LOCKED);
     FOR v_topic_id IN
@@ -44,7 +41,7 @@ BEGIN
         v_due := v_due || ARRAY(
             SELECT c.subscription_id FROM broker.topic_states s JOIN broker.cursors c ON c.topic_id = s.topic_id
              WHERE s.topic_id = v_topic_id AND c.resting AND c.cursor < s.last_seq
-               AND c.subscription_id <> ALL (v_under_way) AND c.subscription_id <> ALL (v_due)
+               AND c.subscription_id NOT IN (SELECT unnest(v_under_way)) AND c.subscription_id <> ALL (v_due)
              LIMIT p_limit - cardinality(v_due) FOR NO KEY UPDATE OF c SKIP LOCKED);
     END LOOP;
     IF p_ended <> '{}' THEN
@@ -59,7 +56,7 @@ BEGIN
     IF v_due <> '{}' THEN
         -- once more now that they are locked: another planner may have leased some of them since
         v_under_way := broker.under_way();
-        v_due := ARRAY(SELECT d FROM unnest(v_due) d WHERE d <> ALL (v_under_way));
+        v_due := ARRAY(SELECT d FROM unnest(v_due) d WHERE d NOT IN (SELECT unnest(v_under_way)));
     END IF;
     RETURN v_due;
 END

@@ -15,11 +15,7 @@
 -- as an attempt, once, and changes nothing.
 CREATE OR REPLACE FUNCTION broker.record_attempts(p_outcomes json)
 RETURNS uuid[]
-LANGUAGE plpgsql
--- planned once a session, by index only: see consume.sql
-SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_bitmapscan = off SET enable_hashjoin = off
-SET enable_mergejoin = off
-AS $$
+LANGUAGE plpgsql AS $$
 DECLARE
     v_partition    broker.partitions := broker.ensure_partition();
     v_given        integer;

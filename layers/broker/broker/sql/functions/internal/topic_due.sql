@@ -13,7 +13,7 @@ BEGIN
     IF v_broadcast IS NOT NULL
        AND EXISTS (SELECT FROM broker.cursors c
                     WHERE c.topic_id = p_state.topic_id AND c.resting AND c.cursor < p_state.last_seq
-                      AND c.subscription_id <> ALL (p_under_way)) THEN
+                      AND c.subscription_id NOT IN (SELECT unnest(p_under_way))) THEN
         RETURN broker.call_time();
     ELSIF p_state.subscriptions = 0 OR v_broadcast IS DISTINCT FROM 'auto' THEN
         RETURN NULL;
