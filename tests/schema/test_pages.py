@@ -119,7 +119,7 @@ CALLS: dict[str, tuple[str, *tuple[str, ...]]] = {
     "end no dead letters": ("end_dead_letters(100)",),
     "expire no backlog": ("expire_backlog()",),
     "due_partitions": ("due_partitions()",),
-    "count no survivors": ("count_survivors('19700101_000000')",),
+    "500 survivors": ("survivors((SELECT p FROM partitions p WHERE p.name = '19700101_000000'), 500)",),
     "clear no topics": ("clear_deleted_topics(100)",),
     "clear no idempotency keys": ("clear_idempotency_keys(100)",),
     "clear nothing that was moved aside": ("clear_kept(NULL, 100)",),

@@ -28,7 +28,7 @@ CALLS = {
     "next_due": "FROM broker.next_due()",
     "last_lease_end": "FROM broker.last_lease_end()",
     "plan_batches": "FROM broker.plan_batches(500, 60)",
-    "record_attempts": """FROM broker.record_attempts((SELECT json_agg(json_build_object(
+    "plan_batches with outcomes": """FROM broker.plan_batches(500, 60, p_outcomes => (SELECT json_agg(json_build_object(
         'subscription_id', p.subscription_id, 'fence', p.fence, 'webhook_id', p.webhook_id, 'attempt', 1,
         'first_seq', p.first_seq, 'last_seq', p.last_seq, 'started_at', now(), 'duration_ms', 1,
         'action', 'delivered')) FROM broker.plan_batches(500, 60) p))""",

@@ -46,9 +46,12 @@ BEGIN
     END LOOP;
     IF p_ended <> '{}' THEN
         v_ended := ARRAY(
-            SELECT c.subscription_id FROM unnest(p_ended) e (id), broker.cursors c, broker.topic_states s
-             WHERE c.subscription_id = ANY (ARRAY[e.id]) AND s.topic_id = ANY (ARRAY[c.topic_id])
-               AND c.resting AND c.cursor < s.last_seq AND e.id <> ALL (v_due));
+            -- OFFSET 0: each by its id, or with the statistics of empty tables all of its topic were read for each
+            SELECT c.subscription_id
+              FROM unnest(p_ended) e (id),
+                   LATERAL (SELECT x.* FROM broker.cursors x WHERE x.subscription_id = ANY (ARRAY[e.id]) OFFSET 0) c,
+                   broker.topic_states s
+             WHERE s.topic_id = ANY (ARRAY[c.topic_id]) AND c.resting AND c.cursor < s.last_seq AND e.id <> ALL (v_due));
         v_left := greatest(p_limit - cardinality(v_due), 0);
         v_due := v_due || v_ended[1:v_left];
         UPDATE broker.cursors c SET due_at = broker.call_time() WHERE c.subscription_id = ANY (v_ended[v_left + 1:]);

@@ -5,10 +5,15 @@ RETURNS void
 LANGUAGE plpgsql AS $$
 BEGIN
     UPDATE broker.cursors c
-       SET due_at = NULL, redelivery_due_at = CASE WHEN t.deleted_at IS NULL THEN c.redelivery_due_at END
-      FROM unnest(p_subscription_ids) i (id), broker.topics t, broker.topic_states h
-     WHERE c.subscription_id = ANY (ARRAY[i.id]) AND t.id = ANY (ARRAY[c.topic_id]) AND h.topic_id = ANY (ARRAY[c.topic_id])
-       AND (t.deleted_at IS NOT NULL
-            OR c.cursor >= h.last_seq AND (c.redelivery_due_at <= broker.call_time()) IS NOT TRUE);
+       SET due_at = NULL, redelivery_due_at = CASE WHEN NOT r.deleted THEN c.redelivery_due_at END
+      FROM (SELECT x.subscription_id, t.deleted_at IS NOT NULL AS deleted
+              FROM unnest(p_subscription_ids) i (id),
+                   LATERAL (SELECT o.* FROM broker.cursors o WHERE o.subscription_id = ANY (ARRAY[i.id]) OFFSET 0) x,
+                   broker.topics t, broker.topic_states h
+             WHERE t.id = ANY (ARRAY[x.topic_id]) AND h.topic_id = ANY (ARRAY[x.topic_id])
+               AND (t.deleted_at IS NOT NULL
+                    OR x.cursor >= h.last_seq AND (x.redelivery_due_at <= broker.call_time()) IS NOT TRUE)
+            OFFSET 0) r
+     WHERE c.subscription_id = ANY (ARRAY[r.subscription_id]);
 END
 $$;
