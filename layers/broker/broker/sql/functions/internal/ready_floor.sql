@@ -4,6 +4,6 @@
 CREATE OR REPLACE FUNCTION broker.ready_floor(p_state broker.topic_states)
 RETURNS timestamptz
 LANGUAGE sql STABLE AS $$
-    SELECT CASE WHEN broker.call_time() - p_state.looked_at BETWEEN interval '0' AND interval '5 seconds'
+    SELECT CASE WHEN p_state.looked_at BETWEEN broker.call_time() - interval '5 seconds' AND broker.call_time()
                 THEN p_state.moved_until - interval '5 seconds' ELSE '-infinity' END
 $$;
