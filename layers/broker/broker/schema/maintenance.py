@@ -54,8 +54,13 @@ def maintain() -> Maintained:
     }
     removed, kept = [], []
     due: list[removal.DuePartition] = _try(removal.due, [], failures)
+    blocked = False
     for partition in due:
-        reason = _try(partial(removal.remove, partition), "it could not be removed", failures)
+        if blocked:  # PostgreSQL detaches one partition at a time
+            reason = removal.BLOCKED
+        else:
+            reason = _try(partial(removal.remove, partition), "it could not be removed", failures)
+            blocked = reason == removal.BLOCKED
         if reason:
             kept.append(removal.keep(partition, reason))
         else:
