@@ -4,6 +4,7 @@ import logging
 import sys
 import time
 import traceback
+from collections.abc import Mapping
 from functools import cache
 from http import HTTPStatus
 
@@ -36,36 +37,24 @@ def log_request(route: str, status: int, topic: str, messages: int, request_id: 
         values["Messages"] = messages
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         values["Errors"] = 1
-    line = {
-        "service": _logger.service,
-        "route": route,
-        "status": status,
-        "topic": topic,
-        "request_id": request_id,
-        **values,
-        "_aws": {"Timestamp": int(time.time() * 1000), "CloudWatchMetrics": _directives(*values)},
-    }
-    sys.stdout.write(_encode(line).decode() + "\n")  # Lambda reads standard output
-    sys.stdout.flush()
+    facts = {"route": route, "status": status, "topic": topic, "request_id": request_id}
+    _write_metrics(values, facts, ("service", "route"))
 
 
 def log_partitions(kept: int, age_days: int) -> None:
     """Write the metrics of the partitions that stay past the retention: how many, and the age of the oldest in days."""
-    values = {"KeptPartitions": kept, "KeptPartitionAge": age_days}
-    line = {
-        "service": _logger.service,
-        **values,
-        "_aws": {
-            "Timestamp": int(time.time() * 1000),
-            "CloudWatchMetrics": _directives(*values, dimensions=("service",)),
-        },
-    }
-    sys.stdout.write(_encode(line).decode() + "\n")
+    _write_metrics({"KeptPartitions": kept, "KeptPartitionAge": age_days}, {}, ("service",))
+
+
+def _write_metrics(values: Mapping[str, float], facts: Mapping[str, object], dimensions: tuple[str, ...]) -> None:
+    metrics = {"Timestamp": int(time.time() * 1000), "CloudWatchMetrics": _directives(*values, dimensions=dimensions)}
+    line = {"service": _logger.service, **facts, **values, "_aws": metrics}
+    sys.stdout.write(_encode(line).decode() + "\n")  # Lambda reads standard output
     sys.stdout.flush()
 
 
 @cache
-def _directives(*metrics: str, dimensions: tuple[str, ...] = ("service", "route")) -> list[dict[str, object]]:
+def _directives(*metrics: str, dimensions: tuple[str, ...]) -> list[dict[str, object]]:
     return [
         {
             "Namespace": settings.current().metrics_namespace,
