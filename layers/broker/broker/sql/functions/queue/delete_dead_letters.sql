@@ -16,14 +16,9 @@ BEGIN
         PERFORM refuse_isolation();
     END IF;
     changed := 0;
-    IF v_subscription IS NULL THEN
-        SELECT f.ids, f.next INTO v_ids, next FROM find_dead_letters(v_topic.id, p_filter, p_after, 10000) f;
-    ELSE
-        -- record_attempts takes the same lock before it changes redeliveries
-        PERFORM FROM cursors c WHERE c.subscription_id = v_subscription FOR NO KEY UPDATE;
-        SELECT f.ids, f.next INTO v_ids, next
-          FROM find_dead_redeliveries(v_topic.id, v_subscription, p_filter, p_after, 10000) f;
-    END IF;
+    -- record_attempts takes the same lock before it changes redeliveries
+    PERFORM FROM cursors c WHERE c.subscription_id = v_subscription FOR NO KEY UPDATE;
+    SELECT f.ids, f.next INTO v_ids, next FROM select_dead_letters(v_topic.id, p_filter, p_after, 10000) f;
     matched := cardinality(v_ids);
     IF NOT p_dry_run AND v_subscription IS NOT NULL THEN
         -- marked, not removed: the message was not delivered, and trace_message says so as long as it is kept

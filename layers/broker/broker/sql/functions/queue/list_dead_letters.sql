@@ -15,12 +15,7 @@ DECLARE
     v_ids          uuid[];
     v_next         text;
 BEGIN
-    IF v_subscription IS NULL THEN
-        SELECT f.ids, f.next INTO v_ids, v_next FROM find_dead_letters(v_topic.id, p_filter, p_after, p_limit) f;
-    ELSE
-        SELECT f.ids, f.next INTO v_ids, v_next
-          FROM find_dead_redeliveries(v_topic.id, v_subscription, p_filter, p_after, p_limit) f;
-    END IF;
+    SELECT f.ids, f.next INTO v_ids, v_next FROM select_dead_letters(v_topic.id, p_filter, p_after, p_limit) f;
     RETURN QUERY
     WITH found AS MATERIALIZED (
         SELECT q.message_id, q.died_at, q.reason, q.receives, q.bytes
