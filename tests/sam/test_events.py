@@ -52,7 +52,7 @@ def test_each_http_event_has_the_expected_response(sam: stack.Sam, webhooks: tup
 
 def test_each_event_of_the_background_functions_has_the_expected_answer(sam: stack.Sam) -> None:
     answers = {name: sam.invoke(name.partition("-")[0], EVENTS[name].read_text()) for name in BACKGROUND}
-    assert answers["maintain-daily"].keys() == {"made", "lost", "removed", "kept", "cleared"}
+    assert answers["maintain-daily"].keys() == {"made", "lost", "ended", "removed", "kept", "cleared"}
     assert [answers[name] for name in ("dispatch-wake-up", "dispatch-outcomes", "deliver")] == [
         {"batchItemFailures": []}
     ] * 3
