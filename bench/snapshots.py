@@ -20,6 +20,7 @@ from broker.queue import messages
 MESSAGES, BROADCASTS = 200_000, 7_200
 THOUSAND = "[" + ", ".join(['{"content": 1}'] * 1000) + "]"
 MARGIN_SECONDS = 6  # for late commits: what has passed within it is looked at again
+WINDOW_SECONDS = 0.5
 PASS = """
     DO $$ BEGIN
         FOR n IN 1..{broadcasts} LOOP
@@ -48,16 +49,16 @@ def claim(bench: Bench) -> Figures:
 
 
 def look(bench: Bench) -> Figures:
-    """Dispatch moves 1,000 messages of an auto topic, called directly, after 7,200 broadcasts of 200,000 messages while an old snapshot is open; against the same before."""
+    """Dispatch moves 1,000 messages of an auto topic, called directly, after 7,200 broadcasts of 200,000 messages while an old snapshot is open, each half a second as its batch windows let it; against the same before."""
     with _topic(bench, "auto") as owner:
         publish = partial(_store, THOUSAND)
 
         def cycle() -> float:
             publish()
-            owner.execute("DELETE FROM broker.batch_windows")
+            time.sleep(WINDOW_SECONDS)  # the batch window of the look before
             return 1000 * seconds(lambda: broadcasts.move(["auto"], open_windows=True))
 
-        return _compare(bench, owner, cycle, topic="auto", broadcasts=BROADCASTS, each=28, take=BROADCAST)
+        return _compare(bench, owner, cycle, rounds=40, topic="auto", broadcasts=BROADCASTS, each=28, take=BROADCAST)
 
 
 def publish(bench: Bench) -> Figures:
@@ -85,10 +86,16 @@ def _topic(bench: Bench, topic: str) -> Iterator[psycopg.Connection[Any]]:
 
 
 def _compare(
-    bench: Bench, owner: psycopg.Connection[Any], cycle: Callable[[], float], *, broadcasts: int, **passing: object
+    bench: Bench,
+    owner: psycopg.Connection[Any],
+    cycle: Callable[[], float],
+    *,
+    broadcasts: int,
+    rounds: int = 100,
+    **passing: object,
 ) -> Figures:
     """Measure before an old snapshot is open, and under it after the messages have passed."""
-    rounds = bench.rounds(100)
+    rounds = bench.rounds(rounds)
     before = [cycle() for _ in range(rounds + 5)][5:]
     with servers.connect(settings.current().owner_database_url) as other, other.transaction():
         other.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")

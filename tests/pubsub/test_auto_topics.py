@@ -139,6 +139,18 @@ def test_move_looks_again_after_its_commit(news, monkeypatch):
     assert broadcasts.move().messages == 3
 
 
+def test_a_message_whose_transaction_commits_long_after_its_publish_is_moved(news, owner, session):
+    producer = session(autocommit=False)
+    producer.execute("SELECT FROM broker.publish_batch('orders', '[{\"content\": \"late\"}]')")
+    news.publish("a")
+    assert broadcasts.move(open_windows=True).messages == 1
+    owner.execute("UPDATE topic_states SET moved_until = moved_until + interval '1 minute'")  # as if a minute later
+    producer.commit()
+    assert planner.next_due() <= owner.execute("SELECT now()").fetchone()[0]
+    assert broadcasts.move(open_windows=True).messages == 1
+    assert [content for _, content in news.log()] == ["a", "late"]
+
+
 def test_move_stops_when_its_time_is_over(news):
     news.publish("a")
     deadlines.begin(5)

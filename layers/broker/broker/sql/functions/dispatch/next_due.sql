@@ -21,7 +21,9 @@ BEGIN
     END IF;
     IF v_requested <> '{}' THEN
         v_requested := ARRAY(SELECT s.topic_id FROM topic_states s WHERE s.topic_id = ANY (v_requested) FOR NO KEY UPDATE SKIP LOCKED);
-        UPDATE topic_states s SET next_due_at = least(s.next_due_at, call_time()) WHERE s.topic_id = ANY (v_requested);
+        -- a transaction that published long before its commit: see ready_floor
+        UPDATE topic_states s SET next_due_at = least(s.next_due_at, call_time()), looked_at = '-infinity'
+         WHERE s.topic_id = ANY (v_requested);
         DELETE FROM look_requests p WHERE p.topic_id = ANY (v_requested);
     END IF;
     SELECT CASE WHEN count(*) = 1000 THEN call_time() ELSE min(o.due_at) END,
