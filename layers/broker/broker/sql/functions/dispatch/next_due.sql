@@ -13,6 +13,7 @@ AS $$
 DECLARE
     v_under_way uuid[] := under_way();
     v_requested integer[] := ARRAY(SELECT requested_topics());
+    v_busy      integer[];
     v_due       timestamptz;
     v_idle      integer[];
 BEGIN
@@ -26,23 +27,19 @@ BEGIN
          WHERE s.topic_id = ANY (v_requested);
         DELETE FROM look_requests p WHERE p.topic_id = ANY (v_requested);
     END IF;
+    v_busy := busy_topics();  -- looked at before, because a lock is written to disk
     SELECT CASE WHEN count(*) = 1000 THEN call_time() ELSE min(o.due_at) END,
-           array_agg(o.topic_id) FILTER (WHERE (o.due_at > call_time()) IS NOT FALSE)
+           array_agg(o.topic_id) FILTER (WHERE (o.due_at > call_time()) IS NOT FALSE
+                                           AND o.topic_id NOT IN (SELECT unnest(v_busy)))
       INTO v_due, v_idle
       FROM (SELECT s.topic_id, topic_due(s, v_under_way) AS due_at FROM topic_states s WHERE s.next_due_at <= call_time()
              ORDER BY s.next_due_at LIMIT 1000) o;  -- the next call goes on
     IF v_idle IS NOT NULL THEN
         v_idle := ARRAY(SELECT s.topic_id FROM topic_states s WHERE s.topic_id = ANY (v_idle) FOR NO KEY UPDATE SKIP LOCKED);
-        -- Asked again under the lock: something may have become due since. Not while a request is under way: its outcome may
-        -- leave a subscription resting that is behind a broadcast of this moment. So may a planner, when the time of one has come.
+        -- asked again under the lock: something may have become due since
         UPDATE topic_states s SET next_due_at = o.due_at
           FROM (SELECT i.topic_id, topic_due(i, under_way()) AS due_at FROM topic_states i
-                 WHERE i.topic_id = ANY (v_idle)
-                   AND i.topic_id <> ALL (ARRAY(SELECT d.topic_id FROM deliveries d
-                                                UNION ALL
-                                                SELECT c.topic_id FROM cursors c
-                                                 WHERE c.failing IN (false, true) AND c.due_at <= call_time() + interval '10 s'
-                                                   AND c.paused_at IS NULL AND c.disabled_at IS NULL)) OFFSET 0) o
+                 WHERE i.topic_id = ANY (v_idle) AND i.topic_id NOT IN (SELECT unnest(busy_topics())) OFFSET 0) o
          WHERE s.topic_id = o.topic_id AND (o.due_at > call_time()) IS NOT FALSE;
     END IF;
     RETURN least(v_due,

@@ -23,6 +23,7 @@ DECLARE
     v_room      integer;
     v_failing   integer;
     v_under_way uuid[];
+    v_lost      boolean;  -- whether an outcome did not come in time
     v_ended     uuid[] := '{}';
     v_due       uuid[];
     v_planned   bigint;
@@ -34,15 +35,15 @@ BEGIN
         v_ended := record_attempts(p_outcomes);
     END IF;
     SELECT least(p_limit, p_in_flight - count(*)), p_in_flight / 2 - count(*) FILTER (WHERE d.failing),
-           coalesce(array_agg(d.subscription_id), '{}')
-      INTO v_room, v_failing, v_under_way
+           coalesce(array_agg(d.subscription_id), '{}'), EXISTS (SELECT FROM deliveries l WHERE l.ends_at <= call_time())
+      INTO v_room, v_failing, v_under_way, v_lost
       FROM deliveries d WHERE d.ends_at > call_time();
     -- either may be negative: planners that counted at the same time may have leased more
     v_due := due_subscriptions(greatest(v_room, 0), greatest(v_failing, 0), v_under_way, v_ended);
     IF v_due = '{}' THEN
         RETURN;
     END IF;
-    IF EXISTS (SELECT FROM deliveries d WHERE d.ends_at <= call_time()) THEN
+    IF v_lost THEN
         PERFORM end_lost_deliveries(v_due);
     END IF;
 

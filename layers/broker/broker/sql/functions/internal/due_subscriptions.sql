@@ -7,7 +7,6 @@ CREATE OR REPLACE FUNCTION broker.due_subscriptions(p_limit integer, p_failing i
 RETURNS uuid[]
 LANGUAGE plpgsql AS $$
 DECLARE
-    v_under_way uuid[] := p_under_way;
     v_due       uuid[] := '{}';
     v_failing   boolean;
     v_ended     uuid[];
@@ -18,7 +17,7 @@ BEGIN
         v_due := v_due || ARRAY(
             SELECT c.subscription_id FROM broker.cursors c
              WHERE c.failing = v_failing AND c.due_at <= broker.call_time() AND c.paused_at IS NULL AND c.disabled_at IS NULL
-               AND c.subscription_id NOT IN (SELECT unnest(v_under_way))
+               AND c.subscription_id NOT IN (SELECT unnest(p_under_way))
              ORDER BY c.due_at
              LIMIT greatest(CASE WHEN v_failing THEN least(p_failing, p_limit - cardinality(v_due)) ELSE p_limit END, 0)
                FOR NO KEY UPDATE SKIP LOCKED);
@@ -27,7 +26,7 @@ BEGIN
         SELECT c.subscription_id FROM broker.cursors c
          WHERE greatest(c.due_at, c.redelivery_due_at) <= broker.call_time() AND c.redelivery_due_at IS NOT NULL
            AND c.paused_at IS NULL AND c.disabled_at IS NULL AND c.due_at IS NULL  -- the others were looked at above
-           AND c.subscription_id NOT IN (SELECT unnest(v_under_way)) AND c.subscription_id <> ALL (v_due)
+           AND c.subscription_id NOT IN (SELECT unnest(p_under_way))
          ORDER BY greatest(c.due_at, c.redelivery_due_at) LIMIT greatest(p_limit - cardinality(v_due), 0)
            FOR NO KEY UPDATE SKIP LOCKED);
     FOR v_topic_id IN
@@ -41,7 +40,7 @@ BEGIN
         v_due := v_due || ARRAY(
             SELECT c.subscription_id FROM broker.topic_states s JOIN broker.cursors c ON c.topic_id = s.topic_id
              WHERE s.topic_id = v_topic_id AND c.resting AND c.cursor < s.last_seq
-               AND c.subscription_id NOT IN (SELECT unnest(v_under_way)) AND c.subscription_id <> ALL (v_due)
+               AND c.subscription_id NOT IN (SELECT unnest(p_under_way)) AND c.subscription_id <> ALL (v_due)
              LIMIT p_limit - cardinality(v_due) FOR NO KEY UPDATE OF c SKIP LOCKED);
     END LOOP;
     IF p_ended <> '{}' THEN
@@ -54,12 +53,14 @@ BEGIN
              WHERE s.topic_id = ANY (ARRAY[c.topic_id]) AND c.resting AND c.cursor < s.last_seq AND e.id <> ALL (v_due));
         v_left := greatest(p_limit - cardinality(v_due), 0);
         v_due := v_due || v_ended[1:v_left];
-        UPDATE broker.cursors c SET due_at = broker.call_time() WHERE c.subscription_id = ANY (v_ended[v_left + 1:]);
+        IF cardinality(v_ended) > v_left THEN
+            UPDATE broker.cursors c SET due_at = broker.call_time() WHERE c.subscription_id = ANY (v_ended[v_left + 1:]);
+        END IF;
     END IF;
     IF v_due <> '{}' THEN
         -- once more now that they are locked: another planner may have leased some of them since
-        v_under_way := broker.under_way();
-        v_due := ARRAY(SELECT d FROM unnest(v_due) d WHERE d NOT IN (SELECT unnest(v_under_way)));
+        v_due := ARRAY(SELECT d FROM unnest(v_due) d
+                        WHERE d NOT IN (SELECT x.subscription_id FROM broker.deliveries x WHERE x.ends_at > broker.call_time()));
     END IF;
     RETURN v_due;
 END
