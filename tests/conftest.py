@@ -16,6 +16,7 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from broker import database, deadlines, settings, telemetry, tokens
+from broker.aws import connections
 from broker.dispatch import notifier
 from broker.pubsub import subscriptions
 from broker.queue import leases
@@ -24,10 +25,11 @@ from broker.transport import queues as transport_queues
 from broker.webhooks import worker
 from local.postgres import embedded
 from tests.support import cleaning, faketime, folders
+from tests.support.aws import Aws
 from tests.support.client import ADMIN_TOKEN, Client
 from tests.support.endpoints import Endpoint
 from tests.support.runner import until
-from tests.support.sqs import Queues
+from tests.support.sqs import REGION, Queues
 from tests.support.topic import Topic
 
 pytest_plugins = ["tests.support.concurrent_sessions", "tests.support.interleaving"]
@@ -212,15 +214,22 @@ def endpoint() -> Iterator[Endpoint]:
 
 
 @pytest.fixture
-def queues(monkeypatch: pytest.MonkeyPatch) -> Iterator[Queues]:
+def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
+    """AWS, as moto answers, at an address of this computer; the settings have its region and credentials."""
+    monkeypatch.setenv("AWS_REGION", REGION)
+    with mock_aws(), Aws() as aws:
+        yield aws
+        connections.close()
+
+
+@pytest.fixture
+def queues(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> Iterator[Queues]:
     """The loop's queues, in moto; the settings name them."""
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    with mock_aws():
-        queues = Queues()
-        monkeypatch.setenv("DISPATCH_QUEUE_URL", queues.dispatch.url)
-        monkeypatch.setenv("DELIVERY_QUEUE_URL", queues.delivery.url)
-        settings.current.cache_clear()
-        yield queues
+    queues = Queues(aws.url)
+    monkeypatch.setenv("DISPATCH_QUEUE_URL", queues.dispatch.url)
+    monkeypatch.setenv("DELIVERY_QUEUE_URL", queues.delivery.url)
+    settings.current.cache_clear()
+    yield queues
     settings.current.cache_clear()
 
 

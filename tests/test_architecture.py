@@ -16,17 +16,18 @@ from tests.support.client import ROOT
 PACKAGE = ROOT / "layers" / "broker" / "broker"
 GROUND = {"database", "deadlines", "errors", "fields", "json_input", "pagination", "session", "settings", "telemetry"}
 DATABASE = {"database", "pagination", "session"}  # of the ground, what reaches it
-ROOMS = {"dispatch", "pubsub", "queue", "schema", "transport", "webhooks"}
+ROOMS = {"aws", "dispatch", "pubsub", "queue", "schema", "transport", "webhooks"}
 
 # What each room may import of the package, besides itself. A room's name means all of its modules.
 MAY_IMPORT = {
     "ground": set(),
+    "aws": {"deadlines", "settings"},
     "topics": GROUND,
     "tokens": GROUND,
     "api": GROUND | {"tokens"},
     "queue": GROUND,
     "schema": GROUND | {"tokens"},
-    "transport": GROUND - DATABASE,
+    "transport": GROUND - DATABASE | {"aws"},
     "webhooks": GROUND - DATABASE | {"transport"},
     "pubsub": GROUND | {"webhooks.addresses", "webhooks.headers", "webhooks.signatures"},
     "dispatch": GROUND | {"pubsub", "transport", "webhooks.signatures"},
@@ -48,7 +49,7 @@ FENCES = {
     },
     "aws_lambda_powertools": {"telemetry"},
 }
-LAZY = {"boto3", "botocore"}  # imported when a queue is used, and not before
+LAZY = {"boto3", "botocore"}  # a tenth of a second to import
 BANNED = {"requests", "httpx", "pydantic"}  # slow to import
 
 MODULES = {
@@ -143,6 +144,18 @@ def test_dispatch_cannot_reach_the_internet() -> None:
     assert not found & users("pycurl")
 
 
+def test_what_connects_without_curl_connects_to_aws_alone() -> None:
+    def importers(other: str) -> set[str]:
+        return {module for module, file in MODULES.items() if other in imported_modules(file)}
+
+    assert {module for module, file in MODULES.items() if any("http.client" in name for name in imports(file))} == {
+        "aws.client",
+        "aws.connections",
+    }
+    assert importers("aws.connections") == {"aws.client"}
+    assert importers("aws.client") == {"transport.sqs"}
+
+
 @pytest.mark.parametrize("file", FUNCTIONS, ids=lambda file: file.parent.name)
 def test_a_deployed_function_loads_the_database_or_the_internet_and_never_both(file: Path) -> None:
     code = (
@@ -180,10 +193,10 @@ def test_packages_that_are_slow_to_import_are_not_imported(file: Path) -> None:
 
 
 @pytest.mark.parametrize("file", SOURCES, ids=lambda file: str(file.relative_to(ROOT)))
-def test_boto3_is_imported_when_a_queue_is_used_and_not_before(file: Path) -> None:
+def test_boto3_is_imported_by_setup_alone_and_when_it_is_used(file: Path) -> None:
     assert not {name.split(".")[0] for name in imports(file, lazy=False)} & LAZY
     if {name.split(".")[0] for name in imports(file)} & LAZY:
-        assert file == MODULES["transport.sqs"]
+        assert file == MODULES.get("deployment.setup")
 
 
 @pytest.mark.parametrize("file", FUNCTIONS, ids=lambda file: file.parent.name)

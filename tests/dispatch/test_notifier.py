@@ -84,7 +84,7 @@ def test_a_notification_that_fails_is_logged_and_the_next_one_is_sent(queues, lo
     queues.dispatch.break_down()
     notifier.notify("orders")
     [line] = log_lines()
-    assert (line["error"], line["route"]) == ("QueueDoesNotExist", "notifier")
+    assert (line["reason"], line["route"]) == ("QueueDoesNotExist", "notifier")
     queues.dispatch.repair()
     notifier.notify("orders")
     assert queues.dispatch.delays() == [0]

@@ -24,7 +24,7 @@ def _rows(heading: str) -> dict[str, list[str]]:
     return {name: rest for name, *rest in cells}
 
 
-FUNCTIONS, RUNNER = _rows("Functions"), _rows("Local runner")
+FUNCTIONS, LAMBDA, RUNNER = _rows("Functions"), _rows("Set by Lambda"), _rows("Local runner")
 
 
 def _read_by(*folders: str) -> set[str]:
@@ -32,7 +32,7 @@ def _read_by(*folders: str) -> set[str]:
     found: set[str] = set()
     for folder in folders:
         for file in (ROOT / folder).rglob("*.py"):
-            found |= set(re.findall(r'(?:environ(?:\.get\(|\[)|_number\()"(\w+)"', file.read_text()))
+            found |= set(re.findall(r'(?:environ(?:\.get\(|\[)|_number\(|_required\()"(\w+)"', file.read_text()))
     return found
 
 
@@ -48,8 +48,9 @@ def _variables() -> dict[str, Any]:
 
 def test_the_settings_of_the_functions_are_documented() -> None:
     assert FUNCTIONS.keys() == _variables().keys()
-    of_lambda = {"AWS_LAMBDA_FUNCTION_NAME", "AWS_SAM_LOCAL"}
-    assert _read_by("layers", "functions") - of_lambda <= _variables().keys()
+    known = {"AWS_LAMBDA_FUNCTION_NAME", "AWS_SAM_LOCAL", *LAMBDA}
+    assert _read_by("layers", "functions") - known <= _variables().keys()
+    assert LAMBDA.keys() <= _read_by("layers")
 
 
 def test_the_metrics_are_documented(capsys: pytest.CaptureFixture[str]) -> None:

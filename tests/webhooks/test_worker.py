@@ -177,7 +177,7 @@ def test_sqs_shows_a_job_again_when_deliver_cannot_send_its_outcome(endpoint, qu
     message = message_with(job(endpoint.url))
     queues.dispatch.break_down()
     assert deliver(message) == [message["messageId"]]
-    assert [line["error"] for line in log_lines()] == ["QueueDoesNotExist"]
+    assert [line["reason"] for line in log_lines()] == ["QueueDoesNotExist"]
 
 
 @pytest.mark.parametrize("body", ["", "{}", '{"jobs": [{}]}', '{"planned_at": "2026-01-01T00:00:00Z"}'])

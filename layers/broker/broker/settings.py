@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 
 import msgspec
@@ -71,3 +71,43 @@ def _urls(value: str) -> dict[str, str]:
 def _queue(value: str) -> str | None:
     """Return the URL. Under `sam local` the value is the bare name of a resource: then there is no queue."""
     return value if value.startswith(("https://", "http://")) else None
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What a call to AWS is signed with."""
+
+    access_key_id: str
+    secret_access_key: str = field(repr=False)
+    session_token: str | None = field(repr=False)  # temporary credentials, as all of Lambda's, have one
+
+
+def credentials() -> Credentials:
+    """Read what Lambda gives a function to sign with, at each call because it may change. Raises SettingMissing."""
+    return Credentials(
+        access_key_id=_required("AWS_ACCESS_KEY_ID"),
+        secret_access_key=_required("AWS_SECRET_ACCESS_KEY"),
+        session_token=os.environ.get("AWS_SESSION_TOKEN") or None,
+    )
+
+
+def aws_region() -> str:
+    """Return the region of the function. Raises SettingMissing."""
+    return _required("AWS_REGION")
+
+
+def aws_endpoint_url(service: str) -> str | None:
+    """Return what replaces a service's own endpoint: AWS_ENDPOINT_URL_SQS for one, then AWS_ENDPOINT_URL."""
+    return os.environ.get(f"AWS_ENDPOINT_URL_{service}") or os.environ.get("AWS_ENDPOINT_URL") or None
+
+
+def trace_id() -> str | None:
+    """Return the trace of the current invocation, which Lambda sets anew for each; None outside of Lambda."""
+    return os.environ.get("_X_AMZN_TRACE_ID") or None if os.environ.get("AWS_LAMBDA_FUNCTION_NAME") else None
+
+
+def _required(name: str) -> str:
+    value = os.environ.get(name)
+    if not value:
+        raise SettingMissing(f"{name} is not set: a call to AWS needs it")
+    return value
