@@ -25,11 +25,11 @@ from broker.transport import queues as transport_queues
 from broker.webhooks import worker
 from local.postgres import embedded
 from tests.support import cleaning, faketime, folders
-from tests.support.aws import Aws
+from tests.support.aws import REGION, Aws
 from tests.support.client import ADMIN_TOKEN, Client
 from tests.support.endpoints import Endpoint
 from tests.support.runner import until
-from tests.support.sqs import REGION, Queues
+from tests.support.sqs import Queues
 from tests.support.topic import Topic
 
 pytest_plugins = ["tests.support.concurrent_sessions", "tests.support.interleaving"]

@@ -20,7 +20,7 @@ ROOMS = {"aws", "dispatch", "pubsub", "queue", "schema", "transport", "webhooks"
 
 # What each room may import of the package, besides itself. A room's name means all of its modules.
 MAY_IMPORT = {
-    "ground": set(),
+    "ground": {"aws"},
     "aws": {"deadlines", "settings"},
     "topics": GROUND,
     "tokens": GROUND,
@@ -153,7 +153,11 @@ def test_what_connects_without_curl_connects_to_aws_alone() -> None:
         "aws.connections",
     }
     assert importers("aws.connections") == {"aws.client"}
-    assert importers("aws.client") == {"transport.sqs"}
+    assert importers("aws.client") == {"aws.secrets", "transport.sqs"}
+
+
+def test_deliver_cannot_read_a_secret() -> None:
+    assert "aws.secrets" not in reached(*imported_modules(ROOT / "functions" / "deliver" / "app.py"))
 
 
 @pytest.mark.parametrize("file", FUNCTIONS, ids=lambda file: file.parent.name)

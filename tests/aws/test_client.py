@@ -55,6 +55,7 @@ def test_a_call_is_a_signed_post_of_json(sqs):
     ("service", "operation", "content"),
     [
         (client.SQS, "SendMessageBatch", {"QueueUrl": "q", "Entries": [{"Id": "0", "MessageBody": "é"}]}),
+        (client.SECRETS_MANAGER, "GetSecretValue", {"SecretId": "a"}),
     ],
 )
 def test_a_call_is_the_request_of_botocore(sqs, service, operation, content):
@@ -247,7 +248,7 @@ def test_the_authorities_of_the_system_are_trusted_and_no_others(tmp_path):
 
 @pytest.mark.parametrize(
     ("setting", "service"),
-    [("SQS", client.SQS)],
+    [("SQS", client.SQS), ("SECRETS_MANAGER", client.SECRETS_MANAGER)],
 )
 def test_a_setting_replaces_the_endpoint_of_one_service_or_of_all(sqs, monkeypatch, setting, service):
     monkeypatch.setenv("AWS_ENDPOINT_URL", sqs.url)

@@ -5,12 +5,23 @@ It may also fail or be silent, like any endpoint: `aws.hang()`, `aws.answer(503,
 
 import asyncio
 import re
+from functools import cache
 from typing import Any
 
+import boto3
 from botocore.awsrequest import AWSPreparedRequest
 from moto.core.models import botocore_stubber
 
 from tests.support.endpoints import Endpoint, Received, answers
+
+REGION = "us-east-1"
+
+
+@cache
+def secrets_manager() -> Any:
+    """A client of boto3 for all tests, whatever AWS_ENDPOINT_URL is: making one takes a while."""
+    url = f"https://secretsmanager.{REGION}.amazonaws.com"
+    return boto3.client("secretsmanager", region_name=REGION, endpoint_url=url)
 
 
 class Aws(Endpoint):

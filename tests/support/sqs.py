@@ -11,9 +11,10 @@ from moto.sqs.models import sqs_backends
 
 from broker.transport import payloads
 from broker.webhooks import outcomes, transfer
+from tests.support.aws import REGION
 from tests.support.client import Context, app
 
-REGION, ACCOUNT = "us-east-1", "123456789012"
+ACCOUNT = "123456789012"
 
 
 @cache

@@ -7,7 +7,7 @@ The package has seven rooms, the SQL, and a flat ground:
     dispatch    what is due, to which webhook, and when: has the database and no internet
     webhooks    one POST, and what its response means: has the internet and no database
     transport   what travels between dispatch and webhooks over two SQS queues
-    aws         signed calls to SQS
+    aws         signed calls to SQS and Secrets Manager
     schema      what runs as the owner of the schema: migrations, rights, maintenance
     sql         the tables, and one SQL function for each operation above
 

@@ -9,6 +9,7 @@ import msgspec
 import psycopg
 
 from broker import deadlines, settings
+from broker.aws import secrets
 from broker.errors import (
     BrokerError,
     Busy,
@@ -129,9 +130,26 @@ class Database:
         # wall-clock time: a frozen environment's monotonic clock may have stood still
         if session is None or abs(time.time() - self._used_at) > IDLE_SECONDS or session.has_ended:
             self.close()
-            session = self._session = _connect(self._url())
+            session = self._session = self._open()
             self._used_at = time.time()
         return session
+
+    def _open(self) -> Session:
+        """Connect with the URL of the setting. When its login is refused and is a secret, that is read once more."""
+        setting = self._url()
+        try:
+            url = secrets.database_url(setting)
+            try:
+                return _connect(url)
+            except psycopg.OperationalError as error:
+                if not _login_failed(error):
+                    raise
+                secrets.forget(setting)
+                if (rotated := secrets.database_url(setting)) == url:
+                    raise
+                return _connect(rotated)
+        except secrets.SecretUnusable as error:
+            raise DatabaseUnavailable from error
 
 
 def _connect(url: str) -> Session:
@@ -148,6 +166,11 @@ def _connect(url: str) -> Session:
         options=None if proxy else OPTIONS,
     )
     return Session(connection, prepares=not proxy)
+
+
+def _login_failed(error: psycopg.OperationalError) -> bool:
+    """Whether the server refused after it had asked for the password. libpq has no SQLSTATE of a failed connection."""
+    return error.pgconn is not None and error.pgconn.used_password
 
 
 def _raise_translated(error: psycopg.Error) -> NoReturn:

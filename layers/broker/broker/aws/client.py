@@ -32,6 +32,7 @@ class Service:
 
 
 SQS = Service("sqs", "AmazonSQS", "SQS", "1.0")
+SECRETS_MANAGER = Service("secretsmanager", "secretsmanager", "SECRETS_MANAGER", "1.1")
 
 
 class CallFailed(Exception):
