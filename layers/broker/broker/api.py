@@ -101,10 +101,11 @@ Route = Callable[[Request], Response]
 class Application:
     """The routes of one function. Its `handler` is what Lambda calls.
 
-    `notify` is called with the topic of each request that became `due`. A function without it has no such requests.
+    `notify` is called after each request, with its topic when it became `due`, else with None. A function without it
+    has no request that does.
     """
 
-    def __init__(self, notify: Callable[[str], None] | None = None) -> None:
+    def __init__(self, notify: Callable[[str | None], None] | None = None) -> None:
         self.routes: dict[str, tuple[Route, tokens.Scope | None]] = {}
         self._notify = notify
 
@@ -135,8 +136,8 @@ class Application:
         except Exception as error:  # noqa: BLE001  whatever it is; its text may hold content and is not logged
             telemetry.log_failure(error, key, context.aws_request_id)
             response = _problem(InternalError(), context.aws_request_id)
-        if request.due and self._notify:  # after a failure too: what made it due was committed before
-            self._notify(request.topic)
+        if self._notify:  # after a failure too: what made it due was committed before
+            self._notify(request.topic if request.due else None)
         telemetry.log_request(
             key,
             response.status,
