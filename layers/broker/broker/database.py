@@ -8,7 +8,8 @@ from typing import Any, NoReturn, TypeVar
 import msgspec
 import psycopg
 
-from broker import deadlines, settings
+from broker import connection_mistakes, deadlines, settings
+from broker.connection import CannotConnect, open_session
 from broker.errors import (
     BrokerError,
     Busy,
@@ -19,7 +20,7 @@ from broker.errors import (
     InvalidInput,
     NotFound,
 )
-from broker.session import Connection, Session
+from broker.session import Session
 
 Row = TypeVar("Row")
 
@@ -138,15 +139,10 @@ def _connect(url: str) -> Session:
     if not url:
         raise settings.SettingMissing("DATABASE_URL is not set")
     proxy = settings.current().database_proxy  # it may give each statement to another session
-    wait = int(max(1, min(deadlines.CONNECT_SECONDS, deadlines.left())))  # a sleeping database answers once it is awake
-    connection = Connection.connect(
-        url,
-        autocommit=True,
-        connect_timeout=wait,
-        application_name="pgbroker",
-        prepare_threshold=None,
-        options=None if proxy else OPTIONS,
-    )
+    try:
+        connection = open_session(url, options=None if proxy else OPTIONS)
+    except CannotConnect as error:
+        raise DatabaseUnavailable(reason=str(error)) from error
     return Session(connection, prepares=not proxy)
 
 
@@ -159,7 +155,7 @@ def _raise_translated(error: psycopg.Error) -> NoReturn:
         faults = msgspec.json.decode(error.diag.message_detail or "[]", type=list[Fault]) if code == "MB400" else []
         raise refusal(f"{detail}; {hint}" if hint else detail, faults=faults) from None
     if code.startswith(UNAVAILABLE):
-        unavailable = DatabaseUnavailable()
+        unavailable = DatabaseUnavailable(reason=connection_mistakes.describe_replica() if code == READ_ONLY else None)
         # neither was it sent in vain for a connection, nor did the server end it
         unavailable.outcome_unknown = error.pgconn is None and code.startswith(("08", "57P"))
         raise unavailable from error
