@@ -6,6 +6,7 @@ and does the work of API Gateway (gateway/), of SQS (queues/) and of the daily s
 
 import asyncio
 import errno
+import hashlib
 import json
 import secrets
 import signal
@@ -68,14 +69,17 @@ def _run(settings: Settings, *, in_process: bool) -> None:
             parameters = {
                 "DatabaseUrl": storage.url,
                 "OwnerDatabaseUrl": storage.owner_url,
-                "AdminToken": token,
                 "AllowPrivateWebhooks": "true",
             }
             broker = template.read(translation.result(), ROOT, parameters, queue_base_url=base_url(queue_listener))
+            payload = {"admin_token_hash": hashlib.sha256(token.encode()).hexdigest()}
             ready = partial(_say_ready, settings, listener, token, storage.psql)
             with asyncio.Runner(loop_factory=uvloop.new_event_loop) as loop:
                 server = storage.server
-                loop.run(_serve(settings, broker, server, listener, queue_listener, log, ready, in_process=in_process))
+                serving = _serve(
+                    settings, broker, payload, server, listener, queue_listener, log, ready, in_process=in_process
+                )
+                loop.run(serving)
 
 
 def _bind(settings: Settings) -> socket.socket:
@@ -101,6 +105,7 @@ def _open_log(file: Path) -> BinaryIO:
 async def _serve(
     settings: Settings,
     broker: Template,
+    payload: dict[str, str],
     postgres: PostgresServer | None,
     listener: socket.socket,
     queue_listener: socket.socket,
@@ -126,7 +131,7 @@ async def _serve(
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop)
     try:
-        await _prepare(broker, pool)
+        await _prepare(broker, pool, payload)
         for name in ("Publish", "Consume"):
             pool.warm(broker.functions[name])
         for source in broker.sources:
@@ -149,10 +154,10 @@ async def _serve(
         pool.close()
 
 
-async def _prepare(broker: Template, invoke: Invoke) -> None:
+async def _prepare(broker: Template, invoke: Invoke, payload: dict[str, str]) -> None:
     """Bring the schema up to date, and run each scheduled function once."""
     try:
-        migration = json.loads(await invoke(broker.functions["Migrate"], b"{}"))
+        migration = json.loads(await invoke(broker.functions["Migrate"], json.dumps(payload).encode()))
         for note in migration.get("notes", []):
             say(note)
         for schedule in broker.schedules:

@@ -20,6 +20,7 @@ from broker.dispatch import notifier
 from broker.pubsub import subscriptions
 from broker.queue import leases
 from broker.schema import migrations, roles
+from broker.schema.payload import Payload
 from broker.transport import queues as transport_queues
 from broker.webhooks import worker
 from local.postgres import embedded
@@ -32,6 +33,7 @@ from tests.support.topic import Topic
 
 pytest_plugins = ["tests.support.concurrent_sessions", "tests.support.interleaving"]
 
+ADMIN = Payload(admin_token_hash=tokens.digest(ADMIN_TOKEN).hex())
 LOGIN, PASSWORD = "broker_functions", "a test's password"
 QUICK = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_connections": "300"}
 
@@ -44,7 +46,7 @@ def pytest_configure(config: pytest.Config) -> None:
         server = stack.enter_context(embedded.start(folder, settings=QUICK))
         _make_logins_cheap(server.url)
         _use(server.url)
-        migrations.migrate()
+        migrations.migrate(ADMIN)
         database.owner.close()
         _name_template(server.url)
         config.stash[URL] = server.url
@@ -72,7 +74,7 @@ def database_url(pytestconfig: pytest.Config, worker_id: str) -> Iterator[str]:
         connection.execute("SELECT pg_advisory_lock(0)")  # the workers share the functions' login
         connection.execute(sql.SQL("CREATE DATABASE {} TEMPLATE broker_template").format(sql.Identifier(name)))
         _use(url)
-        migrations.migrate()  # a clone has the roles of the template until then
+        migrations.migrate(ADMIN)  # a clone has the roles of the template until then
     with psycopg.connect(url) as connection:
         _open_sql_door(connection, LOGIN)
     yield url
@@ -315,7 +317,6 @@ def _use(url: str, login: str = LOGIN) -> None:
     os.environ |= {
         "DATABASE_URL": _login_url(url, login),
         "OWNER_DATABASE_URL": url,
-        "BROKER_ADMIN_TOKEN": ADMIN_TOKEN,
         "ALLOW_PRIVATE_WEBHOOKS": "true",
         "POWERTOOLS_SERVICE_NAME": "pgbroker",
         "POWERTOOLS_METRICS_NAMESPACE": "pgbroker",

@@ -54,6 +54,7 @@ FENCES = {
         "connection",
         "database",
         "schema.functions",
+        "schema.logins",
         "schema.migrations",
         "schema.ownership",
         "schema.roles",

@@ -116,7 +116,6 @@ def test_the_functions_take_the_same_defaults(monkeypatch: pytest.MonkeyPatch) -
         owner_database_url="postgresql://example",
         function_database_urls={},
         database_proxy=False,
-        admin_token=None,
         allow_private_webhooks=False,
         retention_days=int(FUNCTIONS["RETENTION_DAYS"][2]),
         topics_per_token=int(FUNCTIONS["TOPICS_PER_TOKEN"][2]),

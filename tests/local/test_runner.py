@@ -1,5 +1,6 @@
 """`python -m local` from start to stop, with small functions instead of the broker's."""
 
+import hashlib
 import json
 import os
 import re
@@ -20,7 +21,6 @@ Transform: AWS::Serverless-2016-10-31
 Parameters:
   DatabaseUrl: {Type: String}
   OwnerDatabaseUrl: {Type: String}
-  AdminToken: {Type: String}
   AllowPrivateWebhooks: {Type: String}
 Globals:
   Function:
@@ -30,7 +30,6 @@ Globals:
     Environment:
       Variables:
         OWNER_DATABASE_URL: !Ref OwnerDatabaseUrl
-        ADMIN_TOKEN: !Ref AdminToken
         NOTES: %s
 Resources:
   Publish:
@@ -65,7 +64,6 @@ def handler(event, context):
     return {
         "notes": ["a note"],
         "pid": os.getpid(),
-        "token": os.environ["ADMIN_TOKEN"],
         "owner": os.environ["OWNER_DATABASE_URL"],
     }
 """
@@ -141,7 +139,8 @@ def test_the_runner_prepares_the_database_serves_requests_and_leaves_no_process(
     assert "a note\n" in output
     answer = get(url_in(output))
     token = re.search(r"^export TOKEN=(brk_[\w-]{43})$", output, re.MULTILINE)[1]
-    assert answer["token"] == token
+    assert home.events("Migrate") == [{"admin_token_hash": hashlib.sha256(token.encode()).hexdigest()}]
+    assert token not in home.notes.read_text()
     assert output.count(token) == 1
     assert answer["owner"] not in output
     processes = home.processes()

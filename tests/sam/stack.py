@@ -1,6 +1,7 @@
 """The broker in the real `sam local`: the result of `sam build`, in Docker, with a PostgreSQL on this machine."""
 
 import contextlib
+import hashlib
 import ipaddress
 import json
 import os
@@ -141,12 +142,11 @@ def broker(folder: Path, admin_token: str) -> Iterator[Sam]:
         parameters = {
             "DatabaseUrl": _url(folder, bridge.address, "broker_functions", "functions.password"),
             "OwnerDatabaseUrl": _url(folder, bridge.address, "postgres", "postgres.password"),
-            "AdminToken": admin_token,
             "AllowPrivateWebhooks": "true",
         }
         sam = Sam(parameters)
         if not shared:
-            sam.invoke("migrate", "{}")
+            sam.invoke("migrate", json.dumps({"admin_token_hash": hashlib.sha256(admin_token.encode()).hexdigest()}))
         yield sam
 
 

@@ -1,11 +1,14 @@
 """Migrations: safe to repeat, and to run at the same time; what is stored stays, and follows the settings."""
 
+import hashlib
+
 import psycopg
 import pytest
 
 from broker import tokens, topics
 from broker.errors import Unauthorized
 from broker.schema import migrations, roles
+from broker.schema.payload import Payload
 from tests.schema.conftest import LAST, MIGRATIONS
 
 EVERYTHING = """SELECT oid, xmin::text FROM pg_class WHERE relnamespace = 'broker'::regnamespace
@@ -66,21 +69,25 @@ def test_a_setting_that_is_refused_leaves_the_functions_as_they_were(new, migrat
     assert migrate(RETENTION_DAYS="365").applied == []
 
 
-def test_a_migration_replaces_the_admin_token_by_the_one_in_the_settings(new, migrate):
-    migrate(BROKER_ADMIN_TOKEN="brk_first")
+def admin(token):
+    return Payload(admin_token_hash=hashlib.sha256(token.encode()).hexdigest())
+
+
+def test_a_migration_replaces_the_admin_token_by_the_one_of_the_payload(new):
+    migrations.migrate(admin("brk_first"))
     first = tokens.authorize("brk_first")
     tokens.forget()
 
-    migrate(BROKER_ADMIN_TOKEN="brk_second")
+    migrations.migrate(admin("brk_second"))
 
     assert tokens.authorize("brk_second") == first
     with pytest.raises(Unauthorized):
         tokens.authorize("brk_first")
 
 
-def test_the_stored_admin_token_stays_when_the_settings_have_none(new, migrate):
-    migrate(BROKER_ADMIN_TOKEN="brk_first")
-    migrate(BROKER_ADMIN_TOKEN="")
+def test_the_stored_admin_token_stays_when_the_payload_has_none(new):
+    migrations.migrate(admin("brk_first"))
+    migrations.migrate()
     assert tokens.authorize("brk_first").scopes == list(tokens.SCOPES)
 
 

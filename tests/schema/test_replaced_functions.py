@@ -4,7 +4,8 @@ import psycopg
 import pytest
 
 from broker import settings, tokens
-from broker.schema import functions
+from broker.schema import functions, migrations
+from tests.conftest import ADMIN
 from tests.support.client import ADMIN_TOKEN
 
 SCHEMA = """SELECT oid::regprocedure::text, prosrc, proconfig, prosecdef, proacl::text FROM pg_proc
@@ -167,7 +168,7 @@ def test_a_session_with_a_prepared_statement_goes_on_when_a_result_changed(new, 
         "CREATE FUNCTION broker.authorize_token(p_hash bytea) RETURNS TABLE (topics text[], name text, old text)"
         " LANGUAGE sql SECURITY DEFINER AS $$ SELECT t.topics, t.name, 'old' FROM broker.tokens t $$"
     )
-    migrate()
+    migrations.migrate(ADMIN)
     statement = "SELECT name, topics FROM broker.authorize_token(%s)"
     with psycopg.connect(settings.current().database_url, autocommit=True) as session:
         earlier = session.execute(statement, [tokens.digest(ADMIN_TOKEN)], prepare=True).fetchall()

@@ -9,22 +9,40 @@ from typing import Self
 SSL_REQUEST, GSS_REQUEST = 80877103, 80877104
 REFUSAL = "08P01 unsupported startup parameter in options: statement_timeout"  # PgBouncer's
 
+NEON = 'Received HTTP code 400 from control plane: {"error":"Neon only supports being given plaintext passwords"}'
+# What lets the COMMIT of a transaction fail.
+FAIL_LATER = f"""; CREATE TEMP TABLE refused () ON COMMIT DROP;
+CREATE FUNCTION pg_temp.refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN RAISE '%', '{NEON}' USING ERRCODE = 'XX000'; END $$;
+CREATE CONSTRAINT TRIGGER refuse AFTER INSERT ON refused DEFERRABLE INITIALLY DEFERRED
+    FOR EACH ROW EXECUTE FUNCTION pg_temp.refuse();
+INSERT INTO refused DEFAULT VALUES\0"""
+
 
 class Pooler:
     """Forwards what it receives on `port`.
 
+    With `wants_plaintext` it refuses a transaction that sends a verifier, at its COMMIT, as Neon does.
     It refuses a start-up message that has the parameter `refuses`, with an SQLSTATE and a text. With a `tenant` it
     takes `name.tenant` for the login `name`, and no other, as Supabase's pooler does.
     """
 
     def __init__(
-        self, server_port: int, *, refuses: bytes | None = None, refusal: str = REFUSAL, tenant: str | None = None
+        self,
+        server_port: int,
+        *,
+        host: str = "127.0.0.1",
+        refuses: bytes | None = None,
+        refusal: str = REFUSAL,
+        tenant: str | None = None,
+        wants_plaintext: bool = False,
     ) -> None:
         self._server = ("127.0.0.1", server_port)
         self._refuses = refuses
         self._refusal = refusal
         self._tenant = tenant
-        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._wants_plaintext = wants_plaintext
+        self._listener = socket.create_server((host, 0))
         self.port: int = self._listener.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
 
@@ -59,6 +77,9 @@ class Pooler:
                 sent = b"".join(each + b"\0" for pair in parameters.items() for each in pair) + b"\0"
                 server.sendall(struct.pack("!ii", len(sent) + 8, code) + sent)
                 threading.Thread(target=self._pump, args=(server, client), daemon=True).start()
+                with contextlib.suppress(OSError, struct.error):
+                    if self._wants_plaintext:
+                        self._refuse_verifiers(client, server)
                 self._pump(client, server)
 
     def _refuse(self, parameters: dict[bytes, bytes]) -> str | None:
@@ -70,6 +91,16 @@ class Pooler:
                 return "XX000 Tenant or user not found"
             parameters[b"user"] = user
         return None
+
+    @staticmethod
+    def _refuse_verifiers(client: socket.socket, server: socket.socket) -> None:
+        """Forward message by message. A statement with a verifier is forwarded with what lets its COMMIT fail."""
+        while head := client.recv(5, socket.MSG_WAITALL):
+            kind, length = struct.unpack("!ci", head)
+            body = client.recv(length - 4, socket.MSG_WAITALL) if length > 4 else b""
+            if b"PASSWORD 'SCRAM-SHA-256$" in body:
+                body = body.rstrip(b"\0") + FAIL_LATER.encode()
+            server.sendall(kind + struct.pack("!i", len(body) + 4) + body)
 
     @staticmethod
     def _read(client: socket.socket) -> tuple[int, bytes]:

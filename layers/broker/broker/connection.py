@@ -4,6 +4,7 @@ import ipaddress
 import time
 from collections.abc import Mapping
 from contextlib import suppress
+from urllib.parse import quote, urlencode
 
 import psycopg
 from psycopg.conninfo import conninfo_attempts, conninfo_to_dict, make_conninfo
@@ -60,6 +61,19 @@ def parse(url: str) -> dict[str, str]:
     except psycopg.ProgrammingError as error:
         mistake, reason = connection_mistakes.describe_unreadable(url, str(error))
     raise CannotConnect(f"the database's URL cannot be used: {reason}; {mistake.advice}", mistake)
+
+
+def to_url(parameters: Mapping[str, str]) -> str:
+    """Write parameters as libpq names them as a URL. Several hosts, and a socket's folder, are in its query."""
+    rest = dict(parameters)
+    user, password, database = (quote(rest.pop(each, ""), safe="") for each in ("user", "password", "dbname"))
+    place = ""
+    if rest.get("host") and not {",", "/", "@"} & set(rest["host"]):
+        host = rest.pop("host")
+        place = f"[{host}]" if ":" in host else host
+        place += f":{rest.pop('port', '5432')}"
+    query = f"?{urlencode(rest, quote_via=quote)}" if rest else ""
+    return f"postgresql://{user}:{password}@{place}/{database}{query}"
 
 
 def verification(parameters: Mapping[str, str]) -> dict[str, str]:

@@ -16,7 +16,6 @@ class Settings:
     owner_database_url: str
     function_database_urls: Mapping[str, str]
     database_proxy: bool
-    admin_token: str | None
     allow_private_webhooks: bool
     retention_days: int
     topics_per_token: int
@@ -42,7 +41,6 @@ def current() -> Settings:
         owner_database_url=os.environ.get("OWNER_DATABASE_URL") or database_url,  # migrate and maintain
         function_database_urls=_urls(os.environ.get("FUNCTION_DATABASE_URLS") or "{}"),  # migrate; none: one login
         database_proxy=os.environ.get("DATABASE_PROXY") == "true",  # false: statements are prepared
-        admin_token=os.environ.get("BROKER_ADMIN_TOKEN") or None,  # none: the stored one stays
         allow_private_webhooks=os.environ.get("ALLOW_PRIVATE_WEBHOOKS") == "true",  # false: public addresses only
         retention_days=int(os.environ.get("RETENTION_DAYS") or 30),  # days
         topics_per_token=int(os.environ.get("TOPICS_PER_TOKEN") or 10_000),
