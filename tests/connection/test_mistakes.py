@@ -50,6 +50,16 @@ def test_a_wrong_password(database_url: str) -> None:
     )
 
 
+def test_a_wrong_password_in_another_language(database_url: str) -> None:
+    port = int(conninfo_to_dict(database_url)["port"])
+    with Pooler(port, translates=(b"password authentication", b"Passwort-Anmeldung".ljust(23))) as server:
+        error = fail(database_url, port=str(server.port), password=SECRET)
+        assert "Passwort-Anmeldung" in str(error)
+        assert error.mistake is None
+        assert error.login_refused
+        assert not fail(database_url, port=str(server.port), dbname="nowhere").login_refused
+
+
 def test_no_password(database_url: str) -> None:
     expect(fail(database_url, password=""), "wrong password", "no password supplied")
 
@@ -158,7 +168,7 @@ def test_an_address_without_a_way(resolve: Resolve, database_url: str) -> None:
     expect(fail(database_url, host="far.example.com"), "no way to the address", "Network is unreachable")
 
 
-@pytest.mark.parametrize("character", ["@", "/", "%", "/?", "@/", "@:", "/?a=b&", "@?a=b&", "/x?port=1&c=", " "])
+@pytest.mark.parametrize("character", ["@", "/", "%", "/?", "@/", "@:", "/?a=b&", "@?a=b&", "/x?port=1&c=", "%db", " "])
 @pytest.mark.parametrize("form", ["postgresql://me:{}@127.0.0.1:1/db", "host=127.0.0.1 port=1 password={}"])
 def test_a_character_that_is_not_escaped_shows_no_part_of_the_password(form: str, character: str) -> None:
     url = form.format(f"{SECRET}{character}w0rd")
@@ -166,6 +176,11 @@ def test_a_character_that_is_not_escaped_shows_no_part_of_the_password(form: str
     if "password=" not in form and character != " ":
         assert error.mistake is connection_mistakes.UNREADABLE
         assert "must be percent-encoded (@ is %40)" in str(error)
+
+
+def test_a_password_in_the_query_that_is_not_escaped_is_not_shown() -> None:
+    error = fail(f"postgresql://127.0.0.1:1/b?user=a&password={SECRET}&w0rd=c")
+    assert error.mistake is connection_mistakes.UNREADABLE
 
 
 @pytest.mark.parametrize("url", [f"postgres//a:{SECRET}@b/c", f"mysql://a:{SECRET}@b/c", SECRET, "postgresql://[::1/b"])

@@ -14,6 +14,7 @@ from broker.schema import migrations, payload, roles
 from tests.conftest import PASSWORD
 from tests.support.client import Context, app
 from tests.support.pooler import Pooler
+from tests.support.runner import until
 
 NEW_PASSWORD = "An0ther-password:of/the?functions@1#%"
 GIVEN = payload.Payload(functions_password=NEW_PASSWORD)
@@ -217,6 +218,8 @@ def test_a_small_server_leaves_the_functions_one_connection_at_least(new, monkey
 def test_a_login_with_all_its_connections_in_use_is_no_mistake(new, monkeypatch):
     monkeypatch.setattr(roles, "OTHERS", 1000)
     url = migrations.migrate(GIVEN).functions_url
+    sessions = "SELECT FROM pg_stat_activity WHERE usename = %s"
+    until(lambda: not new.execute(sessions, [role_of(new)]).fetchall())  # Migrate's own has ended
     with psycopg.connect(url):
         assert migrations.migrate(GIVEN).notes == []
 

@@ -22,7 +22,9 @@ INSERT INTO refused DEFAULT VALUES\0"""
 class Pooler:
     """Forwards what it receives on `port`.
 
-    With `wants_plaintext` it refuses a transaction that sends a verifier, at its COMMIT, as Neon does.
+    With `wants_plaintext` it refuses a transaction that sends a verifier, at its COMMIT, as Neon does. With
+    `translates` it replaces a text in what the server sends by another of its length.
+
     It refuses a start-up message that has the parameter `refuses`, with an SQLSTATE and a text. With a `tenant` it
     takes `name.tenant` for the login `name`, and no other, as Supabase's pooler does.
     """
@@ -36,12 +38,14 @@ class Pooler:
         refusal: str = REFUSAL,
         tenant: str | None = None,
         wants_plaintext: bool = False,
+        translates: tuple[bytes, bytes] = (b"", b""),
     ) -> None:
         self._server = ("127.0.0.1", server_port)
         self._refuses = refuses
         self._refusal = refusal
         self._tenant = tenant
         self._wants_plaintext = wants_plaintext
+        self._translates = translates
         self._listener = socket.create_server((host, 0))
         self.port: int = self._listener.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
@@ -76,7 +80,7 @@ class Pooler:
             with socket.create_connection(self._server) as server:
                 sent = b"".join(each + b"\0" for pair in parameters.items() for each in pair) + b"\0"
                 server.sendall(struct.pack("!ii", len(sent) + 8, code) + sent)
-                threading.Thread(target=self._pump, args=(server, client), daemon=True).start()
+                threading.Thread(target=self._pump, args=(server, client, *self._translates), daemon=True).start()
                 with contextlib.suppress(OSError, struct.error):
                     if self._wants_plaintext:
                         self._refuse_verifiers(client, server)
@@ -108,10 +112,10 @@ class Pooler:
         return code, client.recv(length - 8, socket.MSG_WAITALL) if length > 8 else b""
 
     @staticmethod
-    def _pump(source: socket.socket, target: socket.socket) -> None:
+    def _pump(source: socket.socket, target: socket.socket, word: bytes = b"", translation: bytes = b"") -> None:
         with contextlib.suppress(OSError):
             while chunk := source.recv(65536):
-                target.sendall(chunk)
+                target.sendall(chunk.replace(word, translation) if word else chunk)
         for each in (source, target):
             with contextlib.suppress(OSError):
                 each.shutdown(socket.SHUT_RDWR)

@@ -2,7 +2,7 @@
 
 import ipaddress
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from urllib.parse import quote, urlencode
 
@@ -10,7 +10,7 @@ import psycopg
 from psycopg.conninfo import conninfo_attempts, conninfo_to_dict, make_conninfo
 
 from broker import authorities, connection_mistakes, deadlines
-from broker.connection_mistakes import Mistake
+from broker.connection_mistakes import WRONG_PASSWORD, Mistake
 from broker.session import Connection
 
 LEAST_SECONDS = 2  # psycopg gives no address less
@@ -19,9 +19,15 @@ LEAST_SECONDS = 2  # psycopg gives no address less
 class CannotConnect(Exception):
     """No session could be opened. The text says where, PostgreSQL's reason and what to change; no password is in it."""
 
-    def __init__(self, text: str, mistake: Mistake | None) -> None:
+    def __init__(self, text: str, mistake: Mistake | None, *, used_password: bool = False) -> None:
         super().__init__(text)
         self.mistake = mistake  # None: no known one
+        self._used_password = used_password
+
+    @property
+    def login_refused(self) -> bool:
+        """Whether the password is wrong. A server that says so in another language had asked for it before."""
+        return self.mistake is WRONG_PASSWORD or (self.mistake is None and self._used_password)
 
 
 def open_session(url: str, *, options: str | None = None) -> Connection:
@@ -36,11 +42,11 @@ def open_session(url: str, *, options: str | None = None) -> Connection:
     given = {**parameters, **verification(parameters), "application_name": "pgbroker"}
     if options:
         given["options"] = options
-    failures: list[str] = []
+    failures: list[psycopg.Error | UnicodeError] = []
     try:
         attempts = conninfo_attempts(given)
     except (psycopg.Error, UnicodeError) as error:
-        raise _describe(parameters, [str(error)]) from None
+        raise _describe(parameters, [error]) from None
     for tried, attempt in enumerate(attempts):
         left = ends_at - time.monotonic()
         if failures and left < LEAST_SECONDS:
@@ -50,7 +56,7 @@ def open_session(url: str, *, options: str | None = None) -> Connection:
             conninfo = make_conninfo(**{**attempt, "connect_timeout": str(share)})  # type: ignore[arg-type]
             return Connection.connect(conninfo, autocommit=True, prepare_threshold=None)
         except psycopg.Error as error:
-            failures.append(str(error))
+            failures.append(error)
     raise _describe(parameters, failures)
 
 
@@ -58,7 +64,7 @@ def parse(url: str) -> dict[str, str]:
     """Return the parameters of a URL, as libpq names them. Raises CannotConnect."""
     try:
         return {name: str(value) for name, value in conninfo_to_dict(url).items()}
-    except psycopg.ProgrammingError as error:
+    except (psycopg.ProgrammingError, UnicodeDecodeError) as error:
         mistake, reason = connection_mistakes.describe_unreadable(url, str(error))
     raise CannotConnect(f"the database's URL cannot be used: {reason}; {mistake.advice}", mistake)
 
@@ -99,14 +105,16 @@ def is_local(host: str) -> bool:
     return host in {"", "localhost"} or host.startswith(("/", "@"))
 
 
-def _describe(parameters: Mapping[str, str], failures: list[str]) -> CannotConnect:
-    """Make the error of the attempts that came furthest."""
+def _describe(parameters: Mapping[str, str], failures: Sequence[psycopg.Error | UnicodeError]) -> CannotConnect:
+    """Make the error of the attempt that came furthest."""
     if misreading := connection_mistakes.find_misreading(parameters):
         return CannotConnect(f"the database's URL cannot be used: {misreading.advice}", misreading)
-    message = min(failures, key=connection_mistakes.rank)
+    failure = min(failures, key=lambda each: connection_mistakes.rank(str(each)))
+    message, pgconn = str(failure), getattr(failure, "pgconn", None)
     mistake = connection_mistakes.find(message)
     where = f"{parameters.get('host', 'the default host')}:{parameters.get('port', '5432')}"
     tried = f"database {parameters.get('dbname', 'of its name')} as {parameters.get('user', 'the default user')}"
     reason = connection_mistakes.describe(message, parameters.get("password"))
     advice = f"; {mistake.advice}" if mistake else ""
-    return CannotConnect(f"no connection to {where}, {tried}: {reason}{advice}", mistake)
+    text = f"no connection to {where}, {tried}: {reason}{advice}"
+    return CannotConnect(text, mistake, used_password=pgconn is not None and pgconn.used_password)

@@ -20,7 +20,7 @@ class Mistake:
 
 WRONG_PASSWORD = Mistake(
     "wrong password",
-    r"password authentication failed|no password supplied|Tenant or user not found",
+    r"password authentication failed|no password supplied|(?i:tenant.*user.*not found)",
     "correct the user and the password in the URL or the secret; Migrate sets the password of the functions' login",
 )
 TOO_MANY = Mistake(

@@ -130,19 +130,22 @@ class Database:
         # wall-clock time: a frozen environment's monotonic clock may have stood still
         if session is None or abs(time.time() - self._used_at) > IDLE_SECONDS or session.has_ended:
             self.close()
-            session = self._session = _connect(self._url())
+            session = self._session = self._open()
             self._used_at = time.time()
         return session
+
+    def _open(self) -> Session:
+        try:
+            return _connect(self._url())
+        except CannotConnect as error:
+            raise DatabaseUnavailable(reason=str(error)) from error
 
 
 def _connect(url: str) -> Session:
     if not url:
         raise settings.SettingMissing("DATABASE_URL is not set")
     proxy = settings.current().database_proxy  # it may give each statement to another session
-    try:
-        connection = open_session(url, options=None if proxy else OPTIONS)
-    except CannotConnect as error:
-        raise DatabaseUnavailable(reason=str(error)) from error
+    connection = open_session(url, options=None if proxy else OPTIONS)
     return Session(connection, prepares=not proxy)
 
 

@@ -13,7 +13,7 @@ from psycopg import sql
 
 from broker import settings
 from broker.connection import CannotConnect, is_local, open_session, parse, to_url
-from broker.connection_mistakes import TOO_MANY, WRONG_PASSWORD
+from broker.connection_mistakes import TOO_MANY
 from broker.schema import roles, steps, verbs
 from broker.schema.payload import Payload
 from broker.schema.roles import Login
@@ -95,7 +95,7 @@ def _is_accepted(login: Login) -> bool:
     try:
         open_session(login.url).close()
     except CannotConnect as error:
-        if error.mistake not in {WRONG_PASSWORD, TOO_MANY}:
+        if error.mistake is not TOO_MANY and not error.login_refused:
             raise
         return error.mistake is TOO_MANY  # which is found after the password was checked
     return True
