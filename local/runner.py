@@ -6,6 +6,7 @@ and does the work of API Gateway (gateway/), of SQS (queues/) and of the daily s
 
 import asyncio
 import errno
+import ipaddress
 import json
 import secrets
 import signal
@@ -69,7 +70,7 @@ def _run(settings: Settings, *, in_process: bool) -> None:
                 "DatabaseUrl": storage.url,
                 "OwnerDatabaseUrl": storage.owner_url,
                 "AdminToken": token,
-                "AllowPrivateWebhooks": "true",
+                "AllowPrivateWebhooks": str(_allows_private_webhooks(settings, listener)).lower(),
             }
             broker = template.read(translation.result(), ROOT, parameters, queue_base_url=base_url(queue_listener))
             ready = partial(_say_ready, settings, listener, token, storage.psql)
@@ -90,6 +91,17 @@ def _bind(settings: Settings) -> socket.socket:
             raise CannotRun(f"port {settings.port} is taken: stop what uses it, or set BROKER_PORT") from error
         raise CannotRun(f"cannot listen on {settings.host}, port {settings.port}: {error.strerror}") from error
     return listener
+
+
+def _allows_private_webhooks(settings: Settings, listener: socket.socket) -> bool:
+    """Whether webhooks may have private addresses: other machines could have this one call what only it can reach."""
+    if settings.allow_private_webhooks is not None:
+        return settings.allow_private_webhooks
+    address = listener.getsockname()[0]
+    if ipaddress.ip_address(address).is_loopback:
+        return True
+    say(f"private webhooks are refused, because this listens on {address}: ALLOW_PRIVATE_WEBHOOKS=true allows them")
+    return False
 
 
 def _open_log(file: Path) -> BinaryIO:

@@ -32,7 +32,7 @@ def _read_by(*folders: str) -> set[str]:
     found: set[str] = set()
     for folder in folders:
         for file in (ROOT / folder).rglob("*.py"):
-            found |= set(re.findall(r'(?:environ(?:\.get\(|\[)|_number\()"(\w+)"', file.read_text()))
+            found |= set(re.findall(r'(?:environ(?:\.get\(|\[)|_(?:number|choice)\()"(\w+)"', file.read_text()))
     return found
 
 

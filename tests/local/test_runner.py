@@ -4,14 +4,17 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import urllib.request
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 import local.runner
+from local.settings import read as read_settings
 from tests.support.runner import runs, until
 
 TEMPLATE = """
@@ -30,6 +33,7 @@ Globals:
       Variables:
         OWNER_DATABASE_URL: !Ref OwnerDatabaseUrl
         ADMIN_TOKEN: !Ref AdminToken
+        ALLOW_PRIVATE_WEBHOOKS: !Ref AllowPrivateWebhooks
         NOTES: %s
 Resources:
   Publish:
@@ -65,6 +69,7 @@ def handler(event, context):
         "notes": ["a note"],
         "pid": os.getpid(),
         "token": os.environ["ADMIN_TOKEN"],
+        "private": os.environ["ALLOW_PRIVATE_WEBHOOKS"],
         "owner": os.environ["OWNER_DATABASE_URL"],
     }
 """
@@ -141,6 +146,7 @@ def test_the_runner_prepares_the_database_serves_requests_and_leaves_no_process(
     answer = get(url_in(output))
     token = re.search(r"^export TOKEN=(brk_[\w-]{43})$", output, re.MULTILINE)[1]
     assert answer["token"] == token
+    assert answer["private"] == "true"
     assert output.count(token) == 1
     assert answer["owner"] not in output
     processes = home.processes()
@@ -212,6 +218,7 @@ def test_the_runner_reports_a_failed_migration(home):
     ("environment", "reason"),
     [
         ({"BROKER_PORT": "many"}, "BROKER_PORT must be a whole number from 0 to 65535, not many\n"),
+        ({"ALLOW_PRIVATE_WEBHOOKS": "yes"}, "ALLOW_PRIVATE_WEBHOOKS must be true or false, not yes\n"),
         ({"OWNER_DATABASE_URL": "x"}, "OWNER_DATABASE_URL is set, but not DATABASE_URL\n"),
         ({"DATABASE_URL": "secret"}, "the database's URL is not one that PostgreSQL understands\n"),
         ({"DATABASE_URL": "postgresql://a:secret@127.0.0.1:1/b"}, "the database does not answer: "),
@@ -223,3 +230,32 @@ def test_the_runner_reports_an_invalid_setting_without_secrets(home, environment
     assert "secret" not in output
     assert home.runner.wait() == 1
     home.runner.stdout.close()
+
+
+NOTICE = "private webhooks are refused, because this listens on 0.0.0.0: ALLOW_PRIVATE_WEBHOOKS=true allows them"
+
+
+@pytest.mark.parametrize(
+    ("host", "allowed", "expected", "printed"),
+    [
+        ("127.0.0.1", None, True, ""),
+        ("127.0.0.2", None, True, ""),
+        ("0.0.0.0", None, False, f"{NOTICE}\n"),
+        ("0.0.0.0", True, True, ""),
+        ("127.0.0.1", False, False, ""),
+    ],
+)
+def test_private_webhooks_are_allowed_on_loopback_or_when_the_setting_says_so(
+    tmp_path, capsys, host, allowed, expected, printed
+):
+    with socket.create_server((host, 0)) as listener:
+        settings = replace(read_settings(tmp_path), allow_private_webhooks=allowed)
+        assert local.runner._allows_private_webhooks(settings, listener) is expected
+    assert capsys.readouterr().out == printed
+
+
+@pytest.mark.slow
+def test_the_runner_says_that_private_webhooks_are_refused_while_it_listens_on_all_addresses(home):
+    output = home.start(BROKER_HOST="0.0.0.0")
+    assert output.count(NOTICE) == 1
+    assert get(url_in(output))["private"] == "false"
