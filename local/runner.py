@@ -8,7 +8,6 @@ import asyncio
 import errno
 import ipaddress
 import json
-import secrets
 import signal
 import socket
 import sys
@@ -20,6 +19,7 @@ from typing import BinaryIO
 
 import uvloop
 
+from local import token as tokens
 from local.functions.in_process import InProcess
 from local.functions.pool import Invoke, NoWorker, Pool
 from local.functions.process import FunctionError
@@ -30,7 +30,6 @@ from local.postgres.embedded import PostgresError
 from local.postgres.embedded import Server as PostgresServer
 from local.postgres.watch import keep_running
 from local.queues.loop import QueueLoop, base_url, listen
-from local.secret_file import read_or_make
 from local.settings import Settings
 from local.settings import read as read_settings
 from local.template import template
@@ -59,9 +58,8 @@ def main(arguments: list[str]) -> int:
 
 def _run(settings: Settings, *, in_process: bool) -> None:
     settings.data.mkdir(parents=True, exist_ok=True)
-    token = settings.admin_token or read_or_make(
-        settings.data / "admin.token", lambda: f"brk_{secrets.token_urlsafe(32)}"
-    )
+    keys = tokens.read_keys(settings)
+    token = tokens.admin_token(settings, keys)
     with _bind(settings) as listener, listen() as queue_listener, ThreadPoolExecutor(1) as thread:
         # about a second: PostgreSQL starts at the same time
         translation = thread.submit(template.translate, ROOT / "template.yaml", settings.data / "template.json")
@@ -72,7 +70,13 @@ def _run(settings: Settings, *, in_process: bool) -> None:
                 "AdminToken": token,
                 "AllowPrivateWebhooks": str(_allows_private_webhooks(settings, listener)).lower(),
             }
-            broker = template.read(translation.result(), ROOT, parameters, queue_base_url=base_url(queue_listener))
+            broker = template.read(
+                translation.result(),
+                ROOT,
+                parameters,
+                queue_base_url=base_url(queue_listener),
+                variables={"TOKEN_KEYS": ",".join(keys)},
+            )
             ready = partial(_say_ready, settings, listener, token, storage.psql)
             with asyncio.Runner(loop_factory=uvloop.new_event_loop) as loop:
                 server = storage.server

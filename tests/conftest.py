@@ -24,7 +24,7 @@ from broker.transport import queues as transport_queues
 from broker.webhooks import worker
 from local.postgres import embedded
 from tests.support import cleaning, faketime, folders
-from tests.support.client import ADMIN_TOKEN, Client
+from tests.support.client import ADMIN_TOKEN, TOKEN_KEY, Client
 from tests.support.endpoints import Endpoint
 from tests.support.runner import until
 from tests.support.sqs import Queues
@@ -316,6 +316,7 @@ def _use(url: str, login: str = LOGIN) -> None:
         "DATABASE_URL": _login_url(url, login),
         "OWNER_DATABASE_URL": url,
         "BROKER_ADMIN_TOKEN": ADMIN_TOKEN,
+        "TOKEN_KEYS": TOKEN_KEY,
         "ALLOW_PRIVATE_WEBHOOKS": "true",
         "POWERTOOLS_SERVICE_NAME": "pgbroker",
         "POWERTOOLS_METRICS_NAMESPACE": "pgbroker",

@@ -14,7 +14,18 @@ from broker.schema import migrations
 from tests.support.client import ROOT
 
 PACKAGE = ROOT / "layers" / "broker" / "broker"
-GROUND = {"database", "deadlines", "errors", "fields", "json_input", "pagination", "session", "settings", "telemetry"}
+GROUND = {
+    "database",
+    "deadlines",
+    "errors",
+    "fields",
+    "json_input",
+    "pagination",
+    "session",
+    "settings",
+    "telemetry",
+    "token_format",
+}
 DATABASE = {"database", "pagination", "session"}  # of the ground, what reaches it
 ROOMS = {"dispatch", "pubsub", "queue", "schema", "transport", "webhooks"}
 

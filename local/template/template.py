@@ -89,11 +89,17 @@ def translate(file: Path, cache: Path | None = None) -> dict[str, Any]:
 
 
 def read(
-    translated: Mapping[str, Any], root: Path, parameters: Mapping[str, str], *, queue_base_url: str = ""
+    translated: Mapping[str, Any],
+    root: Path,
+    parameters: Mapping[str, str],
+    *,
+    queue_base_url: str = "",
+    variables: Mapping[str, str] | None = None,
 ) -> Template:
     """Return what a translated template deploys from `root`. A parameter that is not given has its default.
 
-    A queue's URL is `queue_base_url` and its name; by default only the name, as in `sam local`. Raises TemplateError.
+    A queue's URL is `queue_base_url` and its name; by default only the name, as in `sam local`. `variables` replace
+    environment variables that a function has in the template. Raises TemplateError.
     """
     resources = translated["Resources"]
     queues = {
@@ -110,7 +116,7 @@ def read(
         if resource["Type"] == "AWS::Lambda::LayerVersion"
     }
     functions = {
-        name: _function(name, resource["Properties"], root, layers, values)
+        name: _function(name, resource["Properties"], root, layers, values, variables or {})
         for name, resource in resources.items()
         if resource["Type"] == "AWS::Lambda::Function"
     }
@@ -155,9 +161,15 @@ def _parameter_values(declared: Mapping[str, Mapping[str, Any]], given: Mapping[
 
 
 def _function(
-    name: str, properties: Mapping[str, Any], root: Path, layers: Mapping[str, Path], values: Mapping[str, str]
+    name: str,
+    properties: Mapping[str, Any],
+    root: Path,
+    layers: Mapping[str, Path],
+    values: Mapping[str, str],
+    replaced: Mapping[str, str],
 ) -> Function:
     variables = properties.get("Environment", {}).get("Variables", {})
+    environment = {variable: _resolve(value, variable, values) for variable, value in variables.items()}
     return Function(
         name=name,
         folder=root / properties["Code"]["S3Key"],
@@ -165,7 +177,7 @@ def _function(
         layers=tuple(layers[layer["Ref"]] for layer in properties.get("Layers", [])),
         timeout_seconds=properties.get("Timeout", 3),
         memory_mb=properties.get("MemorySize", 128),
-        environment={variable: _resolve(value, variable, values) for variable, value in variables.items()},
+        environment={**environment, **{name: replaced[name] for name in replaced.keys() & environment.keys()}},
     )
 
 

@@ -10,9 +10,9 @@ from typing import Any
 import psycopg
 import pytest
 
-from broker import tokens
+from broker import token_format, tokens
 from tests.support import contract
-from tests.support.client import ADMIN_TOKEN, Client, Response
+from tests.support.client import ADMIN_TOKEN, Client, Response, make_token
 from tests.support.contract_examples import Story
 from tests.support.endpoints import Endpoint
 from tests.support.snapshots import everything
@@ -38,7 +38,9 @@ INVALID_AUTHORIZATIONS = {
     "two headers": f"Bearer {ADMIN_TOKEN},Bearer {ADMIN_TOKEN}",
     "a token in capitals": f"Bearer {ADMIN_TOKEN.upper()}",
     "the beginning of a token": f"Bearer {ADMIN_TOKEN[:-1]}",
-    "an unknown token": "Bearer brk_" + "b" * 43,
+    "an unknown token": f"Bearer {make_token('b')}",
+    "a token of another key": f"Bearer {token_format.make(token_format.new_key())}",
+    "a token without its check": f"Bearer {ADMIN_TOKEN[:-7]}",
     "not ASCII": "Bearer é\x00",
 }
 

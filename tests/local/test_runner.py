@@ -14,8 +14,12 @@ from pathlib import Path
 import pytest
 
 import local.runner
+from broker import token_format
 from local.settings import read as read_settings
+from tests.support.client import TOKEN_KEY, make_token
 from tests.support.runner import runs, until
+
+OTHER_KEY = "x" * 42 + "A"
 
 TEMPLATE = """
 Transform: AWS::Serverless-2016-10-31
@@ -33,6 +37,7 @@ Globals:
       Variables:
         OWNER_DATABASE_URL: !Ref OwnerDatabaseUrl
         ADMIN_TOKEN: !Ref AdminToken
+        TOKEN_KEYS: ""
         ALLOW_PRIVATE_WEBHOOKS: !Ref AllowPrivateWebhooks
         NOTES: %s
 Resources:
@@ -69,6 +74,7 @@ def handler(event, context):
         "notes": ["a note"],
         "pid": os.getpid(),
         "token": os.environ["ADMIN_TOKEN"],
+        "keys": os.environ["TOKEN_KEYS"],
         "private": os.environ["ALLOW_PRIVATE_WEBHOOKS"],
         "owner": os.environ["OWNER_DATABASE_URL"],
     }
@@ -144,11 +150,13 @@ def test_the_runner_prepares_the_database_serves_requests_and_leaves_no_process(
     assert home.function_names()[:2] == ["Migrate", "Maintain"]
     assert "a note\n" in output
     answer = get(url_in(output))
-    token = re.search(r"^export TOKEN=(brk_[\w-]{43})$", output, re.MULTILINE)[1]
+    token = re.search(r"^export TOKEN=(brk_[\w-]{50})$", output, re.MULTILINE)[1]
     assert answer["token"] == token
+    assert token_format.verify(token, [answer["keys"]])
     assert answer["private"] == "true"
     assert output.count(token) == 1
     assert answer["owner"] not in output
+    assert answer["keys"] not in output
     processes = home.processes()
 
     assert home.stop(number) == 0
@@ -219,6 +227,12 @@ def test_the_runner_reports_a_failed_migration(home):
     [
         ({"BROKER_PORT": "many"}, "BROKER_PORT must be a whole number from 0 to 65535, not many\n"),
         ({"ALLOW_PRIVATE_WEBHOOKS": "yes"}, "ALLOW_PRIVATE_WEBHOOKS must be true or false, not yes\n"),
+        ({"TOKEN_KEYS": "secret"}, "TOKEN_KEYS must be one key, or two with a comma between them: "),
+        (
+            {"BROKER_ADMIN_TOKEN": make_token("s", OTHER_KEY), "TOKEN_KEYS": TOKEN_KEY},
+            "BROKER_ADMIN_TOKEN was not made with this broker's key: remove it, or set TOKEN_KEYS to the key that made",
+        ),
+        ({"BROKER_ADMIN_TOKEN": "brk_secret"}, "BROKER_ADMIN_TOKEN was not made with this broker's key: "),
         ({"OWNER_DATABASE_URL": "x"}, "OWNER_DATABASE_URL is set, but not DATABASE_URL\n"),
         ({"DATABASE_URL": "secret"}, "the database's URL is not one that PostgreSQL understands\n"),
         ({"DATABASE_URL": "postgresql://a:secret@127.0.0.1:1/b"}, "the database does not answer: "),
@@ -228,8 +242,21 @@ def test_the_runner_reports_an_invalid_setting_without_secrets(home, environment
     output = home.start(**environment)
     assert output.startswith(reason)
     assert "secret" not in output
+    assert "sss" not in output
     assert home.runner.wait() == 1
     home.runner.stdout.close()
+
+
+def test_the_token_and_key_that_are_made_by_hand_are_accepted(home):
+    """`python -m local.token` prints the lines that a container's environment needs."""
+    command = [sys.executable, "-m", "local.token"]
+    printed = subprocess.run(command, cwd=home.folder, env={}, capture_output=True, text=True, check=True).stdout
+    variables = dict(line.split("=") for line in printed.splitlines())
+    assert variables.keys() == {"TOKEN_KEYS", "BROKER_ADMIN_TOKEN"}
+
+    answer = get(url_in(home.start(**variables)))
+
+    assert (answer["keys"], answer["token"]) == (variables["TOKEN_KEYS"], variables["BROKER_ADMIN_TOKEN"])
 
 
 NOTICE = "private webhooks are refused, because this listens on 0.0.0.0: ALLOW_PRIVATE_WEBHOOKS=true allows them"

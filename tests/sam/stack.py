@@ -11,7 +11,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -55,15 +55,17 @@ class Api:
 
 @dataclass(frozen=True)
 class Sam:
-    """`sam local` with a built template and the values of its parameters."""
+    """`sam local` with a built template, the values of its parameters, and variables of its functions."""
 
     parameters: Mapping[str, str]
     template: Path = BUILT
+    variables: Mapping[str, str] = field(default_factory=dict)
 
     def invoke(self, folder: str, event: str) -> Any:
         """Run the function of a folder once, in its own container, and return its answer. Raises Unhandled."""
         command = self._command("invoke", FUNCTIONS[folder], "--event", "-")
-        run = subprocess.run(command, input=event, capture_output=True, text=True, env=_environment(), check=False)
+        environment = {**_environment(), **self.variables}
+        run = subprocess.run(command, input=event, capture_output=True, text=True, env=environment, check=False)
         if run.returncode != 0 or not run.stdout.strip():
             raise CannotRun(f"sam local invoke {FUNCTIONS[folder]}: {run.stderr.strip()}")
         return check_answer(json.loads(run.stdout))
@@ -73,8 +75,9 @@ class Sam:
         """Serve the routes until the end of the block or of this process. Port 0 picks a free port."""
         port = port or _free_port()
         command = self._command("start-api", "--warm-containers", warm, "--port", str(port))
+        environment = {**_environment(), **self.variables}
         with log.open("w") as out:
-            process = subprocess.Popen(command, stdout=out, stderr=out, env=_environment(), start_new_session=True)
+            process = subprocess.Popen(command, stdout=out, stderr=out, env=environment, start_new_session=True)
         try:
             _wait_until_ready(process, log)
             yield Api(f"http://127.0.0.1:{port}", process)
@@ -116,7 +119,7 @@ def find_bridge() -> Bridge:
 
 
 @contextlib.contextmanager
-def broker(folder: Path, admin_token: str) -> Iterator[Sam]:
+def broker(folder: Path, admin_token: str, token_key: str) -> Iterator[Sam]:
     """Run PostgreSQL with its data in `folder`, bring its schema up to date, and yield `sam local` for it.
 
     If another process already runs the PostgreSQL of this folder, both use it. Raises CannotRun, PostgresError.
@@ -144,7 +147,7 @@ def broker(folder: Path, admin_token: str) -> Iterator[Sam]:
             "AdminToken": admin_token,
             "AllowPrivateWebhooks": "true",
         }
-        sam = Sam(parameters)
+        sam = Sam(parameters, variables={"TOKEN_KEYS": token_key})
         if not shared:
             sam.invoke("migrate", "{}")
         yield sam

@@ -7,6 +7,7 @@ from broker import tokens, topics
 from broker.errors import Unauthorized
 from broker.schema import migrations, roles
 from tests.schema.conftest import LAST, MIGRATIONS
+from tests.support.client import make_token
 
 EVERYTHING = """SELECT oid, xmin::text FROM pg_class WHERE relnamespace = 'broker'::regnamespace
                 UNION ALL SELECT oid, xmin::text FROM pg_namespace WHERE nspname = 'broker' ORDER BY 1"""
@@ -67,21 +68,21 @@ def test_a_setting_that_is_refused_leaves_the_functions_as_they_were(new, migrat
 
 
 def test_a_migration_replaces_the_admin_token_by_the_one_in_the_settings(new, migrate):
-    migrate(BROKER_ADMIN_TOKEN="brk_first")
-    first = tokens.authorize("brk_first")
+    migrate(BROKER_ADMIN_TOKEN=make_token("1"))
+    first = tokens.authorize(make_token("1"))
     tokens.forget()
 
-    migrate(BROKER_ADMIN_TOKEN="brk_second")
+    migrate(BROKER_ADMIN_TOKEN=make_token("2"))
 
-    assert tokens.authorize("brk_second") == first
+    assert tokens.authorize(make_token("2")) == first
     with pytest.raises(Unauthorized):
-        tokens.authorize("brk_first")
+        tokens.authorize(make_token("1"))
 
 
 def test_the_stored_admin_token_stays_when_the_settings_have_none(new, migrate):
-    migrate(BROKER_ADMIN_TOKEN="brk_first")
+    migrate(BROKER_ADMIN_TOKEN=make_token("1"))
     migrate(BROKER_ADMIN_TOKEN="")
-    assert tokens.authorize("brk_first").scopes == list(tokens.SCOPES)
+    assert tokens.authorize(make_token("1")).scopes == list(tokens.SCOPES)
 
 
 def test_the_topics_that_a_token_may_create_are_those_in_the_settings(new, migrate):

@@ -12,7 +12,7 @@ The package has six rooms, the SQL, and a flat ground:
 
     api         HTTP on Lambda; only functions/ import it
     topics, tokens, and the ground: database, session, errors, fields, json_input, pagination, settings, deadlines,
-    telemetry
+    telemetry, token_format
 
 A message's way: queue.messages stores it; queue.leases leases it to a consumer, or pubsub.broadcasts moves it to the
 log. Then dispatch.notifier sends a wake-up, dispatch.dispatcher takes it, dispatch.planner leases the subscriptions

@@ -7,6 +7,8 @@ from functools import cache
 
 import msgspec
 
+from broker import token_format
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
@@ -50,6 +52,21 @@ def current() -> Settings:
         dispatch_queue_url=_queue(os.environ.get("DISPATCH_QUEUE_URL", "")),  # none: the work is done in this process
         delivery_queue_url=_queue(os.environ.get("DELIVERY_QUEUE_URL", "")),  # as above
     )
+
+
+@cache
+def token_keys() -> tuple[str, ...]:
+    """Return the keys of the tokens' checks: the first signs new tokens, each verifies.
+
+    Only functions behind HTTP need them. Raises SettingMissing, SettingInvalid; neither quotes a key.
+    """
+    keys = os.environ.get("TOKEN_KEYS", "")
+    if not keys:
+        raise SettingMissing("TOKEN_KEYS is not set")
+    try:
+        return token_format.read_keys(keys)
+    except ValueError as error:
+        raise SettingInvalid(str(error)) from None
 
 
 def check_queues(*names: str) -> None:

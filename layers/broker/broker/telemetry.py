@@ -70,12 +70,16 @@ def warn(message: str, **facts: object) -> None:
 
 
 def log_failure(error: BaseException, route: str, request_id: str) -> None:
-    """Log where an error, or its cause, was raised. Not its text: an error of the database quotes the row."""
+    """Log where an error, or its cause, was raised. Not its text: an error of the database quotes the row.
+
+    An error of a setting is a sentence of ours, which quotes no value: it is logged as `reason`.
+    """
     error = error.__cause__ or error
     frames = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(error.__traceback__)]
     _logger.error(
         "the broker failed",
         error=type(error).__name__,
+        reason=str(error) if isinstance(error, settings.SettingMissing | settings.SettingInvalid) else None,
         sqlstate=getattr(error, "sqlstate", None),
         route=route,
         request_id=request_id,

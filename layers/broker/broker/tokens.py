@@ -1,7 +1,6 @@
 """Bearer tokens: what each allows, on which topics."""
 
 import hashlib
-import secrets
 import time
 from collections import OrderedDict
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ from uuid import UUID
 
 import msgspec
 
-from broker import database, pagination
+from broker import database, pagination, settings, token_format
 from broker.errors import Conflict, Fault, Forbidden, InvalidInput, NotFound, Unauthorized
 from broker.fields import TokenName
 
@@ -28,7 +27,7 @@ CACHE_SIZE = 1000  # tokens in each of the two caches
 Value = TypeVar("Value")
 Cache = OrderedDict[bytes, tuple[float, Value]]  # by digest: until when, what; the oldest first
 
-# Two, so that a stranger who tries many tokens pushes no good one out.
+# Two, so that many tokens that are revoked, or belong to another broker with the same key, push no good one out.
 _known: Cache["Token"] = OrderedDict()
 _refused: Cache[None] = OrderedDict()
 
@@ -100,10 +99,15 @@ def digest(token: str) -> bytes:
 
 
 def authorize(token: str) -> Token:
-    """Look up what a token allows; the result is cached for 60 s. Raises Unauthorized when it is unknown."""
+    """Look up what a token allows; the result is cached for 60 s. Raises Unauthorized when it is unknown.
+
+    A text that is no token of this broker is refused without a look at the database, and leaves nothing in a cache.
+    """
     key, now = digest(token), time.monotonic()
     if (entry := _known.get(key)) and entry[0] >= now:
         return entry[1]
+    if not token_format.verify(token, settings.token_keys()):
+        raise Unauthorized
     if (refusal := _refused.get(key)) and refusal[0] >= now:
         raise Unauthorized
     found = database.call("SELECT id, name, scopes, topics FROM broker.authorize_token(%(hash)s)", {"hash": key}, Token)
@@ -140,7 +144,7 @@ def mint(request: Mint, minter: Token) -> MintedToken:
     ]
     if faults:
         raise InvalidInput("a token cannot grant more than it holds", faults=faults)
-    token = "brk_" + secrets.token_urlsafe(32)
+    token = token_format.make(settings.token_keys()[0])
     minted = database.call(
         "SELECT id, created_at FROM broker.mint_token(%(name)s, %(hash)s, %(scopes)s::text[], %(topics)s::text[])",
         {
