@@ -1,26 +1,31 @@
 """Tokens: which are valid, how long the cache remembers them, and what a token may grant."""
 
 import uuid
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from broker import database, settings, token_format, tokens
 from broker.errors import Conflict, DatabaseUnavailable, Forbidden, InvalidInput, NotFound, Unauthorized
+from broker.schema import maintenance
 from tests.support.client import ADMIN_TOKEN, TOKEN_KEY, make_token
 
 OTHER_KEY = "x" * 42 + "A"
 
 
-def holder(name, scopes, topics):
-    """A token as a request has it."""
-    return tokens.Token(uuid.uuid4(), name, scopes, topics)
+def holder(name, scopes, topics, ends_in=None):
+    """A token as a request has it, which ends in so many seconds."""
+    now = datetime.now(UTC)
+    return tokens.Token(uuid.uuid4(), name, scopes, topics, now, ends_in and now + timedelta(seconds=ends_in))
 
 
 ALL = holder("all", list(tokens.SCOPES), ["*"])
 
 
-def mint(name="shop", scopes=("publish",), topics=("*",), minter=ALL):
-    return tokens.mint(tokens.Mint(name=name, scopes=list(scopes), topics=list(topics)), minter)
+def mint(name="shop", scopes=("publish",), topics=("*",), minter=ALL, expires_in_seconds=None):
+    request = tokens.Mint(name=name, scopes=list(scopes), topics=list(topics), expires_in_seconds=expires_in_seconds)
+    return tokens.mint(request, minter)
 
 
 def expire_cache():
@@ -123,6 +128,81 @@ def test_nothing_is_cached_while_the_database_is_unavailable(no_database):
         tokens.authorize(ADMIN_TOKEN)
     no_database.undo()
     assert tokens.authorize(ADMIN_TOKEN).name == "admin"
+
+
+def test_a_token_ends_so_many_seconds_after_its_creation(owner):
+    minted = mint(expires_in_seconds=3600)
+    assert minted.expires_at - minted.created_at == timedelta(hours=1)
+    assert tokens.authorize(minted.token).expires_at == minted.expires_at
+    assert tokens.read(minted.id).expires_at == minted.expires_at
+    tokens.forget()
+
+    owner.execute("UPDATE tokens SET expires_at = now() WHERE id = %s", [minted.id])
+
+    with pytest.raises(Unauthorized):
+        tokens.authorize(minted.token)
+    assert tokens.read(minted.id).expires_at < datetime.now(UTC)
+
+
+def test_a_token_ends_in_the_cache_too(owner):
+    minted = mint(expires_in_seconds=3600)
+    tokens.authorize(minted.token)
+    owner.execute("UPDATE tokens SET expires_at = expires_at - interval '1 hour' WHERE id = %s", [minted.id])
+    assert is_valid(minted.token)
+
+    move_ends_in_the_cache(timedelta(hours=1))
+
+    assert not is_valid(minted.token)
+
+
+def move_ends_in_the_cache(earlier):
+    """Let each cached token end earlier, while its entry is as young as before."""
+    tokens._known.update(
+        {
+            key: (until, replace(token, expires_at=token.expires_at - earlier))
+            for key, (until, token) in tokens._known.items()
+        }
+    )
+
+
+def test_a_token_without_an_end_never_ends():
+    minted = mint()
+    assert minted.expires_at is None
+    assert tokens.authorize(minted.token).expires_at is None
+
+
+def test_a_token_cannot_mint_one_that_ends_later():
+    minter = holder("lead", ["tokens", "publish"], ["*"], ends_in=3600)
+    with pytest.raises(InvalidInput) as refused:
+        mint(minter=minter, expires_in_seconds=3601)
+    assert [(fault.pointer, fault.detail) for fault in refused.value.faults] == [
+        ("/expires_in_seconds", "the minting token ends before that")
+    ]
+    assert mint(minter=minter, expires_in_seconds=3500).expires_at < minter.expires_at
+
+
+def test_without_an_end_of_its_own_a_token_ends_with_the_one_that_mints_it():
+    minter = holder("lead", ["tokens", "publish"], ["*"], ends_in=3600)
+    assert mint(minter=minter).expires_at == minter.expires_at
+
+
+def test_a_token_that_has_ended_keeps_its_name_until_it_is_revoked(owner):
+    minted = mint(expires_in_seconds=60)
+    owner.execute("UPDATE tokens SET expires_at = now() WHERE id = %s", [minted.id])
+    with pytest.raises(Conflict):
+        mint()
+    tokens.revoke(minted.id, ALL)
+    assert mint().expires_at is None
+
+
+def test_maintain_clears_the_tokens_that_ended_more_than_30_days_ago(owner):
+    for name, days in (("long", 31), ("lately", 29)):
+        minted = mint(name=name, expires_in_seconds=60)
+        owner.execute(
+            "UPDATE tokens SET expires_at = now() - make_interval(days => %s) WHERE id = %s", [days, minted.id]
+        )
+    assert maintenance.maintain().cleared["tokens"] == 1
+    assert {token.name for token in tokens.list_tokens(None, 9).items} == {"admin", "lately"}
 
 
 @pytest.fixture

@@ -55,7 +55,7 @@ RESPONSES = {
     "Dead": topics.Dead,
     "DeadLetter": dead_letters.DeadLetter,
     "RotatedSecret": secrets.Rotated,
-    "ListedToken": tokens.ListedToken,
+    "ListedToken": tokens.Token,
     "MintedToken": tokens.MintedToken,
 }
 QUERIES = {

@@ -79,6 +79,16 @@ def test_a_migration_replaces_the_admin_token_by_the_one_in_the_settings(new, mi
         tokens.authorize(make_token("1"))
 
 
+def test_a_migration_makes_an_admin_token_that_never_ends(new, migrate):
+    migrate(BROKER_ADMIN_TOKEN=make_token("1"))
+    new.execute("UPDATE broker.tokens SET expires_at = now() - interval '1 day'")
+    with pytest.raises(Unauthorized):
+        tokens.authorize(make_token("1"))
+    tokens.forget()
+    migrate()
+    assert tokens.authorize(make_token("1")).expires_at is None
+
+
 def test_the_stored_admin_token_stays_when_the_settings_have_none(new, migrate):
     migrate(BROKER_ADMIN_TOKEN=make_token("1"))
     migrate(BROKER_ADMIN_TOKEN="")

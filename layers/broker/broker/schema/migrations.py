@@ -169,6 +169,7 @@ def _store_admin(connection: psycopg.Connection[Any], token: str) -> None:
     connection.execute(
         "INSERT INTO tokens (id, name, hash, scopes, topics)"
         " VALUES (broker.uuidv7(broker.ticks(clock_timestamp())), 'admin', %(hash)s, %(scopes)s, '{*}')"
-        " ON CONFLICT (name) DO UPDATE SET hash = excluded.hash, scopes = excluded.scopes, topics = excluded.topics",
+        " ON CONFLICT (name) DO UPDATE SET hash = excluded.hash, scopes = excluded.scopes, topics = excluded.topics,"
+        " expires_at = NULL",
         {"hash": tokens.digest(token), "scopes": list(tokens.SCOPES)},
     )
