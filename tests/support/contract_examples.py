@@ -125,6 +125,7 @@ def send_every_operation(story: Story, received: Callable[[], Any]) -> None:
     story.send("deleteTopic", 204)
     story.send("listTokens", 200, "listed")
     story.send("mintToken", 201, "minted")
+    story.send("readOwnToken", 200, "own")
     story.send("readToken", 200, "read")
     story.send("revokeToken", 204)
 
