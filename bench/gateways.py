@@ -137,6 +137,7 @@ def _serve(broker_db: servers.Database) -> Iterator[str]:
             BROKER_DATA=folder,
             BROKER_PORT="0",
             BROKER_ADMIN_TOKEN=servers.ADMIN_TOKEN,
+            TOKEN_KEYS=servers.TOKEN_KEY,
             DATABASE_URL=broker_db.url,
             OWNER_DATABASE_URL=broker_db.owner_url,
         ) as url,

@@ -13,14 +13,15 @@ import psycopg
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from broker import database, settings, tokens
+from broker import database, settings, token_format, tokens
 from broker.queue import leases
 from broker.schema import migrations, roles, verbs
 from broker.webhooks import signatures
 from local.postgres import embedded
 
 LOGIN = "broker_bench"
-ADMIN_TOKEN = "brk_" + "a" * 43
+TOKEN_KEY = "k" * 42 + "A"
+ADMIN_TOKEN = (text := "brk_" + "a" * 43) + token_format.check(text, TOKEN_KEY)
 
 
 @dataclass(frozen=True)
@@ -91,6 +92,7 @@ def use(broker: Database) -> None:
         "DATABASE_URL": broker.url,
         "OWNER_DATABASE_URL": broker.owner_url,
         "BROKER_ADMIN_TOKEN": ADMIN_TOKEN,
+        "TOKEN_KEYS": TOKEN_KEY,
         "ALLOW_PRIVATE_WEBHOOKS": "true",
         "POWERTOOLS_SERVICE_NAME": "pgbroker",
         "POWERTOOLS_METRICS_NAMESPACE": "pgbroker",

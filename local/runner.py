@@ -6,8 +6,9 @@ and does the work of API Gateway (gateway/), of SQS (queues/) and of the daily s
 
 import asyncio
 import errno
+import hashlib
+import ipaddress
 import json
-import secrets
 import signal
 import socket
 import sys
@@ -19,6 +20,7 @@ from typing import BinaryIO
 
 import uvloop
 
+from local import token as tokens
 from local.functions.in_process import InProcess
 from local.functions.pool import Invoke, NoWorker, Pool
 from local.functions.process import FunctionError
@@ -29,11 +31,11 @@ from local.postgres.embedded import PostgresError
 from local.postgres.embedded import Server as PostgresServer
 from local.postgres.watch import keep_running
 from local.queues.loop import QueueLoop, base_url, listen
-from local.secret_file import read_or_make
 from local.settings import Settings
 from local.settings import read as read_settings
 from local.template import template
 from local.template.template import Template
+from local.template.values import TemplateError
 from local.terminal import CannotRun, say, shell_path
 
 ROOT = Path(__file__).parents[1]
@@ -50,7 +52,7 @@ def main(arguments: list[str]) -> int:
         _run(read_settings(ROOT), in_process=bool(arguments))
     except (KeyboardInterrupt, asyncio.CancelledError):
         return 0
-    except (CannotRun, PostgresError, template.TemplateError, OSError) as error:
+    except (CannotRun, PostgresError, TemplateError, OSError) as error:
         print(error, file=sys.stderr)
         return 1
     return 0
@@ -58,24 +60,31 @@ def main(arguments: list[str]) -> int:
 
 def _run(settings: Settings, *, in_process: bool) -> None:
     settings.data.mkdir(parents=True, exist_ok=True)
-    token = settings.admin_token or read_or_make(
-        settings.data / "admin.token", lambda: f"brk_{secrets.token_urlsafe(32)}"
-    )
+    keys = tokens.read_keys(settings)
+    token = tokens.admin_token(settings, keys)
     with _bind(settings) as listener, listen() as queue_listener, ThreadPoolExecutor(1) as thread:
         # about a second: PostgreSQL starts at the same time
         translation = thread.submit(template.translate, ROOT / "template.yaml", settings.data / "template.json")
         with database(settings) as storage, _open_log(settings.data / "log") as log:
-            parameters = {
-                "DatabaseUrl": storage.url,
-                "OwnerDatabaseUrl": storage.owner_url,
-                "AdminToken": token,
-                "AllowPrivateWebhooks": "true",
-            }
-            broker = template.read(translation.result(), ROOT, parameters, queue_base_url=base_url(queue_listener))
+            broker = template.read(
+                translation.result(),
+                ROOT,
+                {
+                    "Database": storage.owner_url,
+                    "AllowPrivateWebhooks": str(_allows_private_webhooks(settings, listener)).lower(),
+                    "Options": settings.options,
+                },
+                resources={"LoginSecret": storage.url, "Migrated.TokenKeys": ",".join(keys)},
+                queue_base_url=base_url(queue_listener),
+            )
+            payload = {"admin_token_hash": hashlib.sha256(token.encode()).hexdigest()}
             ready = partial(_say_ready, settings, listener, token, storage.psql)
             with asyncio.Runner(loop_factory=uvloop.new_event_loop) as loop:
                 server = storage.server
-                loop.run(_serve(settings, broker, server, listener, queue_listener, log, ready, in_process=in_process))
+                serving = _serve(
+                    settings, broker, payload, server, listener, queue_listener, log, ready, in_process=in_process
+                )
+                loop.run(serving)
 
 
 def _bind(settings: Settings) -> socket.socket:
@@ -92,6 +101,17 @@ def _bind(settings: Settings) -> socket.socket:
     return listener
 
 
+def _allows_private_webhooks(settings: Settings, listener: socket.socket) -> bool:
+    """Whether webhooks may have private addresses: other machines could have this one call what only it can reach."""
+    if settings.allow_private_webhooks is not None:
+        return settings.allow_private_webhooks
+    address = listener.getsockname()[0]
+    if ipaddress.ip_address(address).is_loopback:
+        return True
+    say(f"private webhooks are refused, because this listens on {address}: ALLOW_PRIVATE_WEBHOOKS=true allows them")
+    return False
+
+
 def _open_log(file: Path) -> BinaryIO:
     if file.exists() and file.stat().st_size > MAX_LOG_BYTES:
         file.rename(file.with_name("log.1"))
@@ -101,6 +121,7 @@ def _open_log(file: Path) -> BinaryIO:
 async def _serve(
     settings: Settings,
     broker: Template,
+    payload: dict[str, str],
     postgres: PostgresServer | None,
     listener: socket.socket,
     queue_listener: socket.socket,
@@ -126,7 +147,7 @@ async def _serve(
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop)
     try:
-        await _prepare(broker, pool)
+        await _prepare(broker, pool, payload)
         for name in ("Publish", "Consume"):
             pool.warm(broker.functions[name])
         for source in broker.sources:
@@ -149,10 +170,10 @@ async def _serve(
         pool.close()
 
 
-async def _prepare(broker: Template, invoke: Invoke) -> None:
+async def _prepare(broker: Template, invoke: Invoke, payload: dict[str, str]) -> None:
     """Bring the schema up to date, and run each scheduled function once."""
     try:
-        migration = json.loads(await invoke(broker.functions["Migrate"], b"{}"))
+        migration = json.loads(await invoke(broker.functions["Migrate"], json.dumps(payload).encode()))
         for note in migration.get("notes", []):
             say(note)
         for schedule in broker.schedules:

@@ -67,6 +67,7 @@ STORY = {
     "Tokens": [
         Step("mintToken", "minted", {"token_id": ("id",)}),
         Step("listTokens"),
+        Step("readOwnToken"),
         Step("readToken"),
         Step("revokeToken"),
     ],

@@ -16,15 +16,18 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from broker import database, deadlines, settings, telemetry, tokens
+from broker.aws import connections
 from broker.dispatch import notifier
 from broker.pubsub import subscriptions
 from broker.queue import leases
 from broker.schema import migrations, roles
+from broker.schema.payload import Payload
 from broker.transport import queues as transport_queues
 from broker.webhooks import worker
 from local.postgres import embedded
 from tests.support import cleaning, faketime, folders
-from tests.support.client import ADMIN_TOKEN, Client
+from tests.support.aws import REGION, Aws
+from tests.support.client import ADMIN_TOKEN, TOKEN_KEY, Client
 from tests.support.endpoints import Endpoint
 from tests.support.runner import until
 from tests.support.sqs import Queues
@@ -32,6 +35,7 @@ from tests.support.topic import Topic
 
 pytest_plugins = ["tests.support.concurrent_sessions", "tests.support.interleaving"]
 
+ADMIN = Payload(admin_token_hash=tokens.digest(ADMIN_TOKEN).hex())
 LOGIN, PASSWORD = "broker_functions", "a test's password"
 QUICK = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_connections": "300"}
 
@@ -44,7 +48,7 @@ def pytest_configure(config: pytest.Config) -> None:
         server = stack.enter_context(embedded.start(folder, settings=QUICK))
         _make_logins_cheap(server.url)
         _use(server.url)
-        migrations.migrate()
+        migrations.migrate(ADMIN)
         database.owner.close()
         _name_template(server.url)
         config.stash[URL] = server.url
@@ -72,7 +76,7 @@ def database_url(pytestconfig: pytest.Config, worker_id: str) -> Iterator[str]:
         connection.execute("SELECT pg_advisory_lock(0)")  # the workers share the functions' login
         connection.execute(sql.SQL("CREATE DATABASE {} TEMPLATE broker_template").format(sql.Identifier(name)))
         _use(url)
-        migrations.migrate()  # a clone has the roles of the template until then
+        migrations.migrate(ADMIN)  # a clone has the roles of the template until then
     with psycopg.connect(url) as connection:
         _open_sql_door(connection, LOGIN)
     yield url
@@ -212,15 +216,22 @@ def endpoint() -> Iterator[Endpoint]:
 
 
 @pytest.fixture
-def queues(monkeypatch: pytest.MonkeyPatch) -> Iterator[Queues]:
+def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
+    """AWS, as moto answers, at an address of this computer; the settings have its region and credentials."""
+    monkeypatch.setenv("AWS_REGION", REGION)
+    with mock_aws(), Aws() as aws:
+        yield aws
+        connections.close()
+
+
+@pytest.fixture
+def queues(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> Iterator[Queues]:
     """The loop's queues, in moto; the settings name them."""
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    with mock_aws():
-        queues = Queues()
-        monkeypatch.setenv("DISPATCH_QUEUE_URL", queues.dispatch.url)
-        monkeypatch.setenv("DELIVERY_QUEUE_URL", queues.delivery.url)
-        settings.current.cache_clear()
-        yield queues
+    queues = Queues(aws.url)
+    monkeypatch.setenv("DISPATCH_QUEUE_URL", queues.dispatch.url)
+    monkeypatch.setenv("DELIVERY_QUEUE_URL", queues.delivery.url)
+    settings.current.cache_clear()
+    yield queues
     settings.current.cache_clear()
 
 
@@ -315,7 +326,7 @@ def _use(url: str, login: str = LOGIN) -> None:
     os.environ |= {
         "DATABASE_URL": _login_url(url, login),
         "OWNER_DATABASE_URL": url,
-        "BROKER_ADMIN_TOKEN": ADMIN_TOKEN,
+        "TOKEN_KEYS": TOKEN_KEY,
         "ALLOW_PRIVATE_WEBHOOKS": "true",
         "POWERTOOLS_SERVICE_NAME": "pgbroker",
         "POWERTOOLS_METRICS_NAMESPACE": "pgbroker",

@@ -14,19 +14,35 @@ from broker.schema import migrations
 from tests.support.client import ROOT
 
 PACKAGE = ROOT / "layers" / "broker" / "broker"
-GROUND = {"database", "deadlines", "errors", "fields", "json_input", "pagination", "session", "settings", "telemetry"}
-DATABASE = {"database", "pagination", "session"}  # of the ground, what reaches it
-ROOMS = {"dispatch", "pubsub", "queue", "schema", "transport", "webhooks"}
+GROUND = {
+    "authorities",
+    "connection",
+    "connection_mistakes",
+    "database",
+    "deadlines",
+    "errors",
+    "fields",
+    "json_input",
+    "pagination",
+    "session",
+    "settings",
+    "telemetry",
+    "token_format",
+}
+DATABASE = {"connection", "database", "pagination", "session"}  # of the ground, what reaches it
+ROOMS = {"aws", "dispatch", "pubsub", "queue", "schema", "transport", "webhooks"}
 
 # What each room may import of the package, besides itself. A room's name means all of its modules.
 MAY_IMPORT = {
-    "ground": set(),
+    "ground": {"aws"},
+    "aws": {"deadlines", "settings"},
     "topics": GROUND,
     "tokens": GROUND,
     "api": GROUND | {"tokens"},
     "queue": GROUND,
-    "schema": GROUND | {"tokens"},
-    "transport": GROUND - DATABASE,
+    "schema": GROUND | {"aws", "tokens"},
+    "setup": {"deadlines", "settings", "token_format"},
+    "transport": GROUND - DATABASE | {"aws"},
     "webhooks": GROUND - DATABASE | {"transport"},
     "pubsub": GROUND | {"webhooks.addresses", "webhooks.headers", "webhooks.signatures"},
     "dispatch": GROUND | {"pubsub", "transport", "webhooks.signatures"},
@@ -38,8 +54,10 @@ ONLY_WITHOUT_QUEUES = ("dispatch", "in_process")  # inside a function, when no q
 FENCES = {
     "pycurl": {"webhooks.sender", "webhooks.transfer"},
     "psycopg": {
+        "connection",
         "database",
         "schema.functions",
+        "schema.logins",
         "schema.migrations",
         "schema.ownership",
         "schema.roles",
@@ -48,7 +66,7 @@ FENCES = {
     },
     "aws_lambda_powertools": {"telemetry"},
 }
-LAZY = {"boto3", "botocore"}  # imported when a queue is used, and not before
+LAZY = {"boto3", "botocore"}  # a tenth of a second to import
 BANNED = {"requests", "httpx", "pydantic"}  # slow to import
 
 MODULES = {
@@ -143,6 +161,22 @@ def test_dispatch_cannot_reach_the_internet() -> None:
     assert not found & users("pycurl")
 
 
+def test_what_connects_without_curl_connects_to_aws_alone() -> None:
+    def importers(other: str) -> set[str]:
+        return {module for module, file in MODULES.items() if other in imported_modules(file)}
+
+    assert {module for module, file in MODULES.items() if any("http.client" in name for name in imports(file))} == {
+        "aws.client",
+        "aws.connections",
+    }
+    assert importers("aws.connections") == {"aws.client"}
+    assert importers("aws.client") == {"aws.secrets", "transport.sqs"}
+
+
+def test_deliver_cannot_read_a_secret() -> None:
+    assert "aws.secrets" not in reached(*imported_modules(ROOT / "functions" / "deliver" / "app.py"))
+
+
 @pytest.mark.parametrize("file", FUNCTIONS, ids=lambda file: file.parent.name)
 def test_a_deployed_function_loads_the_database_or_the_internet_and_never_both(file: Path) -> None:
     code = (
@@ -155,12 +189,12 @@ def test_a_deployed_function_loads_the_database_or_the_internet_and_never_both(f
         text=True,
         check=True,
     ).stdout.split()
-    assert loaded == (["pycurl"] if file.parent.name == "deliver" else ["psycopg"])
+    assert loaded == {"deliver": ["pycurl"], "setup": []}.get(file.parent.name, ["psycopg"])
 
 
 def test_only_functions_that_notify_reach_dispatch() -> None:
     apart = {file.parent.name for file in FUNCTIONS if "dispatch.notifier" not in reached(*imported_modules(file))}
-    assert apart == {"consume", "deliver", "migrate"}
+    assert apart == {"consume", "deliver", "migrate", "setup"}
 
 
 @pytest.mark.parametrize("module", sorted(MODULES))
@@ -180,16 +214,16 @@ def test_packages_that_are_slow_to_import_are_not_imported(file: Path) -> None:
 
 
 @pytest.mark.parametrize("file", SOURCES, ids=lambda file: str(file.relative_to(ROOT)))
-def test_boto3_is_imported_when_a_queue_is_used_and_not_before(file: Path) -> None:
+def test_boto3_is_imported_by_setup_alone_and_when_it_is_used(file: Path) -> None:
     assert not {name.split(".")[0] for name in imports(file, lazy=False)} & LAZY
     if {name.split(".")[0] for name in imports(file)} & LAZY:
-        assert file == MODULES["transport.sqs"]
+        assert file == MODULES["setup"]
 
 
 @pytest.mark.parametrize("file", FUNCTIONS, ids=lambda file: file.parent.name)
 def test_a_function_imports_the_package_alone(file: Path) -> None:
     roots = {name.split(".")[0] for name in imports(file)}
-    assert roots <= {"broker", "msgspec", "dataclasses", "http", "pathlib", "typing", "uuid"}
+    assert roots <= {"broker", "msgspec", "dataclasses", "http", "pathlib", "typing", "urllib", "uuid"}
 
 
 @pytest.mark.parametrize("file", sorted((PACKAGE / "sql" / "functions").rglob("*.sql")), ids=lambda file: file.stem)

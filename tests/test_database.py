@@ -199,7 +199,7 @@ def test_a_statement_whose_function_was_changed_fails_once_and_then_works(owner)
 
 
 def test_nothing_is_prepared_through_a_proxy(monkeypatch):
-    monkeypatch.setenv("DATABASE_PROXY", "true")
+    monkeypatch.setenv("OPTIONS", '{"database_proxy": true}')
     settings.current.cache_clear()
     database.functions.close()
     try:

@@ -1,18 +1,31 @@
 """Tokens: which are valid, how long the cache remembers them, and what a token may grant."""
 
 import uuid
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from broker import database, tokens
+from broker import database, settings, token_format, tokens
 from broker.errors import Conflict, DatabaseUnavailable, Forbidden, InvalidInput, NotFound, Unauthorized
-from tests.support.client import ADMIN_TOKEN
+from broker.schema import maintenance
+from tests.support.client import ADMIN_TOKEN, TOKEN_KEY, make_token
 
-ALL = tokens.Token(uuid.uuid4(), "all", list(tokens.SCOPES), ["*"])
+OTHER_KEY = "x" * 42 + "A"
 
 
-def mint(name="shop", scopes=("publish",), topics=("*",), minter=ALL):
-    return tokens.mint(tokens.Mint(name=name, scopes=list(scopes), topics=list(topics)), minter)
+def holder(name, scopes, topics, ends_in=None):
+    """A token as a request has it, which ends in so many seconds."""
+    now = datetime.now(UTC)
+    return tokens.Token(uuid.uuid4(), name, scopes, topics, now, ends_in and now + timedelta(seconds=ends_in))
+
+
+ALL = holder("all", list(tokens.SCOPES), ["*"])
+
+
+def mint(name="shop", scopes=("publish",), topics=("*",), minter=ALL, expires_in_seconds=None):
+    request = tokens.Mint(name=name, scopes=list(scopes), topics=list(topics), expires_in_seconds=expires_in_seconds)
+    return tokens.mint(request, minter)
 
 
 def expire_cache():
@@ -36,8 +49,7 @@ def test_the_admin_token_may_do_everything():
 
 def test_a_minted_token_has_the_requested_scopes_and_topics():
     minted = mint(scopes=["publish", "consume"], topics=["orders", "invoices.*"])
-    assert minted.token.startswith("brk_")
-    assert len(minted.token) == len("brk_") + 43
+    assert token_format.verify(minted.token, [TOKEN_KEY])
     token = tokens.authorize(minted.token)
     assert (token.id, token.name) == (minted.id, "shop")
     assert (token.scopes, token.topics) == (["publish", "consume"], ["orders", "invoices.*"])
@@ -50,10 +62,36 @@ def test_only_the_sha_256_of_a_token_is_stored(owner):
     assert tokens.digest(minted.token).hex() in str(rows)
 
 
-@pytest.mark.parametrize("token", ["", "brk_unknown", "\ud800", "é" * 10_000])
+@pytest.mark.parametrize("token", ["", "brk_unknown", "\ud800", "é" * 10_000, make_token("u")])
 def test_an_unknown_token_is_refused(token):
     with pytest.raises(Unauthorized):
         tokens.authorize(token)
+
+
+@pytest.mark.usefixtures("no_database")
+@pytest.mark.parametrize(
+    "token", ["x", "\ud800", "brk_" + "a" * 43, "brk_" + "a" * 50, ADMIN_TOKEN[:-1] + "1", make_token("a", OTHER_KEY)]
+)
+def test_a_text_that_is_no_token_of_this_broker_costs_no_look_at_the_database_and_no_place_in_a_cache(token):
+    with pytest.raises(Unauthorized):
+        tokens.authorize(token)
+    assert not tokens._refused
+    with pytest.raises(DatabaseUnavailable):
+        tokens.authorize(ADMIN_TOKEN)
+
+
+def test_during_a_rotation_both_keys_verify_and_the_first_signs(rotate):
+    old = mint(name="old").token
+    rotate(f"{OTHER_KEY},{TOKEN_KEY}")
+    new = mint(name="new").token
+    assert is_valid(old)
+    assert is_valid(new)
+
+    rotate(OTHER_KEY)
+
+    assert token_format.verify(new, [OTHER_KEY])
+    assert is_valid(new)
+    assert not is_valid(old)
 
 
 def test_a_valid_token_is_cached_for_a_minute(owner):
@@ -69,29 +107,123 @@ def test_a_valid_token_is_cached_for_a_minute(owner):
 
 
 def test_a_refusal_is_cached_for_a_minute(owner):
+    later = make_token("l")
     with pytest.raises(Unauthorized):
-        tokens.authorize("later")
+        tokens.authorize(later)
     owner.execute(
         "INSERT INTO tokens (id, name, hash, scopes, topics)"
         " VALUES (gen_random_uuid(), 'later', %s, '{publish}', '{*}')",
-        [tokens.digest("later")],
+        [tokens.digest(later)],
     )
     with pytest.raises(Unauthorized):
-        tokens.authorize("later")
+        tokens.authorize(later)
 
     expire_cache()
 
-    assert tokens.authorize("later").name == "later"
+    assert tokens.authorize(later).name == "later"
 
 
-def test_nothing_is_cached_while_the_database_is_unavailable(database_url, monkeypatch):
-    url = database.functions._url
-    database.functions.close()
-    monkeypatch.setattr(database.functions, "_url", lambda: "postgresql://127.0.0.1:1/nowhere")
+def test_nothing_is_cached_while_the_database_is_unavailable(no_database):
     with pytest.raises(DatabaseUnavailable):
         tokens.authorize(ADMIN_TOKEN)
-    monkeypatch.setattr(database.functions, "_url", url)
+    no_database.undo()
     assert tokens.authorize(ADMIN_TOKEN).name == "admin"
+
+
+def test_a_token_ends_so_many_seconds_after_its_creation(owner):
+    minted = mint(expires_in_seconds=3600)
+    assert minted.expires_at - minted.created_at == timedelta(hours=1)
+    assert tokens.authorize(minted.token).expires_at == minted.expires_at
+    assert tokens.read(minted.id).expires_at == minted.expires_at
+    tokens.forget()
+
+    owner.execute("UPDATE tokens SET expires_at = now() WHERE id = %s", [minted.id])
+
+    with pytest.raises(Unauthorized):
+        tokens.authorize(minted.token)
+    assert tokens.read(minted.id).expires_at < datetime.now(UTC)
+
+
+def test_a_token_ends_in_the_cache_too(owner):
+    minted = mint(expires_in_seconds=3600)
+    tokens.authorize(minted.token)
+    owner.execute("UPDATE tokens SET expires_at = expires_at - interval '1 hour' WHERE id = %s", [minted.id])
+    assert is_valid(minted.token)
+
+    move_ends_in_the_cache(timedelta(hours=1))
+
+    assert not is_valid(minted.token)
+
+
+def move_ends_in_the_cache(earlier):
+    """Let each cached token end earlier, while its entry is as young as before."""
+    tokens._known.update(
+        {
+            key: (until, replace(token, expires_at=token.expires_at - earlier))
+            for key, (until, token) in tokens._known.items()
+        }
+    )
+
+
+def test_a_token_without_an_end_never_ends():
+    minted = mint()
+    assert minted.expires_at is None
+    assert tokens.authorize(minted.token).expires_at is None
+
+
+def test_a_token_cannot_mint_one_that_ends_later():
+    minter = holder("lead", ["tokens", "publish"], ["*"], ends_in=3600)
+    with pytest.raises(InvalidInput) as refused:
+        mint(minter=minter, expires_in_seconds=3601)
+    assert [(fault.pointer, fault.detail) for fault in refused.value.faults] == [
+        ("/expires_in_seconds", "the minting token ends before that")
+    ]
+    assert mint(minter=minter, expires_in_seconds=3500).expires_at < minter.expires_at
+
+
+def test_without_an_end_of_its_own_a_token_ends_with_the_one_that_mints_it():
+    minter = holder("lead", ["tokens", "publish"], ["*"], ends_in=3600)
+    assert mint(minter=minter).expires_at == minter.expires_at
+
+
+def test_a_token_that_has_ended_keeps_its_name_until_it_is_revoked(owner):
+    minted = mint(expires_in_seconds=60)
+    owner.execute("UPDATE tokens SET expires_at = now() WHERE id = %s", [minted.id])
+    with pytest.raises(Conflict):
+        mint()
+    tokens.revoke(minted.id, ALL)
+    assert mint().expires_at is None
+
+
+def test_maintain_clears_the_tokens_that_ended_more_than_30_days_ago(owner):
+    for name, days in (("long", 31), ("lately", 29)):
+        minted = mint(name=name, expires_in_seconds=60)
+        owner.execute(
+            "UPDATE tokens SET expires_at = now() - make_interval(days => %s) WHERE id = %s", [days, minted.id]
+        )
+    assert maintenance.maintain().cleared["tokens"] == 1
+    assert {token.name for token in tokens.list_tokens(None, 9).items} == {"admin", "lately"}
+
+
+@pytest.fixture
+def no_database(monkeypatch):
+    """Let the functions find no database, until `no_database.undo()`."""
+    database.functions.close()
+    monkeypatch.setattr(database.functions, "_url", lambda: "postgresql://127.0.0.1:1/nowhere")
+    return monkeypatch
+
+
+@pytest.fixture
+def rotate(monkeypatch):
+    """Set TOKEN_KEYS, as a deployment does, in a process that has no token in its cache."""
+
+    def rotate(keys):
+        monkeypatch.setenv("TOKEN_KEYS", keys)
+        settings.token_keys.cache_clear()
+        tokens.forget()
+
+    yield rotate
+    settings.token_keys.cache_clear()
 
 
 @pytest.fixture
@@ -104,7 +236,7 @@ def test_refused_tokens_push_no_valid_one_out_of_the_cache(owner):
     minted = mint()
     tokens.authorize(minted.token)
     owner.execute("DELETE FROM tokens")
-    assert not any(is_valid(f"guess {n}") for n in range(10))
+    assert not any(is_valid(make_token(str(n))) for n in range(10))
     assert is_valid(minted.token)
     assert len(tokens._refused) == 2
 
@@ -120,7 +252,7 @@ def test_a_full_cache_of_valid_tokens_loses_the_oldest(owner):
 
 @pytest.mark.usefixtures("small_caches")
 def test_a_full_cache_of_refused_tokens_loses_the_oldest(owner):
-    guesses = ["first", "second", "third"]
+    guesses = [make_token(str(n)) for n in range(3)]
     assert not any(map(is_valid, guesses))
     owner.execute(
         "INSERT INTO tokens (id, name, hash, scopes, topics)"
@@ -162,7 +294,7 @@ def test_a_pattern_covers_a_name_or_a_prefix_of_names(pattern, topic, covered):
 
 
 def test_a_token_is_limited_to_its_scopes_and_topics():
-    token = tokens.Token(uuid.uuid4(), "shop", ["publish"], ["orders", "invoices.*"])
+    token = holder("shop", ["publish"], ["orders", "invoices.*"])
     token.demand("publish", "orders")
     token.demand("publish", "invoices.eu")
     token.demand("publish", None)
@@ -173,7 +305,7 @@ def test_a_token_is_limited_to_its_scopes_and_topics():
 
 
 def test_a_token_cannot_grant_more_than_it_holds():
-    minter = tokens.Token(uuid.uuid4(), "lead", ["tokens", "publish"], ["orders.*"])
+    minter = holder("lead", ["tokens", "publish"], ["orders.*"])
     assert mint(topics=["orders.eu", "orders.us.*", "orders.*"], minter=minter)
     with pytest.raises(InvalidInput) as refused:
         mint(name="more", scopes=["publish", "consume"], topics=["orders.eu", "orders", "*"], minter=minter)
@@ -197,10 +329,10 @@ def test_tokens_are_listed_in_the_order_of_their_creation(owner):
 
 def test_a_token_cannot_revoke_one_that_allows_more():
     publisher, star = mint(), mint(name="star", topics=["*"])
-    lead = tokens.Token(uuid.uuid4(), "lead", ["tokens", "publish"], ["orders"])
+    lead = holder("lead", ["tokens", "publish"], ["orders"])
     with pytest.raises(Forbidden, match="allows more than the revoking token does"):
         tokens.revoke(star.id, lead)
-    lead = tokens.Token(uuid.uuid4(), "lead", ["tokens"], ["*"])
+    lead = holder("lead", ["tokens"], ["*"])
     with pytest.raises(Forbidden):
         tokens.revoke(publisher.id, lead)
     assert {token.name for token in tokens.list_tokens(None, 9).items} == {"admin", "shop", "star"}
@@ -208,7 +340,7 @@ def test_a_token_cannot_revoke_one_that_allows_more():
 
 def test_the_process_that_revoked_a_token_refuses_it_at_once():
     minted = mint()
-    admin = tokens.Token(uuid.uuid4(), "admin", list(tokens.SCOPES), ["*"])
+    admin = holder("admin", list(tokens.SCOPES), ["*"])
     tokens.authorize(minted.token)
     tokens.revoke(minted.id, admin)
     with pytest.raises(Unauthorized):

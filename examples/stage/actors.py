@@ -13,7 +13,7 @@ from queue import SimpleQueue
 
 EXAMPLES = Path(__file__).parents[1]
 # Variables of the user's own broker: the demo's broker must not use its database.
-NOT_INHERITED = {"DATABASE_URL", "OWNER_DATABASE_URL", "BROKER_ADMIN_TOKEN", "BROKER_HOST"}
+NOT_INHERITED = {"DATABASE_URL", "OWNER_DATABASE_URL", "BROKER_ADMIN_TOKEN", "TOKEN_KEYS", "BROKER_HOST"}
 
 
 @dataclass(frozen=True)

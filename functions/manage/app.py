@@ -147,6 +147,11 @@ def mint(request: api.Request) -> api.Response:
     return api.ok(tokens.mint(request.body(tokens.Mint), request.token), HTTPStatus.CREATED)
 
 
+@app.route("GET /tokens/self", scope="any")
+def read_own_token(request: api.Request) -> api.Response:
+    return api.ok(request.token)
+
+
 @app.route("GET /tokens/{id}", scope="tokens")
 def read_token(request: api.Request) -> api.Response:
     return api.ok(tokens.read(request.id()))

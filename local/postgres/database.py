@@ -5,8 +5,6 @@ import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import psycopg
-
 from local.postgres import embedded
 from local.secret_file import read_or_make
 from local.settings import Settings
@@ -25,7 +23,7 @@ class Database:
 def database(settings: Settings) -> Iterator[Database]:
     """Provide the database until the end of the block. Raises CannotRun and PostgresError."""
     if settings.database_url is not None:
-        yield _check(settings.database_url, settings.owner_database_url or settings.database_url)
+        yield Database(settings.database_url, settings.owner_database_url or settings.database_url)
         return
     if settings.owner_database_url is not None:
         raise CannotRun("OWNER_DATABASE_URL is set, but not DATABASE_URL")
@@ -38,17 +36,3 @@ def database(settings: Settings) -> Iterator[Database]:
             psql=f"PGPASSWORD=$(cat {secret}) {psql} -h 127.0.0.1 -p {server.port} -U postgres broker",
             server=server,
         )
-
-
-def _check(url: str, owner_url: str) -> Database:
-    """Connect once, so that a wrong URL is reported before anything else starts."""
-    try:
-        with psycopg.connect(owner_url, connect_timeout=60) as connection:
-            server = connection.info
-            say(f"database {server.dbname} on {server.host}, PostgreSQL {server.parameter_status('server_version')}")
-    except psycopg.ProgrammingError:
-        # its message would quote the URL, and with it the password
-        raise CannotRun("the database's URL is not one that PostgreSQL understands") from None
-    except psycopg.OperationalError as error:
-        raise CannotRun(f"the database does not answer: {error}") from error
-    return Database(url, owner_url)

@@ -4,7 +4,7 @@
                                 ▲                                  │
                                 └── deliver ◀── DeliveryQueue ◀────┘
 
-A function sends a message with boto3 to an HTTP endpoint (endpoint.py), as it does to SQS. The message waits in this
+A function sends a message to an HTTP endpoint (endpoint.py), as it does to SQS. The message waits in this
 process's memory (queue.py). An event source takes a batch of waiting messages, and invokes the function that the
 template names for this queue. Messages that the function does not complete are shown again after the queue's
 visibility time-out.

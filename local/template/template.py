@@ -13,9 +13,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from local.template.values import TemplateError, Values
 
-class TemplateError(Exception):
-    """The template, or the value of one of its parameters, does not work here; the message says why."""
+INVOKED = frozenset({"Migrate"})  # the functions without events that the runner invokes itself
 
 
 @dataclass(frozen=True)
@@ -89,38 +89,71 @@ def translate(file: Path, cache: Path | None = None) -> dict[str, Any]:
 
 
 def read(
-    translated: Mapping[str, Any], root: Path, parameters: Mapping[str, str], *, queue_base_url: str = ""
+    translated: Mapping[str, Any],
+    root: Path,
+    parameters: Mapping[str, str],
+    *,
+    resources: Mapping[str, str] | None = None,
+    queue_base_url: str = "",
 ) -> Template:
     """Return what a translated template deploys from `root`. A parameter that is not given has its default.
 
-    A queue's URL is `queue_base_url` and its name; by default only the name, as in `sam local`. Raises TemplateError.
+    Functions that nothing here invokes are left out. `resources` has the values of references to resources that exist
+    on AWS only: `Name` or `Name.Attribute`. A queue's URL is `queue_base_url` and its name; by default only the name,
+    as in `sam local`. Raises TemplateError.
     """
-    resources = translated["Resources"]
+    declared = translated["Resources"]
     queues = {
         name: _queue(name, resource.get("Properties", {}))
-        for name, resource in resources.items()
+        for name, resource in declared.items()
         if resource["Type"] == "AWS::SQS::Queue"
     }
-    values = _parameter_values(translated.get("Parameters", {}), parameters) | {
-        name: queue_base_url + name for name in queues
-    }
-    layers = {
-        name: root / resource["Properties"]["Content"]["S3Key"]
-        for name, resource in resources.items()
-        if resource["Type"] == "AWS::Lambda::LayerVersion"
-    }
-    functions = {
-        name: _function(name, resource["Properties"], root, layers, values)
-        for name, resource in resources.items()
-        if resource["Type"] == "AWS::Lambda::Function"
-    }
-    return Template(
-        functions,
-        tuple(_routes(resources, functions)),
-        tuple(_schedules(resources, functions)),
-        queues,
-        tuple(_sources(resources, functions, queues)),
+    values = Values(
+        {
+            **_parameter_values(translated.get("Parameters", {}), parameters),
+            **{name: queue_base_url + name for name in queues},
+            **(resources or {}),
+        },
+        translated.get("Conditions", {}),
     )
+    functions = _Functions(declared, root, values)
+    routes, schedules = tuple(_routes(declared, functions)), tuple(_schedules(declared, functions))
+    sources = tuple(_sources(declared, functions, queues))
+    for name in INVOKED & declared.keys():
+        functions.named(name)
+    return Template(functions.used, routes, schedules, queues, sources)
+
+
+class _Functions:
+    """The functions of a template, each read when something names it."""
+
+    def __init__(self, resources: Mapping[str, Any], root: Path, values: Values) -> None:
+        self.used: dict[str, Function] = {}
+        self._resources = resources
+        self._root = root
+        self._values = values
+
+    def named(self, name: str) -> Function:
+        if name not in self.used:
+            properties = self._values.given(self._resources[name]["Properties"])
+            self.used[name] = self._read(name, properties)
+        return self.used[name]
+
+    def _read(self, name: str, properties: Mapping[str, Any]) -> Function:
+        variables = self._values.given(properties.get("Environment", {}).get("Variables", {}))
+        layers = [self._resources[layer["Ref"]]["Properties"] for layer in properties.get("Layers", [])]
+        return Function(
+            name=name,
+            folder=self._root / properties["Code"]["S3Key"],
+            handler=properties["Handler"],
+            layers=tuple(self._root / layer["Content"]["S3Key"] for layer in layers),
+            timeout_seconds=properties.get("Timeout", 3),
+            memory_mb=properties.get("MemorySize", 128),
+            environment={
+                variable: self._values.resolve(value, f"the environment variable {variable} of {name}")
+                for variable, value in variables.items()
+            },
+        )
 
 
 def _run_translator(source: bytes) -> dict[str, Any]:
@@ -154,40 +187,17 @@ def _parameter_values(declared: Mapping[str, Mapping[str, Any]], given: Mapping[
     return values
 
 
-def _function(
-    name: str, properties: Mapping[str, Any], root: Path, layers: Mapping[str, Path], values: Mapping[str, str]
-) -> Function:
-    variables = properties.get("Environment", {}).get("Variables", {})
-    return Function(
-        name=name,
-        folder=root / properties["Code"]["S3Key"],
-        handler=properties["Handler"],
-        layers=tuple(layers[layer["Ref"]] for layer in properties.get("Layers", [])),
-        timeout_seconds=properties.get("Timeout", 3),
-        memory_mb=properties.get("MemorySize", 128),
-        environment={variable: _resolve(value, variable, values) for variable, value in variables.items()},
-    )
-
-
-def _resolve(value: object, variable: str, values: Mapping[str, str]) -> str:
-    if not isinstance(value, dict):
-        return str(value)
-    if value.get("Ref") not in values:
-        raise TemplateError(f"the environment variable {variable} is not a plain value or !Ref of a parameter or queue")
-    return values[value["Ref"]]
-
-
-def _routes(resources: Mapping[str, Any], functions: Mapping[str, Function]) -> Iterator[Route]:
+def _routes(resources: Mapping[str, Any], functions: _Functions) -> Iterator[Route]:
     for api in resources.values():
         if api["Type"] == "AWS::ApiGatewayV2::Api":
             for path, methods in api["Properties"]["Body"]["paths"].items():
                 for method, operation in methods.items():
                     uri = operation["x-amazon-apigateway-integration"]["uri"]["Fn::Sub"]
                     [name] = re.findall(r"\$\{(\w+)\.Arn\}", uri)
-                    yield Route(method.upper(), path, functions[name])
+                    yield Route(method.upper(), path, functions.named(name))
 
 
-def _schedules(resources: Mapping[str, Any], functions: Mapping[str, Function]) -> Iterator[Schedule]:
+def _schedules(resources: Mapping[str, Any], functions: _Functions) -> Iterator[Schedule]:
     for name, rule in resources.items():
         if rule["Type"] == "AWS::Events::Rule":
             expression = rule["Properties"]["ScheduleExpression"]
@@ -195,7 +205,7 @@ def _schedules(resources: Mapping[str, Any], functions: Mapping[str, Function]) 
             if rate is None:
                 raise TemplateError(f"the schedule {name} is {expression}, but only rate(...) works here")
             for target in rule["Properties"]["Targets"]:
-                function = functions[target["Arn"]["Fn::GetAtt"][0]]
+                function = functions.named(target["Arn"]["Fn::GetAtt"][0])
                 yield Schedule(name, timedelta(**{f"{rate[2]}s": int(rate[1])}), function)
 
 
@@ -204,16 +214,14 @@ def _queue(name: str, properties: Mapping[str, Any]) -> Queue:
     return Queue(name, visibility, retention)
 
 
-def _sources(
-    resources: Mapping[str, Any], functions: Mapping[str, Function], queues: Mapping[str, Queue]
-) -> Iterator[EventSource]:
+def _sources(resources: Mapping[str, Any], functions: _Functions, queues: Mapping[str, Queue]) -> Iterator[EventSource]:
     for name, mapping in resources.items():
         if mapping["Type"] == "AWS::Lambda::EventSourceMapping":
             properties = mapping["Properties"]
             yield EventSource(
                 name,
                 queues[properties["EventSourceArn"]["Fn::GetAtt"][0]],
-                functions[properties["FunctionName"]["Ref"]],
+                functions.named(properties["FunctionName"]["Ref"]),
                 properties.get("BatchSize", 10),
                 properties.get("ScalingConfig", {}).get("MaximumConcurrency", 5),
                 "ReportBatchItemFailures" in properties.get("FunctionResponseTypes", []),

@@ -10,9 +10,9 @@ from typing import Any
 import psycopg
 import pytest
 
-from broker import tokens
+from broker import token_format, tokens
 from tests.support import contract
-from tests.support.client import ADMIN_TOKEN, Client, Response
+from tests.support.client import ADMIN_TOKEN, Client, Response, make_token
 from tests.support.contract_examples import Story
 from tests.support.endpoints import Endpoint
 from tests.support.snapshots import everything
@@ -20,6 +20,7 @@ from tests.support.snapshots import everything
 OPERATIONS = list(contract.operations().values())
 GUARDED = [operation for operation in OPERATIONS if "x-scope" in operation.spec]
 PUBLIC = [operation for operation in OPERATIONS if operation not in GUARDED]
+SCOPED = [operation for operation in GUARDED if operation.spec["x-scope"] != "any"]
 TOPIC_OPERATIONS = [operation for operation in GUARDED if "{topic}" in operation.path]
 
 TOPIC, OTHER_TOPIC = "orders", "invoices"
@@ -38,7 +39,9 @@ INVALID_AUTHORIZATIONS = {
     "two headers": f"Bearer {ADMIN_TOKEN},Bearer {ADMIN_TOKEN}",
     "a token in capitals": f"Bearer {ADMIN_TOKEN.upper()}",
     "the beginning of a token": f"Bearer {ADMIN_TOKEN[:-1]}",
-    "an unknown token": "Bearer brk_" + "b" * 43,
+    "an unknown token": f"Bearer {make_token('b')}",
+    "a token of another key": f"Bearer {token_format.make(token_format.new_key())}",
+    "a token without its check": f"Bearer {ADMIN_TOKEN[:-7]}",
     "not ASCII": "Bearer é\x00",
 }
 
@@ -97,7 +100,7 @@ def _fill(client: Client, topic: str, webhook: str) -> dict[str, str]:
     }
 
 
-@pytest.mark.parametrize("operation", GUARDED, ids=operation_id)
+@pytest.mark.parametrize("operation", SCOPED, ids=operation_id)
 def test_a_route_needs_a_token_with_its_scope_and_topic(
     client: Client, owner: psycopg.Connection[Any], make_request: MakeRequest, operation: contract.Operation
 ) -> None:
@@ -117,12 +120,22 @@ def test_a_route_needs_a_token_with_its_scope_and_topic(
     assert clients[right[0]].request(*make_request(operation)).status < 300
 
 
-@pytest.mark.parametrize("operation", GUARDED, ids=operation_id)
+@pytest.mark.parametrize("operation", SCOPED, ids=operation_id)
 def test_a_token_with_all_other_scopes_is_refused(client: Client, operation: contract.Operation) -> None:
     scope = operation.spec["x-scope"]
     others = client_with(client, *(other for other in tokens.SCOPES if other != scope))
     response = others.request(*faulty_request(operation))
     assert (response.status, response.json["detail"]) == (403, f"the token does not have the scope {scope}")
+
+
+@pytest.mark.parametrize("scope", tokens.SCOPES)
+def test_a_token_reads_itself_with_any_scope(client: Client, scope: str) -> None:
+    minted = client.post("/tokens", {"name": "own", "scopes": [scope], "topics": PATTERNS, "expires_in_seconds": 60})
+    shown = Client(minted.json["token"]).get("/tokens/self")
+    assert (shown.status, shown.json) == (
+        200,
+        {name: value for name, value in minted.json.items() if name != "token"},
+    )
 
 
 @pytest.mark.parametrize("operation", TOPIC_OPERATIONS, ids=operation_id)

@@ -1,5 +1,11 @@
 """Tokens over HTTP: minted, shown and revoked. test_authorization.py tests what a token allows."""
 
+from typing import Any
+
+import psycopg
+import pytest
+
+from broker import tokens
 from tests.support.client import Client
 
 
@@ -44,6 +50,42 @@ def test_a_token_is_shown_only_when_it_is_minted(client: Client) -> None:
     minted = client.post("/tokens", {"name": "till-3", "scopes": ["publish"]}).json
     assert minted["token"] not in client.get("/tokens").text
     assert minted["token"] not in client.get(f"/tokens/{minted['id']}").text
+
+
+def test_a_token_that_has_ended_is_refused_and_shown_with_its_end(
+    client: Client, owner: psycopg.Connection[Any]
+) -> None:
+    minted = client.post("/tokens", {"name": "till-3", "scopes": ["browse"], "expires_in_seconds": 60}).json
+    holder = Client(minted["token"])
+    assert holder.get("/topics").status == 200
+    owner.execute("UPDATE tokens SET expires_at = now() WHERE name = 'till-3'")
+    tokens.forget()
+
+    assert holder.get("/topics").status == 401
+    assert client.get(f"/tokens/{minted['id']}").json["expires_at"] < minted["expires_at"]
+
+
+@pytest.mark.parametrize("seconds", [59, 315_360_001, 60.5, "60"])
+def test_a_token_ends_in_a_minute_to_ten_years(client: Client, seconds: object) -> None:
+    request = {"name": "till-3", "scopes": ["browse"], "expires_in_seconds": seconds}
+    refused = client.post("/tokens", request)
+    assert (refused.status, refused.json["errors"][0]["pointer"]) == (400, "/expires_in_seconds")
+    for allowed in (60, 315_360_000, None):
+        assert (
+            client.post("/tokens", {**request, "name": f"for-{allowed}", "expires_in_seconds": allowed}).status == 201
+        )
+
+
+def test_a_token_that_ends_mints_none_that_ends_later(client: Client) -> None:
+    ends = client.post("/tokens", {"name": "lead", "scopes": ["tokens"], "expires_in_seconds": 3600}).json
+    lead = Client(ends["token"])
+    refused = lead.post("/tokens", {"name": "more", "scopes": ["tokens"], "expires_in_seconds": 3601})
+    assert (refused.status, refused.json["errors"]) == (
+        400,
+        [{"pointer": "/expires_in_seconds", "detail": "the minting token ends before that"}],
+    )
+    same = lead.post("/tokens", {"name": "same", "scopes": ["tokens"]}).json
+    assert same["expires_at"] == ends["expires_at"]
 
 
 def test_a_revoked_token_is_refused(client: Client) -> None:

@@ -12,7 +12,7 @@ from psycopg.conninfo import make_conninfo
 
 from broker import database, settings, telemetry, tokens
 from tests.support import contract
-from tests.support.client import ADMIN_TOKEN, Client
+from tests.support.client import ADMIN_TOKEN, Client, make_token
 
 MESSAGES = "/topics/orders/messages"
 MoveDatabase = Callable[[str], None]
@@ -81,7 +81,9 @@ def test_an_unreachable_database_gives_503_and_a_log_line(
     assert response.json["type"] == "urn:pgbroker:problem:database-unavailable"
     text = log_text()
     failure, _ = map(json.loads, text.splitlines())
-    assert (failure["error"], failure["request_id"]) == ("OperationalError", response.json["request_id"])
+    assert (failure["error"], failure["request_id"]) == ("CannotConnect", response.json["request_id"])
+    assert "Connection refused" in failure["reason"]
+    assert "Connection refused" not in response.text
     assert "S3cret" not in response.text + text
 
 
@@ -206,7 +208,7 @@ def test_no_log_line_shows_a_secret(client: Client, log_text: Callable[[], str])
     client.post(MESSAGES, {name: body[name] for name in ("content", "sender", "key", "attributes")})
     for operation in contract.operations().values():
         path = operation.path.format(topic="orders", id=subscribed["id"], receipt=f"{subscribed['id']}.1")
-        for caller in (client, Client(minted), Client("brk_" + "W" * 43)):
+        for caller in (client, Client(minted), Client(make_token("W"))):
             caller.request(operation.method, path, body)
             caller.request(
                 operation.method, f"{path}?url=http://u5er:pa55word@example.com&after=S3nder", b"\xffC0ntent"
@@ -219,6 +221,22 @@ def test_no_log_line_shows_a_secret(client: Client, log_text: Callable[[], str])
     secrets = ["C0ntent", "S3nder", "K3y", "N4me", "V4lue", "u5er", "pa55word", "H00k", "t0ken", "H3ader", "R3ason"]
     for secret in [*secrets, minted, subscribed["secret"], ADMIN_TOKEN, "W" * 43]:
         assert secret not in text
+
+
+@pytest.mark.parametrize(("keys", "reason"), [("", "TOKEN_KEYS is not set"), ("S3cret", "TOKEN_KEYS must be one key")])
+def test_a_function_without_the_keys_of_tokens_says_so_in_the_log(
+    client: Client, log_lines: Callable[[], list[Any]], monkeypatch: pytest.MonkeyPatch, keys: str, reason: str
+) -> None:
+    monkeypatch.setenv("TOKEN_KEYS", keys)
+    settings.token_keys.cache_clear()
+    try:
+        assert client.get("/topics").status == 500
+        assert client.get("/health").status == 200
+    finally:
+        settings.token_keys.cache_clear()
+    [failure] = log_lines()
+    assert failure["reason"].startswith(reason)
+    assert "S3cret" not in str(failure)
 
 
 def test_the_root_shows_the_name_and_working_links() -> None:

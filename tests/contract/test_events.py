@@ -50,6 +50,7 @@ STORY = [
     ("manage-delete-topic", 204, None),
     ("manage-list-tokens", 200, "listed"),
     ("manage-mint-token", 201, "minted"),
+    ("manage-read-own-token", 200, "own"),
     ("manage-read-token", 200, "read"),
     ("manage-revoke-token", 204, None),
 ]

@@ -1,5 +1,6 @@
 """The notifier: what makes it send a wake-up, how many it sends, and that nothing depends on them."""
 
+import time
 from datetime import datetime
 
 import pytest
@@ -8,7 +9,8 @@ from broker import settings
 from broker.dispatch import notifier
 from broker.errors import DatabaseUnavailable
 from broker.schema import maintenance
-from broker.transport import sqs
+from broker.transport import payloads, sqs
+from broker.transport.queues import dispatch_in_memory
 from tests.support.client import Context, app
 from tests.support.sqs import dispatch
 
@@ -80,14 +82,112 @@ def test_wake_ups_are_limited_for_each_topic_on_its_own(queues):
     assert queues.dispatch.delays() == [0, 0]
 
 
-def test_a_notification_that_fails_is_logged_and_the_next_one_is_sent(queues, log_lines):
+def topics_sent(queues):
+    """The topics of the wake-ups in DispatchQueue; None: a sweep."""
+    return [sent["wake_up"].get("topic") for sent in queues.dispatch.sent()]
+
+
+def test_a_notification_that_fails_is_logged(queues, log_lines):
     queues.dispatch.break_down()
     notifier.notify("orders")
     [line] = log_lines()
-    assert (line["error"], line["route"]) == ("QueueDoesNotExist", "notifier")
-    queues.dispatch.repair()
+    assert (line["error"], line["reason"], line["route"]) == ("CallFailed", "QueueDoesNotExist", "notifier")
+
+
+def test_a_request_waits_half_a_second_for_sqs_at_most():
+    assert notifier.SEND_SECONDS <= 0.5
+
+
+@pytest.fixture
+def silent(aws, monkeypatch):
+    """An SQS that does not answer, for which the notifier waits but a moment."""
+    monkeypatch.setattr(notifier, "SEND_SECONDS", 0.2)
+    aws.hang()
+    return aws
+
+
+def test_a_silent_sqs_is_left_alone_for_seconds(silent, queues, clock, log_lines):
+    began = time.monotonic()
     notifier.notify("orders")
-    assert queues.dispatch.delays() == [0]
+    assert time.monotonic() - began < sqs.SEND_SECONDS
+    for topic in ("invoices", "orders", None):
+        clock(1)
+        notifier.notify(topic)
+    assert (len(silent.wait_for(1)), len(log_lines())) == (1, 1)
+    clock(notifier.REST_SECONDS)
+    notifier.notify("orders")
+    assert len(silent.wait_for(2)) == 2
+
+
+def test_what_was_not_sent_is_sent_with_a_later_request_in_its_order(silent, queues, clock):
+    for topic in ("orders", "invoices", "orders"):
+        notifier.notify(topic)
+    silent.recover()
+    notifier.notify("news")
+    assert topics_sent(queues) == []
+    clock(notifier.REST_SECONDS)
+    notifier.notify("orders")
+    assert topics_sent(queues) == ["orders", "invoices", "news"]
+    notifier.notify(None)
+    assert len(topics_sent(queues)) == 3
+
+
+def test_any_request_sends_what_was_not_sent(client, orders, silent, queues, clock):
+    notifier.notify("orders")
+    silent.recover()
+    clock(notifier.REST_SECONDS)
+    client.get("/topics")
+    assert topics_sent(queues) == ["orders"]
+
+
+def test_a_wake_up_for_soon_that_is_sent_late_says_its_first_time(aws, queues, clock):
+    notifier.notify("orders")
+    aws.answer(400, times=1)
+    notifier.notify("orders")
+    clock(notifier.REST_SECONDS)
+    notifier.notify(None)
+    assert requested_looks(queues) == [None, 50]
+
+
+def test_what_sqs_took_of_several_is_not_sent_again(aws, queues, clock):
+    aws.answer(400)
+    for nth in range(12):
+        notifier.notify(f"topic-{nth}")
+    aws.recover()
+    aws.does(aws.moto, times=1)
+    aws.answer(400, times=1)
+    for _ in range(2):
+        clock(notifier.REST_SECONDS)
+        notifier.notify(None)
+    assert topics_sent(queues) == [f"topic-{nth}" for nth in range(12)]
+
+
+def test_one_sweep_replaces_more_wake_ups_than_are_kept(silent, queues, clock):
+    for nth in range(notifier.MAX_UNSENT + 1):
+        notifier.notify(f"topic-{nth}")
+    silent.recover()
+    clock(notifier.REST_SECONDS)
+    notifier.notify(None)
+    assert queues.dispatch.sent() == [{"wake_up": {"sweep": True}}]
+
+
+def test_a_clock_that_is_set_back_leaves_sqs_alone_no_longer(silent, queues, clock):
+    notifier.notify("orders")
+    silent.recover()
+    clock(-3600)
+    notifier.notify(None)
+    assert topics_sent(queues) == ["orders"]
+
+
+def test_without_queues_a_request_that_is_not_due_runs_nothing(client, orders, endpoint):
+    orders.subscribe(endpoint.url)
+    orders.publish("a")
+    orders.broadcast()
+    dispatch_in_memory.send([payloads.encode_wake_up(payloads.SWEEP)])
+    client.get("/topics")
+    assert endpoint.requests == []
+    client.post("/topics/orders/broadcast")
+    assert len(endpoint.requests) == 1
 
 
 def test_a_broadcast_responds_before_any_webhook_is_sent(client, orders, endpoint, queues):

@@ -149,4 +149,4 @@ def test_sqs_shows_an_early_wake_up_again_when_dispatch_cannot_send_it(queues, s
     early = wake_up(not_before=seconds_from_now(3600))
     queues.dispatch.break_down()
     assert dispatch(early) == [early["messageId"]]
-    assert [line["error"] for line in log_lines()] == ["QueueDoesNotExist"]
+    assert [line["reason"] for line in log_lines()] == ["QueueDoesNotExist"]

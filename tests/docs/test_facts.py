@@ -24,7 +24,7 @@ def _rows(heading: str) -> dict[str, list[str]]:
     return {name: rest for name, *rest in cells}
 
 
-FUNCTIONS, RUNNER = _rows("Functions"), _rows("Local runner")
+FUNCTIONS, LAMBDA, RUNNER = _rows("Functions"), _rows("Set by Lambda"), _rows("Local runner")
 
 
 def _read_by(*folders: str) -> set[str]:
@@ -32,7 +32,9 @@ def _read_by(*folders: str) -> set[str]:
     found: set[str] = set()
     for folder in folders:
         for file in (ROOT / folder).rglob("*.py"):
-            found |= set(re.findall(r'(?:environ(?:\.get\(|\[)|_number\()"(\w+)"', file.read_text()))
+            found |= set(
+                re.findall(r'(?:environ(?:\.get\(|\[)|_(?:number|choice|required)\()"(\w+)"', file.read_text())
+            )
     return found
 
 
@@ -48,8 +50,9 @@ def _variables() -> dict[str, Any]:
 
 def test_the_settings_of_the_functions_are_documented() -> None:
     assert FUNCTIONS.keys() == _variables().keys()
-    of_lambda = {"AWS_LAMBDA_FUNCTION_NAME", "AWS_SAM_LOCAL"}
-    assert _read_by("layers", "functions") - of_lambda <= _variables().keys()
+    known = {"AWS_LAMBDA_FUNCTION_NAME", "AWS_SAM_LOCAL", "FUNCTION_DATABASE_URLS", *LAMBDA}
+    assert _read_by("layers", "functions") - known <= _variables().keys()
+    assert LAMBDA.keys() <= _read_by("layers")
 
 
 def test_the_metrics_are_documented(capsys: pytest.CaptureFixture[str]) -> None:
@@ -101,7 +104,7 @@ def test_a_setting_has_the_parameter_and_default_that_the_document_says(name: st
         assert _variables()[name] == default
         return
     assert _variables()[name] == parameter
-    if parameter in template()["Resources"]:
+    if parameter.partition(".")[0] in template()["Resources"]:
         return
     declared = template()["Parameters"][parameter].get("Default", "needed")
     assert str(declared) == ("" if default in {"none", *FUNCTIONS} else default)
@@ -116,13 +119,16 @@ def test_the_functions_take_the_same_defaults(monkeypatch: pytest.MonkeyPatch) -
         owner_database_url="postgresql://example",
         function_database_urls={},
         database_proxy=False,
-        admin_token=None,
         allow_private_webhooks=False,
         retention_days=int(FUNCTIONS["RETENTION_DAYS"][2]),
-        topics_per_token=int(FUNCTIONS["TOPICS_PER_TOKEN"][2]),
+        topics_per_token=settings.Options().topics_per_token,
         metrics_namespace=FUNCTIONS["POWERTOOLS_METRICS_NAMESPACE"][2],
         dispatch_queue_url=None,
         delivery_queue_url=None,
+        migrate_function="",
+        maintain_function="",
+        setup_secret_arn="",
+        login_secret_arn="",
     )
 
 

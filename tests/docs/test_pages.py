@@ -156,7 +156,9 @@ def test_a_page_names_only_tests_that_exist(page: Path) -> None:
     assert [test for test in named if not (ROOT / test).exists()] == []
 
 
-@pytest.mark.parametrize("page", ["explanation/reliability.md", "reference/delivery-rules.md"])
+@pytest.mark.parametrize(
+    "page", ["explanation/reliability.md", "explanation/security.md", "reference/delivery-rules.md"]
+)
 def test_each_promise_names_its_tests(page: str) -> None:
     assert len(re.findall(r"tests/[\w/]+\.py", (DOCS / page).read_text())) > 5
 

@@ -11,7 +11,7 @@ from typing import Any
 import psutil
 import requests
 
-from tests.support.client import ADMIN_TOKEN, ROOT
+from tests.support.client import ADMIN_TOKEN, ROOT, TOKEN_KEY
 
 
 class Runner:
@@ -24,7 +24,12 @@ class Runner:
         self._http = open_session()
 
     def start(self) -> None:
-        environment = {"BROKER_PORT": "0", "BROKER_DATA": str(self.data), "BROKER_ADMIN_TOKEN": ADMIN_TOKEN}
+        environment = {
+            "BROKER_PORT": "0",
+            "BROKER_DATA": str(self.data),
+            "BROKER_ADMIN_TOKEN": ADMIN_TOKEN,
+            "TOKEN_KEYS": TOKEN_KEY,
+        }
         self.process = subprocess.Popen(
             [sys.executable, "-m", "local", *self.arguments],
             cwd=ROOT,

@@ -1,26 +1,33 @@
 """`python -m local` from start to stop, with small functions instead of the broker's."""
 
+import hashlib
 import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import urllib.request
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 import local.runner
+from broker import token_format
+from local.settings import read as read_settings
+from tests.support.client import ROOT, TOKEN_KEY, make_token
 from tests.support.runner import runs, until
+
+OTHER_KEY = "x" * 42 + "A"
 
 TEMPLATE = """
 Transform: AWS::Serverless-2016-10-31
 Parameters:
-  DatabaseUrl: {Type: String}
-  OwnerDatabaseUrl: {Type: String}
-  AdminToken: {Type: String}
+  Database: {Type: String}
   AllowPrivateWebhooks: {Type: String}
+  Options: {Type: String}
 Globals:
   Function:
     Handler: app.handler
@@ -28,8 +35,9 @@ Globals:
     Timeout: 30
     Environment:
       Variables:
-        OWNER_DATABASE_URL: !Ref OwnerDatabaseUrl
-        ADMIN_TOKEN: !Ref AdminToken
+        OWNER_DATABASE_URL: !Ref Database
+        TOKEN_KEYS: !GetAtt Migrated.TokenKeys
+        ALLOW_PRIVATE_WEBHOOKS: !Ref AllowPrivateWebhooks
         NOTES: %s
 Resources:
   Publish:
@@ -38,7 +46,9 @@ Resources:
   Maintain:
     Type: AWS::Serverless::Function
     Properties: {CodeUri: functions, Events: {Daily: {Type: Schedule, Properties: {Schedule: rate(1 day)}}}}
-  Consume: {Type: AWS::Serverless::Function, Properties: {CodeUri: functions}}
+  Consume:
+    Type: AWS::Serverless::Function
+    Properties: {CodeUri: functions, Events: {Get: {Type: HttpApi, Properties: {Method: GET, Path: "/consume"}}}}
   WakeUps: {Type: AWS::SQS::Queue}
   Dispatch:
     Type: AWS::Serverless::Function
@@ -64,7 +74,8 @@ def handler(event, context):
     return {
         "notes": ["a note"],
         "pid": os.getpid(),
-        "token": os.environ["ADMIN_TOKEN"],
+        "keys": os.environ["TOKEN_KEYS"],
+        "private": os.environ["ALLOW_PRIVATE_WEBHOOKS"],
         "owner": os.environ["OWNER_DATABASE_URL"],
     }
 """
@@ -139,10 +150,14 @@ def test_the_runner_prepares_the_database_serves_requests_and_leaves_no_process(
     assert home.function_names()[:2] == ["Migrate", "Maintain"]
     assert "a note\n" in output
     answer = get(url_in(output))
-    token = re.search(r"^export TOKEN=(brk_[\w-]{43})$", output, re.MULTILINE)[1]
-    assert answer["token"] == token
+    token = re.search(r"^export TOKEN=(brk_[\w-]{50})$", output, re.MULTILINE)[1]
+    assert home.events("Migrate") == [{"admin_token_hash": hashlib.sha256(token.encode()).hexdigest()}]
+    assert token not in home.notes.read_text()
+    assert token_format.verify(token, [answer["keys"]])
+    assert answer["private"] == "true"
     assert output.count(token) == 1
     assert answer["owner"] not in output
+    assert answer["keys"] not in output
     processes = home.processes()
 
     assert home.stop(number) == 0
@@ -212,14 +227,85 @@ def test_the_runner_reports_a_failed_migration(home):
     ("environment", "reason"),
     [
         ({"BROKER_PORT": "many"}, "BROKER_PORT must be a whole number from 0 to 65535, not many\n"),
+        ({"ALLOW_PRIVATE_WEBHOOKS": "yes"}, "ALLOW_PRIVATE_WEBHOOKS must be true or false, not yes\n"),
+        ({"TOKEN_KEYS": "secret"}, "TOKEN_KEYS must be one key, or two with a comma between them: "),
+        (
+            {"BROKER_ADMIN_TOKEN": make_token("s", OTHER_KEY), "TOKEN_KEYS": TOKEN_KEY},
+            "BROKER_ADMIN_TOKEN was not made with this broker's key: remove it, or set TOKEN_KEYS to the key that made",
+        ),
+        ({"BROKER_ADMIN_TOKEN": "brk_secret"}, "BROKER_ADMIN_TOKEN was not made with this broker's key: "),
         ({"OWNER_DATABASE_URL": "x"}, "OWNER_DATABASE_URL is set, but not DATABASE_URL\n"),
-        ({"DATABASE_URL": "secret"}, "the database's URL is not one that PostgreSQL understands\n"),
-        ({"DATABASE_URL": "postgresql://a:secret@127.0.0.1:1/b"}, "the database does not answer: "),
     ],
 )
 def test_the_runner_reports_an_invalid_setting_without_secrets(home, environment, reason):
     output = home.start(**environment)
     assert output.startswith(reason)
     assert "secret" not in output
+    assert "sss" not in output
     assert home.runner.wait() == 1
     home.runner.stdout.close()
+
+
+@pytest.mark.parametrize(
+    ("url", "reason"),
+    [
+        ("secret", "the database's URL cannot be used: it is not one that PostgreSQL understands"),
+        ("postgresql://a:secret@127.0.0.1:1/b", "no connection to 127.0.0.1:1, database b as a: "),
+    ],
+)
+def test_the_runner_reports_why_the_database_does_not_answer(tmp_path, url, reason):
+    run = subprocess.run(
+        [sys.executable, "-m", "local"],
+        cwd=ROOT,
+        env={"PATH": os.environ["PATH"], "BROKER_PORT": "0", "BROKER_DATA": str(tmp_path), "DATABASE_URL": url},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 1
+    last = run.stderr.splitlines()[-1]
+    assert last.startswith(f"the database could not be prepared: Migrate: DatabaseUnavailable: {reason}")
+    assert "secret" not in run.stderr + run.stdout + (tmp_path / "log").read_text()
+
+
+def test_the_token_and_key_that_are_made_by_hand_are_accepted(home):
+    """`python -m local.token` prints the lines that a container's environment needs."""
+    command = [sys.executable, "-m", "local.token"]
+    printed = subprocess.run(command, cwd=home.folder, env={}, capture_output=True, text=True, check=True).stdout
+    variables = dict(line.split("=") for line in printed.splitlines())
+    assert variables.keys() == {"TOKEN_KEYS", "BROKER_ADMIN_TOKEN"}
+
+    answer = get(url_in(home.start(**variables)))
+
+    assert answer["keys"] == variables["TOKEN_KEYS"]
+    token = variables["BROKER_ADMIN_TOKEN"]
+    assert home.events("Migrate") == [{"admin_token_hash": hashlib.sha256(token.encode()).hexdigest()}]
+
+
+NOTICE = "private webhooks are refused, because this listens on 0.0.0.0: ALLOW_PRIVATE_WEBHOOKS=true allows them"
+
+
+@pytest.mark.parametrize(
+    ("host", "allowed", "expected", "printed"),
+    [
+        ("127.0.0.1", None, True, ""),
+        ("127.0.0.2", None, True, ""),
+        ("0.0.0.0", None, False, f"{NOTICE}\n"),
+        ("0.0.0.0", True, True, ""),
+        ("127.0.0.1", False, False, ""),
+    ],
+)
+def test_private_webhooks_are_allowed_on_loopback_or_when_the_setting_says_so(
+    tmp_path, capsys, host, allowed, expected, printed
+):
+    with socket.create_server((host, 0)) as listener:
+        settings = replace(read_settings(tmp_path), allow_private_webhooks=allowed)
+        assert local.runner._allows_private_webhooks(settings, listener) is expected
+    assert capsys.readouterr().out == printed
+
+
+@pytest.mark.slow
+def test_the_runner_says_that_private_webhooks_are_refused_while_it_listens_on_all_addresses(home):
+    output = home.start(BROKER_HOST="0.0.0.0")
+    assert output.count(NOTICE) == 1
+    assert get(url_in(output))["private"] == "false"

@@ -1,11 +1,12 @@
 """`python -m tests.sam` serves the broker in `sam local` until Ctrl-C. With a file of events/ it runs that event."""
 
 import json
-import secrets
 import signal
 import sys
+from functools import partial
 from pathlib import Path
 
+from broker import token_format
 from local.postgres.embedded import PostgresError
 from local.secret_file import read_or_make
 from local.terminal import CannotRun, say, shell_path
@@ -19,9 +20,12 @@ PORT = 3000  # that of `make run`, so that the README's lines work
 def main(arguments: list[str]) -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     DATA.mkdir(parents=True, exist_ok=True)
-    token = read_or_make(DATA / "admin.token", lambda: f"brk_{secrets.token_urlsafe(32)}")
+    key = read_or_make(DATA / "token.key", token_format.new_key)
+    token = read_or_make(
+        DATA / "admin.token", partial(token_format.make, key), partial(token_format.verify, keys=[key])
+    )
     try:
-        with stack.broker(DATA, token) as sam:
+        with stack.broker(DATA, token, key) as sam:
             if arguments:
                 invoke(sam, Path(arguments[0]), token)
             else:

@@ -9,7 +9,7 @@ import pytest
 from local.terminal import CannotRun
 from tests.sam import stack
 from tests.sam.clients import Remote
-from tests.support.client import ADMIN_TOKEN
+from tests.support.client import ADMIN_TOKEN, TOKEN_KEY
 from tests.support.endpoints import Endpoint
 
 
@@ -28,7 +28,7 @@ def bridge() -> Iterator[stack.Bridge]:
 @pytest.fixture(scope="module")
 def sam(bridge: stack.Bridge, tmp_path_factory: pytest.TempPathFactory) -> Iterator[stack.Sam]:
     """`sam local` with its own database, whose schema its Migrate function has made."""
-    with stack.broker(_folder(tmp_path_factory), ADMIN_TOKEN) as sam:
+    with stack.broker(_folder(tmp_path_factory), ADMIN_TOKEN, TOKEN_KEY) as sam:
         yield sam
 
 

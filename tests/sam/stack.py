@@ -1,6 +1,7 @@
 """The broker in the real `sam local`: the result of `sam build`, in Docker, with a PostgreSQL on this machine."""
 
 import contextlib
+import hashlib
 import ipaddress
 import json
 import os
@@ -11,7 +12,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -55,15 +56,17 @@ class Api:
 
 @dataclass(frozen=True)
 class Sam:
-    """`sam local` with a built template and the values of its parameters."""
+    """`sam local` with a built template, the values of its parameters, and variables of its functions."""
 
     parameters: Mapping[str, str]
     template: Path = BUILT
+    variables: Mapping[str, str] = field(default_factory=dict)
 
     def invoke(self, folder: str, event: str) -> Any:
         """Run the function of a folder once, in its own container, and return its answer. Raises Unhandled."""
         command = self._command("invoke", FUNCTIONS[folder], "--event", "-")
-        run = subprocess.run(command, input=event, capture_output=True, text=True, env=_environment(), check=False)
+        environment = {**_environment(), **self.variables}
+        run = subprocess.run(command, input=event, capture_output=True, text=True, env=environment, check=False)
         if run.returncode != 0 or not run.stdout.strip():
             raise CannotRun(f"sam local invoke {FUNCTIONS[folder]}: {run.stderr.strip()}")
         return check_answer(json.loads(run.stdout))
@@ -73,8 +76,9 @@ class Sam:
         """Serve the routes until the end of the block or of this process. Port 0 picks a free port."""
         port = port or _free_port()
         command = self._command("start-api", "--warm-containers", warm, "--port", str(port))
+        environment = {**_environment(), **self.variables}
         with log.open("w") as out:
-            process = subprocess.Popen(command, stdout=out, stderr=out, env=_environment(), start_new_session=True)
+            process = subprocess.Popen(command, stdout=out, stderr=out, env=environment, start_new_session=True)
         try:
             _wait_until_ready(process, log)
             yield Api(f"http://127.0.0.1:{port}", process)
@@ -116,7 +120,7 @@ def find_bridge() -> Bridge:
 
 
 @contextlib.contextmanager
-def broker(folder: Path, admin_token: str) -> Iterator[Sam]:
+def broker(folder: Path, admin_token: str, token_key: str) -> Iterator[Sam]:
     """Run PostgreSQL with its data in `folder`, bring its schema up to date, and yield `sam local` for it.
 
     If another process already runs the PostgreSQL of this folder, both use it. Raises CannotRun, PostgresError.
@@ -139,20 +143,20 @@ def broker(folder: Path, admin_token: str) -> Iterator[Sam]:
                 raise
         read_or_make(folder / "functions.password", lambda: secrets.token_urlsafe(32))
         parameters = {
-            "DatabaseUrl": _url(folder, bridge.address, "broker_functions", "functions.password"),
-            "OwnerDatabaseUrl": _url(folder, bridge.address, "postgres", "postgres.password"),
-            "AdminToken": admin_token,
+            "Database": _url(folder, bridge.address, "postgres", "postgres.password"),
             "AllowPrivateWebhooks": "true",
         }
-        sam = Sam(parameters)
+        # what the template takes from resources that exist on AWS only
+        url = _url(folder, bridge.address, "broker_functions", "functions.password")
+        sam = Sam(parameters, variables={"DATABASE_URL": url, "TOKEN_KEYS": token_key})
         if not shared:
-            sam.invoke("migrate", "{}")
+            sam.invoke("migrate", json.dumps({"admin_token_hash": hashlib.sha256(admin_token.encode()).hexdigest()}))
         yield sam
 
 
 def _url(folder: Path, host: str, user: str, password: str) -> str:
     secret, port = ((folder / name).read_text().strip() for name in (password, "postgres.port"))
-    return f"postgresql://{user}:{secret}@{host}:{port}/broker"
+    return f"postgresql://{user}:{secret}@{host}:{port}/broker?sslmode=disable"  # the embedded one has no TLS
 
 
 def _accepts_connections(folder: Path) -> bool:

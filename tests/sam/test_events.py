@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.contract.test_events import ALSO, EVENTS, HTTP, STORY
+from tests.deployment.cloudformation import CloudFormation
 from tests.sam import stack
 from tests.sam.clients import Invoker, Remote
 from tests.support import contract
@@ -59,8 +60,15 @@ def test_each_event_of_the_background_functions_has_the_expected_answer(sam: sta
     assert answers["migrate"]["applied"] == []
 
 
+def test_setup_answers_cloudformation(sam: stack.Sam, bridge: stack.Bridge) -> None:
+    with CloudFormation(bridge.address) as cloudformation:
+        event = {**json.loads(EVENTS["setup"].read_text()), "ResponseURL": cloudformation.url}
+        sam.invoke("setup", json.dumps(event))
+    assert [answer["Status"] for answer in cloudformation.answers] == ["SUCCESS"]
+
+
 def test_each_event_file_is_tested() -> None:
-    assert {*HTTP, *BACKGROUND} == EVENTS.keys()
+    assert {*HTTP, *BACKGROUND, "setup"} == EVENTS.keys()
 
 
 def test_an_exception_is_not_accepted_as_an_answer(sam: stack.Sam, broken: Remote) -> None:

@@ -12,7 +12,7 @@ import requests
 
 from tests.sam.clients import Remote
 from tests.support import contract
-from tests.support.client import ADMIN_TOKEN, ROOT, routes
+from tests.support.client import ADMIN_TOKEN, ROOT, TOKEN_KEY, routes
 
 ADMIN = {"Authorization": f"Bearer {ADMIN_TOKEN}"}
 
@@ -91,6 +91,7 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Remote]:
         "BROKER_PORT": "0",
         "BROKER_DATA": str(tmp_path_factory.mktemp("gateway")),
         "BROKER_ADMIN_TOKEN": ADMIN_TOKEN,
+        "TOKEN_KEYS": TOKEN_KEY,
     }
     command = [sys.executable, "-m", "local"]
     with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True) as process:

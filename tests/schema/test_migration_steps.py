@@ -139,7 +139,7 @@ def test_an_older_version_of_pgbroker_leaves_a_newer_schema_as_it_is(new, migrat
     new.execute("INSERT INTO broker.migrations (version, name) VALUES (99, '0099_later')")
     before = new.execute(EVERYTHING).fetchall()
     with pytest.raises(migrations.SchemaIsNewer) as raised:
-        migrate(BROKER_ADMIN_TOKEN="brk_older", RETENTION_DAYS="7")
+        migrate(RETENTION_DAYS="7")
     assert str(raised.value) == (
         f"the schema has version 99, and this version of pgbroker knows none after {LAST}: nothing was changed;"
         " migrate with the newer version of pgbroker"

@@ -1,12 +1,16 @@
 """Migrations: safe to repeat, and to run at the same time; what is stored stays, and follows the settings."""
 
+import hashlib
+
 import psycopg
 import pytest
 
 from broker import tokens, topics
 from broker.errors import Unauthorized
 from broker.schema import migrations, roles
+from broker.schema.payload import Payload
 from tests.schema.conftest import LAST, MIGRATIONS
+from tests.support.client import make_token
 
 EVERYTHING = """SELECT oid, xmin::text FROM pg_class WHERE relnamespace = 'broker'::regnamespace
                 UNION ALL SELECT oid, xmin::text FROM pg_namespace WHERE nspname = 'broker' ORDER BY 1"""
@@ -66,29 +70,43 @@ def test_a_setting_that_is_refused_leaves_the_functions_as_they_were(new, migrat
     assert migrate(RETENTION_DAYS="365").applied == []
 
 
-def test_a_migration_replaces_the_admin_token_by_the_one_in_the_settings(new, migrate):
-    migrate(BROKER_ADMIN_TOKEN="brk_first")
-    first = tokens.authorize("brk_first")
+def admin(token):
+    return Payload(admin_token_hash=hashlib.sha256(token.encode()).hexdigest())
+
+
+def test_a_migration_replaces_the_admin_token_by_the_one_of_the_payload(new):
+    migrations.migrate(admin(make_token("1")))
+    first = tokens.authorize(make_token("1"))
     tokens.forget()
 
-    migrate(BROKER_ADMIN_TOKEN="brk_second")
+    migrations.migrate(admin(make_token("2")))
 
-    assert tokens.authorize("brk_second") == first
+    assert tokens.authorize(make_token("2")) == first
     with pytest.raises(Unauthorized):
-        tokens.authorize("brk_first")
+        tokens.authorize(make_token("1"))
 
 
-def test_the_stored_admin_token_stays_when_the_settings_have_none(new, migrate):
-    migrate(BROKER_ADMIN_TOKEN="brk_first")
-    migrate(BROKER_ADMIN_TOKEN="")
-    assert tokens.authorize("brk_first").scopes == list(tokens.SCOPES)
+def test_a_migration_makes_an_admin_token_that_never_ends(new):
+    migrations.migrate(admin(make_token("1")))
+    new.execute("UPDATE broker.tokens SET expires_at = now() - interval '1 day'")
+    with pytest.raises(Unauthorized):
+        tokens.authorize(make_token("1"))
+    tokens.forget()
+    migrations.migrate(admin(make_token("1")))
+    assert tokens.authorize(make_token("1")).expires_at is None
+
+
+def test_the_stored_admin_token_stays_when_the_payload_has_none(new):
+    migrations.migrate(admin(make_token("1")))
+    migrations.migrate()
+    assert tokens.authorize(make_token("1")).scopes == list(tokens.SCOPES)
 
 
 def test_the_topics_that_a_token_may_create_are_those_in_the_settings(new, migrate):
     migrate()
     limit = "SELECT topics_per_token FROM broker.limits"
     assert new.execute(limit).fetchone() == (10_000,)
-    migrate(TOPICS_PER_TOKEN="7")
+    migrate(OPTIONS='{"topics_per_token": 7}')
     assert new.execute(limit).fetchone() == (7,)
 
 

@@ -4,7 +4,8 @@ import psycopg
 import pytest
 
 from broker import settings, tokens
-from broker.schema import functions
+from broker.schema import functions, migrations
+from tests.conftest import ADMIN
 from tests.support.client import ADMIN_TOKEN
 
 SCHEMA = """SELECT oid::regprocedure::text, prosrc, proconfig, prosecdef, proacl::text FROM pg_proc
@@ -160,6 +161,32 @@ def test_a_verb_without_a_file_is_dropped(new, migrate):
     assert signatures(new, "shout") == []
 
 
+def test_the_statements_of_the_version_before_work_on_the_tokens_of_this_one(new, migrate):
+    """Functions of schema 0010 run until the deployment has replaced them."""
+    migrate()
+    with psycopg.connect(settings.current().database_url, autocommit=True) as session:
+        minted = session.execute(
+            "SELECT id, created_at FROM broker.mint_token(%s, %s, %s::text[], %s::text[])",
+            ["old", tokens.digest("old"), ["publish"], ["*"]],
+        ).fetchone()
+        found = session.execute(
+            "SELECT id, name, scopes, topics FROM broker.authorize_token(%s)", [tokens.digest("old")]
+        ).fetchone()
+        shown = session.execute(
+            "SELECT id, name, scopes, topics, created_at FROM broker.list_tokens(%s::uuid, %s::uuid, %s)",
+            [minted[0], None, 1],
+        ).fetchone()
+        assert found == (minted[0], "old", ["publish"], ["*"])
+        assert shown == (*found, minted[1])
+
+        new.execute("UPDATE broker.tokens SET expires_at = now() WHERE name = 'old'")
+
+        ended = session.execute(
+            "SELECT id, name, scopes, topics FROM broker.authorize_token(%s)", [tokens.digest("old")]
+        ).fetchall()
+        assert ended == []
+
+
 def test_a_session_with_a_prepared_statement_goes_on_when_a_result_changed(new, migrate):
     migrate()
     new.execute("DROP FUNCTION broker.authorize_token")
@@ -167,7 +194,7 @@ def test_a_session_with_a_prepared_statement_goes_on_when_a_result_changed(new, 
         "CREATE FUNCTION broker.authorize_token(p_hash bytea) RETURNS TABLE (topics text[], name text, old text)"
         " LANGUAGE sql SECURITY DEFINER AS $$ SELECT t.topics, t.name, 'old' FROM broker.tokens t $$"
     )
-    migrate()
+    migrations.migrate(ADMIN)
     statement = "SELECT name, topics FROM broker.authorize_token(%s)"
     with psycopg.connect(settings.current().database_url, autocommit=True) as session:
         earlier = session.execute(statement, [tokens.digest(ADMIN_TOKEN)], prepare=True).fetchall()

@@ -256,8 +256,8 @@ def test_a_migration_goes_on_and_reports_when_its_owner_may_not_create_roles(sup
     owner, *door = (roles.name(kind, superuser) for kind in ("owner", *verbs.DOOR))
     assert done.notes == [
         f"{owner_name()} may not use the role {owner}: create it, grant it to {owner_name()}, and migrate again",
-        f"{owner_name()} may not create {', '.join(door)}: create these roles and migrate again",
         f"{owner_name()} may not create the login {login_name()}: create it and migrate again",
+        f"{owner_name()} may not create {', '.join(door)}: create these roles and migrate again",
     ]
     superuser.execute("SELECT FROM broker.topics")
 
@@ -271,7 +271,11 @@ def test_a_migration_goes_on_with_the_roles_that_were_created_for_it(superuser):
 
     done = migrations.migrate()
 
-    assert done.notes == [f"{owner_name()} may not change the login {login_name()}: its limits go with each connection"]
+    [note] = done.notes
+    assert note == (
+        f"{owner_name()} may not change the login {login_name()}: its time limits go with each connection, and it has"
+        " no limit of connections"
+    )
     assert executable(superuser, door[0]) == {*verbs.DOOR["producer"]}
     assert topics.read("default").name == "default"
     [timeout] = database.call("SELECT current_setting('statement_timeout') AS value", {}, lambda value: value)

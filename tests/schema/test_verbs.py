@@ -8,7 +8,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from broker import database, settings, tokens
 from broker.schema import migrations, verbs
-from tests.conftest import PASSWORD
+from tests.conftest import ADMIN, PASSWORD
 from tests.support.client import ROOT, app
 from tests.support.contract_examples import EXAMPLE_HOST, Story, send_every_operation
 from tests.support.sqs import dispatch, wake_up
@@ -34,7 +34,7 @@ def called(new_database, queues, monkeypatch):
     urls = {folder: make_conninfo(url, user=f"{name}_{folder}", password=PASSWORD) for folder in verbs.FUNCTIONS}
     monkeypatch.setenv("FUNCTION_DATABASE_URLS", json.dumps(urls))
     settings.current.cache_clear()
-    assert migrations.migrate().notes == []
+    assert migrations.migrate(ADMIN).notes == []
     called = {folder: set() for folder in urls}
     acting, fetch = [], database.functions._fetch
 
@@ -88,6 +88,6 @@ def test_every_verb_belongs_to_a_function_or_to_the_sql_door():
 
 
 def test_the_functions_with_verbs_are_those_with_the_database_url():
-    assert {folder.name for folder in (ROOT / "functions").iterdir()} - {"deliver", "migrate", "maintain"} == {
+    assert {folder.name for folder in (ROOT / "functions").iterdir()} - {"deliver", "migrate", "maintain", "setup"} == {
         *verbs.FUNCTIONS
     }

@@ -14,10 +14,20 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 import yaml
 
+from broker import token_format
 from tests.support import contract
 
 ROOT = Path(__file__).parents[2]
-ADMIN_TOKEN = "brk_" + "a" * 43
+TOKEN_KEY = "k" * 42 + "A"  # of the checks of all tokens in tests, events/ and openapi.yaml
+
+
+def make_token(character: str, key: str = TOKEN_KEY) -> str:
+    """The same token at each call: 43 times the character, and its check."""
+    text = "brk_" + character * 43
+    return text + token_format.check(text, key)
+
+
+ADMIN_TOKEN = make_token("a")
 
 
 class Context:

@@ -15,7 +15,7 @@ WEBHOOK_BODY = WEBHOOK["requestBody"]["content"]["application/json"]
 # Ids, times and secrets differ in each run: one in an example is replaced by the one that this run has instead.
 VARYING = re.compile(
     r"\d{16}\.(?=[0-9a-f]{8}-)|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z"
-    r"|brk_[A-Za-z0-9_-]{43}|whsec_[A-Za-z0-9+/=]{44}|(?<=_)[0-9a-f]{16}\b"
+    r"|brk_[A-Za-z0-9_-]{50}|whsec_[A-Za-z0-9+/=]{44}|(?<=_)[0-9a-f]{16}\b"
 )
 
 
@@ -125,6 +125,7 @@ def send_every_operation(story: Story, received: Callable[[], Any]) -> None:
     story.send("deleteTopic", 204)
     story.send("listTokens", 200, "listed")
     story.send("mintToken", 201, "minted")
+    story.send("readOwnToken", 200, "own")
     story.send("readToken", 200, "read")
     story.send("revokeToken", 204)
 

@@ -11,9 +11,10 @@ from moto.sqs.models import sqs_backends
 
 from broker.transport import payloads
 from broker.webhooks import outcomes, transfer
+from tests.support.aws import REGION
 from tests.support.client import Context, app
 
-REGION, ACCOUNT = "us-east-1", "123456789012"
+ACCOUNT = "123456789012"
 
 
 @cache
@@ -23,10 +24,11 @@ def client() -> Any:
 
 
 class Queue:
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, endpoint: str) -> None:
         self._client = client()
         self._name = name
-        self.url: str = self._client.create_queue(QueueName=name)["QueueUrl"]
+        self.url = f"{endpoint}/{ACCOUNT}/{name}"
+        self.repair()
 
     def sent(self) -> list[Any]:
         """The payloads in the queue, delayed or not, in the order in which they were sent."""
@@ -64,8 +66,8 @@ class Queue:
 class Queues:
     """DispatchQueue, DeliveryQueue and their functions."""
 
-    def __init__(self) -> None:
-        self.dispatch, self.delivery = Queue("Dispatch"), Queue("Delivery")
+    def __init__(self, endpoint: str) -> None:
+        self.dispatch, self.delivery = Queue("Dispatch", endpoint), Queue("Delivery", endpoint)
 
     def pending_wake_ups(self) -> list[datetime]:
         """The times of the wake-ups in DispatchQueue that have a time."""

@@ -177,7 +177,7 @@ def test_sqs_shows_a_job_again_when_deliver_cannot_send_its_outcome(endpoint, qu
     message = message_with(job(endpoint.url))
     queues.dispatch.break_down()
     assert deliver(message) == [message["messageId"]]
-    assert [line["error"] for line in log_lines()] == ["QueueDoesNotExist"]
+    assert [line["reason"] for line in log_lines()] == ["QueueDoesNotExist"]
 
 
 @pytest.mark.parametrize("body", ["", "{}", '{"jobs": [{}]}', '{"planned_at": "2026-01-01T00:00:00Z"}'])
@@ -292,5 +292,5 @@ def test_deliver_runs_without_a_database_client_and_without_a_database_url(endpo
 
 def test_the_template_gives_deliver_no_database_url():
     function = template()["Resources"]["Deliver"]
-    assert function["IgnoreGlobals"] == ["Environment"]
+    assert "Environment" in function["IgnoreGlobals"]
     assert not [name for name in function["Properties"]["Environment"]["Variables"] if "DATABASE" in name]

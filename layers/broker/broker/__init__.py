@@ -1,18 +1,19 @@
 """A serverless message broker on PostgreSQL, called pgbroker outside of this repository.
 
-The package has six rooms, the SQL, and a flat ground:
+The package has seven rooms, the SQL, and a flat ground:
 
     queue       publish, wait, lease, settle, dead letters
     pubsub      move the queue to the log; subscriptions, which read it
     dispatch    what is due, to which webhook, and when: has the database and no internet
     webhooks    one POST, and what its response means: has the internet and no database
     transport   what travels between dispatch and webhooks over two SQS queues
+    aws         signed calls to SQS and Secrets Manager
     schema      what runs as the owner of the schema: migrations, rights, maintenance
     sql         the tables, and one SQL function for each operation above
 
     api         HTTP on Lambda; only functions/ import it
     topics, tokens, and the ground: database, session, errors, fields, json_input, pagination, settings, deadlines,
-    telemetry
+    telemetry, token_format
 
 A message's way: queue.messages stores it; queue.leases leases it to a consumer, or pubsub.broadcasts moves it to the
 log. Then dispatch.notifier sends a wake-up, dispatch.dispatcher takes it, dispatch.planner leases the subscriptions

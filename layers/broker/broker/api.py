@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from http import HTTPStatus
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 from uuid import UUID
 
 import msgspec
@@ -20,6 +20,7 @@ from broker.fields import TopicName
 from broker.pagination import Page
 
 T = TypeVar("T")
+Scope = tokens.Scope | Literal["any"]  # any: each token may call it
 
 MAX_REQUEST = 4 * 1024 * 1024  # bytes
 
@@ -53,14 +54,15 @@ class Request:
             raise Unauthorized
         return self._token
 
-    def authorize(self, scope: tokens.Scope) -> None:
+    def authorize(self, scope: Scope) -> None:
         """Check the caller's token. Raises Unauthorized or Forbidden, before anything else of the request is read."""
         kind, _, token = (self.header("authorization") or "").partition(" ")
         if kind.lower() != "bearer" or not token:
             raise Unauthorized
         self._token = tokens.authorize(token.strip())
         topic = (self._event.get("pathParameters") or {}).get("topic")
-        self._token.demand(scope, topic)
+        if scope != "any":
+            self._token.demand(scope, topic)
         if topic is not None:
             self.topic = self.path("topic", TopicName)
 
@@ -101,14 +103,15 @@ Route = Callable[[Request], Response]
 class Application:
     """The routes of one function. Its `handler` is what Lambda calls.
 
-    `notify` is called with the topic of each request that became `due`. A function without it has no such requests.
+    `notify` is called after each request, with its topic when it became `due`, else with None. A function without it
+    has no request that does.
     """
 
-    def __init__(self, notify: Callable[[str], None] | None = None) -> None:
-        self.routes: dict[str, tuple[Route, tokens.Scope | None]] = {}
+    def __init__(self, notify: Callable[[str | None], None] | None = None) -> None:
+        self.routes: dict[str, tuple[Route, Scope | None]] = {}
         self._notify = notify
 
-    def route(self, key: str, *, scope: tokens.Scope | None) -> Callable[[Route], Route]:
+    def route(self, key: str, *, scope: Scope | None) -> Callable[[Route], Route]:
         """Declare the function of a route such as `GET /topics/{topic}`. A scope of None makes it public."""
 
         def declare(function: Route) -> Route:
@@ -135,8 +138,8 @@ class Application:
         except Exception as error:  # noqa: BLE001  whatever it is; its text may hold content and is not logged
             telemetry.log_failure(error, key, context.aws_request_id)
             response = _problem(InternalError(), context.aws_request_id)
-        if request.due and self._notify:  # after a failure too: what made it due was committed before
-            self._notify(request.topic)
+        if self._notify:  # after a failure too: what made it due was committed before
+            self._notify(request.topic if request.due else None)
         telemetry.log_request(
             key,
             response.status,

@@ -8,7 +8,9 @@ from typing import Any, NoReturn, TypeVar
 import msgspec
 import psycopg
 
-from broker import deadlines, settings
+from broker import connection_mistakes, deadlines, settings
+from broker.aws import secrets
+from broker.connection import CannotConnect, open_session
 from broker.errors import (
     BrokerError,
     Busy,
@@ -19,7 +21,7 @@ from broker.errors import (
     InvalidInput,
     NotFound,
 )
-from broker.session import Connection, Session
+from broker.session import Session
 
 Row = TypeVar("Row")
 
@@ -129,25 +131,33 @@ class Database:
         # wall-clock time: a frozen environment's monotonic clock may have stood still
         if session is None or abs(time.time() - self._used_at) > IDLE_SECONDS or session.has_ended:
             self.close()
-            session = self._session = _connect(self._url())
+            session = self._session = self._open()
             self._used_at = time.time()
         return session
 
+    def _open(self) -> Session:
+        """Connect with the URL of the setting. When its login is refused and is a secret, that is read once more."""
+        setting = self._url()
+        if not setting:
+            raise settings.SettingMissing("DATABASE_URL is not set")
+        try:
+            url = secrets.database_url(setting)
+            try:
+                return _connect(url)
+            except CannotConnect as error:
+                if not error.login_refused:
+                    raise
+                secrets.forget(setting)
+                if (rotated := secrets.database_url(setting)) == url:
+                    raise
+                return _connect(rotated)
+        except (secrets.SecretUnusable, CannotConnect) as error:
+            raise DatabaseUnavailable(reason=str(error)) from error
+
 
 def _connect(url: str) -> Session:
-    if not url:
-        raise settings.SettingMissing("DATABASE_URL is not set")
     proxy = settings.current().database_proxy  # it may give each statement to another session
-    wait = int(max(1, min(deadlines.CONNECT_SECONDS, deadlines.left())))  # a sleeping database answers once it is awake
-    connection = Connection.connect(
-        url,
-        autocommit=True,
-        connect_timeout=wait,
-        application_name="pgbroker",
-        prepare_threshold=None,
-        options=None if proxy else OPTIONS,
-    )
-    return Session(connection, prepares=not proxy)
+    return Session(open_session(url, options=None if proxy else OPTIONS), prepares=not proxy)
 
 
 def _raise_translated(error: psycopg.Error) -> NoReturn:
@@ -159,7 +169,7 @@ def _raise_translated(error: psycopg.Error) -> NoReturn:
         faults = msgspec.json.decode(error.diag.message_detail or "[]", type=list[Fault]) if code == "MB400" else []
         raise refusal(f"{detail}; {hint}" if hint else detail, faults=faults) from None
     if code.startswith(UNAVAILABLE):
-        unavailable = DatabaseUnavailable()
+        unavailable = DatabaseUnavailable(reason=connection_mistakes.describe_replica() if code == READ_ONLY else None)
         # neither was it sent in vain for a connection, nor did the server end it
         unavailable.outcome_unknown = error.pgconn is None and code.startswith(("08", "57P"))
         raise unavailable from error

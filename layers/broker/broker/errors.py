@@ -104,3 +104,10 @@ class DatabaseUnavailable(BrokerError):
     status = HTTPStatus.SERVICE_UNAVAILABLE
     headers: ClassVar[Mapping[str, str]] = {"Retry-After": "2"}
     outcome_unknown = False  # whether the statement may have taken effect
+
+    def __init__(self, detail: str | None = None, *, reason: str | None = None) -> None:
+        super().__init__(detail)
+        self.reason = reason  # for the operator, in the log and in what Migrate raises; a caller never sees it
+
+    def __str__(self) -> str:
+        return self.reason or super().__str__()

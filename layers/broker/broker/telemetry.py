@@ -70,13 +70,21 @@ def warn(message: str, **facts: object) -> None:
 
 
 def log_failure(error: BaseException, route: str, request_id: str) -> None:
-    """Log where an error, or its cause, was raised. Not its text: an error of the database quotes the row."""
+    """Log where an error, or its cause, was raised. Not its text: an error of the database quotes the row.
+
+    The `reason` of either is logged: a mistake of the operator's, such as a wrong password, or a code of AWS. So is
+    an error of a setting, which is a sentence of ours and quotes no value.
+    """
+    reason = getattr(error, "reason", None) or getattr(error.__cause__, "reason", None)
+    if isinstance(error, settings.SettingMissing | settings.SettingInvalid):
+        reason = str(error)
     error = error.__cause__ or error
     frames = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(error.__traceback__)]
     _logger.error(
         "the broker failed",
         error=type(error).__name__,
         sqlstate=getattr(error, "sqlstate", None),
+        reason=reason,
         route=route,
         request_id=request_id,
         frames=frames,

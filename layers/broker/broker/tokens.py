@@ -1,18 +1,17 @@
 """Bearer tokens: what each allows, on which topics."""
 
 import hashlib
-import secrets
 import time
 from collections import OrderedDict
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Annotated, Literal, TypeVar
 from uuid import UUID
 
 import msgspec
 
-from broker import database, pagination
+from broker import database, pagination, settings, token_format
 from broker.errors import Conflict, Fault, Forbidden, InvalidInput, NotFound, Unauthorized
 from broker.fields import TokenName
 
@@ -22,35 +21,44 @@ SCOPES: tuple[Scope, ...] = ("publish", "consume", "subscribe", "broadcast", "br
 # The name of a topic, or a prefix and a star.
 Pattern = Annotated[str, msgspec.Meta(pattern=r"^([A-Za-z0-9._-]{1,128}|[A-Za-z0-9._-]{0,127}\*)\Z")]
 
+ExpiresInSeconds = Annotated[int, msgspec.Meta(ge=60, le=315_360_000)]  # a minute to ten years
+
 CACHE_SECONDS = 60  # a revoked token is refused everywhere after this long
 CACHE_SIZE = 1000  # tokens in each of the two caches
 
 Value = TypeVar("Value")
 Cache = OrderedDict[bytes, tuple[float, Value]]  # by digest: until when, what; the oldest first
 
-# Two, so that a stranger who tries many tokens pushes no good one out.
+# Two, so that many tokens that are revoked, or belong to another broker with the same key, push no good one out.
 _known: Cache["Token"] = OrderedDict()
 _refused: Cache[None] = OrderedDict()
 
 
 class Mint(msgspec.Struct, forbid_unknown_fields=True):
-    """The request for a token."""
+    """The request for a token. Without `expires_in_seconds` it ends when the minting token ends, if that ends."""
 
     name: TokenName
     scopes: Annotated[list[Scope], msgspec.Meta(min_length=1, max_length=len(SCOPES))]
     topics: Annotated[list[Pattern], msgspec.Meta(min_length=1, max_length=100)] = msgspec.field(
         default_factory=lambda: ["*"]
     )
+    expires_in_seconds: ExpiresInSeconds | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """The token that a request came with."""
+    """A token without its text, which is not stored. `expires_at` None: it never ends."""
 
     id: UUID
     name: str
     scopes: list[str]
     topics: list[str]
+    created_at: datetime
+    expires_at: datetime | None
+
+    def is_valid_for(self, seconds: float) -> bool:
+        """Whether the token ends later than so many seconds from now, by this machine's clock."""
+        return self.expires_at is None or datetime.now(UTC) + timedelta(seconds=seconds) <= self.expires_at
 
     def demand(self, scope: Scope, topic: str | None) -> None:
         """Raise Forbidden unless the token has the scope and, where there is one, may touch the topic."""
@@ -65,19 +73,8 @@ class Token:
 
 
 @dataclass(frozen=True, slots=True)
-class ListedToken:
-    """A token as it is shown, without the secret, which is not stored."""
-
-    id: UUID
-    name: str
-    scopes: list[str]
-    topics: list[str]
-    created_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
 class MintedToken:
-    """A new token. `token` is shown only here."""
+    """A new token. `token`, its text, is shown only here."""
 
     id: UUID
     name: str
@@ -85,6 +82,7 @@ class MintedToken:
     scopes: list[Scope]
     topics: list[str]
     created_at: datetime
+    expires_at: datetime | None
 
 
 def covers(pattern: str, topic: str) -> bool:
@@ -100,13 +98,22 @@ def digest(token: str) -> bytes:
 
 
 def authorize(token: str) -> Token:
-    """Look up what a token allows; the result is cached for 60 s. Raises Unauthorized when it is unknown."""
+    """Look up what a token allows; the result is cached for 60 s. Raises Unauthorized when it is unknown or has ended.
+
+    A text that is no token of this broker is refused without a look at the database, and leaves nothing in a cache.
+    """
     key, now = digest(token), time.monotonic()
-    if (entry := _known.get(key)) and entry[0] >= now:
+    if (entry := _known.get(key)) and entry[0] >= now and entry[1].is_valid_for(0):
         return entry[1]
+    if not token_format.verify(token, settings.token_keys()):
+        raise Unauthorized
     if (refusal := _refused.get(key)) and refusal[0] >= now:
         raise Unauthorized
-    found = database.call("SELECT id, name, scopes, topics FROM broker.authorize_token(%(hash)s)", {"hash": key}, Token)
+    found = database.call(
+        "SELECT id, name, scopes, topics, created_at, expires_at FROM broker.authorize_token(%(hash)s)",
+        {"hash": key},
+        Token,
+    )
     if not found:
         _remember(_refused, key, None)
         raise Unauthorized
@@ -128,7 +135,10 @@ def forget() -> None:
 
 
 def mint(request: Mint, minter: Token) -> MintedToken:
-    """Make a token with no more rights than the minter's. Raises InvalidInput, or Conflict when the name is taken."""
+    """Make a token that allows no more than the minter's, and ends no later.
+
+    Raises InvalidInput, or Conflict when the name is taken. A token that has ended keeps its name while it is listed.
+    """
     faults = [
         Fault("the minting token does not have this scope", f"/scopes/{nth}")
         for nth, scope in enumerate(request.scopes)
@@ -138,16 +148,21 @@ def mint(request: Mint, minter: Token) -> MintedToken:
         for nth, pattern in enumerate(request.topics)
         if not minter.covers(pattern)
     ]
+    if request.expires_in_seconds is not None and not minter.is_valid_for(request.expires_in_seconds):
+        faults.append(Fault("the minting token ends before that", "/expires_in_seconds"))
     if faults:
         raise InvalidInput("a token cannot grant more than it holds", faults=faults)
-    token = "brk_" + secrets.token_urlsafe(32)
+    token = token_format.make(settings.token_keys()[0])
     minted = database.call(
-        "SELECT id, created_at FROM broker.mint_token(%(name)s, %(hash)s, %(scopes)s::text[], %(topics)s::text[])",
+        "SELECT id, created_at, expires_at FROM broker.mint_token("
+        "%(name)s, %(hash)s, %(scopes)s::text[], %(topics)s::text[], %(expires_in)s::integer, %(latest)s::timestamptz)",
         {
             "name": request.name,
             "hash": digest(token),
             "scopes": request.scopes,
             "topics": request.topics,
+            "expires_in": request.expires_in_seconds,
+            "latest": minter.expires_at,
         },
         partial(MintedToken, name=request.name, token=token, scopes=request.scopes, topics=request.topics),
     )
@@ -156,12 +171,12 @@ def mint(request: Mint, minter: Token) -> MintedToken:
     return minted[0]
 
 
-def list_tokens(after: UUID | None, limit: int) -> pagination.Page[ListedToken]:
-    """List tokens, the oldest first, after the token `after`."""
+def list_tokens(after: UUID | None, limit: int) -> pagination.Page[Token]:
+    """List tokens, the oldest first, after the token `after`; those that have ended too, until Maintain clears them."""
     return pagination.cut(_list(None, after, limit + 1), limit, "id")
 
 
-def read(token_id: UUID) -> ListedToken:
+def read(token_id: UUID) -> Token:
     """Read one token. Raises NotFound."""
     if found := _list(token_id, None, 1):
         return found[0]
@@ -182,9 +197,10 @@ def revoke(token_id: UUID, revoker: Token) -> None:
         raise NotFound("there is no such token")
 
 
-def _list(token_id: UUID | None, after: UUID | None, limit: int) -> list[ListedToken]:
+def _list(token_id: UUID | None, after: UUID | None, limit: int) -> list[Token]:
     return database.call(
-        "SELECT id, name, scopes, topics, created_at FROM broker.list_tokens(%(id)s::uuid, %(after)s::uuid, %(limit)s)",
+        "SELECT id, name, scopes, topics, created_at, expires_at"
+        " FROM broker.list_tokens(%(id)s::uuid, %(after)s::uuid, %(limit)s)",
         {"id": token_id, "after": after, "limit": limit},
-        ListedToken,
+        Token,
     )

@@ -50,6 +50,7 @@ def maintain() -> Maintained:
         for what, statement in {
             "deleted_topics": "SELECT broker.clear_deleted_topics(%(limit)s)",
             "idempotency_keys": "SELECT broker.clear_idempotency_keys(%(limit)s)",
+            "tokens": "SELECT broker.clear_tokens(%(limit)s)",
         }.items()
     }
     removed, kept = [], []

@@ -10,11 +10,13 @@ from functools import partial
 from importlib.resources import files
 from typing import Any
 
+import msgspec
 import psycopg
 from psycopg import sql
 
 from broker import settings, tokens
-from broker.schema import functions, ownership, roles, steps
+from broker.schema import functions, logins, ownership, roles, steps
+from broker.schema.payload import NOTHING, Payload
 
 MIGRATIONS = files("broker") / "sql" / "migrations"
 FIRST_VERSION = 10  # those before were folded into it
@@ -31,13 +33,14 @@ class SchemaIsNewer(Exception):
     """The database was migrated by a newer version of pgbroker. Nothing was changed."""
 
 
-@dataclass(frozen=True, slots=True)
-class Migrated:
+class Migrated(msgspec.Struct, frozen=True, omit_defaults=True):
     """The result of a migration. `notes` say what its login was not allowed to do, and what to do about it."""
 
     version: int
     applied: list[str]
     notes: list[str]
+    connections: int | None  # that the functions may open together; None: a pooler decides
+    functions_url: str | None = None  # with which the functions can log in, when the payload has their password
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +50,13 @@ class _Migration:
     source: str
 
 
-def migrate() -> Migrated:
-    """Apply what is missing. Safe to repeat, and to run in several processes at once.
+def migrate(payload: Payload = NOTHING) -> Migrated:
+    """Apply what is missing, and what the payload says. Safe to repeat, and to run in several processes at once.
 
     A migration that fails changes nothing, and those before it stay. Raises SchemaIsTooOld; SchemaIsNewer;
-    FunctionInUse; and DatabaseUnavailable when other sessions hold locks for too long, or another process migrates for
-    long.
+    FunctionInUse; CannotConnect and SettingInvalid for a URL of the settings that cannot be used; and
+    DatabaseUnavailable when the database does not answer, when other sessions hold locks for too long, or another
+    process migrates for long.
     """
     migrations = _read_migrations()
     last = migrations[-1].version
@@ -64,8 +68,12 @@ def migrate() -> Migrated:
             done = steps.persist(partial(apply, migration, last))
             if migration.version not in done:
                 applied.append(migration.name)
-    notes += steps.persist(partial(_replace_functions, last))
-    return Migrated(version=last, applied=applied, notes=notes)
+    found, connections = steps.persist(partial(_read_logins, payload))
+    notes += logins.make(found)
+    notes += steps.persist(partial(_replace_functions, last, payload, found))
+    notes += logins.check(found)
+    url = found[0].url if payload.functions_password and found[0].works else None
+    return Migrated(last, applied, notes, connections, url)
 
 
 def _read_migrations() -> list[_Migration]:
@@ -142,7 +150,14 @@ def _drop_invalid_indexes(connection: psycopg.Connection[Any], source: str) -> N
         connection.execute(sql.SQL("DROP INDEX CONCURRENTLY {}").format(sql.Identifier("broker", name)))
 
 
-def _replace_functions(last: int, lock_ms: int) -> list[str]:
+def _read_logins(payload: Payload, lock_ms: int) -> tuple[list[roles.Login], int | None]:
+    """Return the functions' logins, that of all functions first, and how many connections they may open."""
+    with steps.transaction(lock_ms) as connection:
+        pooled = settings.current().database_proxy or roles.tenant(connection)
+        return logins.read(connection, payload), None if pooled else roles.connections(connection)
+
+
+def _replace_functions(last: int, payload: Payload, found: list[roles.Login], lock_ms: int) -> list[str]:
     """Replace the functions, and set what follows from the settings; return the notes on the roles."""
     wanted = settings.current()
     with steps.transaction(lock_ms) as connection:
@@ -159,16 +174,17 @@ def _replace_functions(last: int, lock_ms: int) -> list[str]:
         connection.execute(
             "SELECT broker.ensure_partitions(statement_timestamp(), statement_timestamp() + interval '1 day')"
         )
-        if wanted.admin_token:
-            _store_admin(connection, wanted.admin_token)
+        if payload.admin_token_hash:
+            _store_admin(connection, payload.admin_token_hash)
         connection.execute("SET LOCAL ROLE NONE")  # the owner of the schema may not create roles
-        return roles.grant(connection, wanted.database_url, wanted.function_database_urls)
+        return roles.grant(connection, found)
 
 
-def _store_admin(connection: psycopg.Connection[Any], token: str) -> None:
+def _store_admin(connection: psycopg.Connection[Any], token_hash: str) -> None:
     connection.execute(
         "INSERT INTO tokens (id, name, hash, scopes, topics)"
         " VALUES (broker.uuidv7(broker.ticks(clock_timestamp())), 'admin', %(hash)s, %(scopes)s, '{*}')"
-        " ON CONFLICT (name) DO UPDATE SET hash = excluded.hash, scopes = excluded.scopes, topics = excluded.topics",
-        {"hash": tokens.digest(token), "scopes": list(tokens.SCOPES)},
+        " ON CONFLICT (name) DO UPDATE SET hash = excluded.hash, scopes = excluded.scopes, topics = excluded.topics,"
+        " expires_at = NULL",
+        {"hash": bytes.fromhex(token_hash), "scopes": list(tokens.SCOPES)},
     )

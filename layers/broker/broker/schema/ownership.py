@@ -45,7 +45,7 @@ def take(connection: psycopg.Connection[Any]) -> list[str]:
                 connection.execute(statement.encode())
             become(connection, "LOCAL")
     except psycopg.errors.InsufficientPrivilege:
-        login = connection.info.user
+        login = roles.session_user(connection)
         connection.execute("CREATE SCHEMA IF NOT EXISTS broker")
         return [f"{login} may not use the role {owner}: create it, grant it to {login}, and migrate again"]
     return []

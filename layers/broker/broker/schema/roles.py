@@ -4,17 +4,15 @@ The functions have one login, or one each; a program has a login of its own, wit
 """
 
 import hashlib
-from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field
 from typing import Any
 
 import psycopg
 from psycopg import sql
-from psycopg.conninfo import conninfo_to_dict
 
 from broker import deadlines
 from broker.schema import verbs
-from broker.settings import SettingInvalid
 
 LIMITS = {
     "statement_timeout": f"{deadlines.STATEMENT_SECONDS}s",
@@ -23,6 +21,13 @@ LIMITS = {
     "timezone": "UTC",
     "default_transaction_isolation": "read committed",
 }
+OTHERS = 10  # connections that are left to Migrate, Maintain, programs and administrators
+FIT = """
+SELECT greatest(1, current_setting('max_connections')::integer
+                   - current_setting('superuser_reserved_connections')::integer
+                   - coalesce(current_setting('reserved_connections', true), '0')::integer  -- since PostgreSQL 16
+                   - %s)
+"""
 MAX_NAME = 63  # bytes
 # Other roles of the SQL door that have rights here: of the database that this is a copy of, and that of version 0.1.
 FORMER = """
@@ -48,6 +53,23 @@ SELECT DISTINCT r.rolname
 """
 
 
+@dataclass(slots=True)
+class Login:
+    """A login of one function, or of several."""
+
+    role: str  # its name in the database; empty: its URL has no user
+    url: str
+    owner: str  # the login that migrates
+    sources: list[str] = field(default_factory=list)  # the settings that name it
+    verbs: set[str] = field(default_factory=set)
+    exists: bool = True
+    works: bool = True  # False: its URL does not log in
+
+    @property
+    def is_owner(self) -> bool:
+        return self.role in {"", self.owner}
+
+
 def name(kind: str, connection: psycopg.Connection[Any]) -> str:
     """The name of a role of this database: a role of the whole server would have rights in its other brokers too."""
     [database] = connection.execute("SELECT current_database()").fetchone() or [""]
@@ -68,52 +90,43 @@ def exists(connection: psycopg.Connection[Any], role: str) -> bool:
     return connection.execute("SELECT FROM pg_roles WHERE rolname = %s", [role]).fetchone() is not None
 
 
-def grant(connection: psycopg.Connection[Any], login_url: str, function_urls: Mapping[str, str]) -> list[str]:
-    """Give each role of the SQL door, and each login of the functions, exactly its verbs; make those that are missing.
+def session_user(connection: psycopg.Connection[Any]) -> str:
+    """The login of a connection, as the server knows it."""
+    [user] = connection.execute("SELECT session_user").fetchone() or [""]
+    return str(user)
 
-    The login of `login_url` gets the verbs of all functions; `function_urls` has the URL of a function's own login, by
-    the function's folder. Returns a note for each step that the connection's login is not allowed to do, and goes on
-    without it. Raises SettingInvalid for a function that has no verbs.
+
+def tenant(connection: psycopg.Connection[Any]) -> str:
+    """What a pooler takes after the login's name, such as ".project" at Supabase's; empty for any other server."""
+    user = session_user(connection)
+    return connection.info.user.removeprefix(user) if connection.info.user.startswith(f"{user}.") else ""
+
+
+def grant(connection: psycopg.Connection[Any], logins: Collection[Login]) -> list[str]:
+    """Give each role of the SQL door, and each login of the functions, exactly its verbs; make the roles of the door.
+
+    Returns a note for each step that the connection's login is not allowed to do, and goes on without it.
     """
-    logins = _read_logins(login_url, function_urls)
     _withhold(connection)
     notes = list(_grant_door(connection))
-    for user, login in logins.items():
-        if user in {"", connection.info.user}:
+    for login in logins:
+        if login.is_owner:
             notes.append(f"{', '.join(login.sources)} is the owner's: give the functions a login of their own")
-        else:
-            notes += _grant_login(connection, user, login)
+        elif login.exists:
+            notes += _grant_login(connection, login)
     notes += [
         f"{other} may execute verbs of the functions, and no setting names it: drop it, or revoke its rights"
-        for other in sorted(_function_logins(connection) - logins.keys() - {connection.info.user})
+        for other in sorted(
+            _function_logins(connection) - {login.role for login in logins} - {session_user(connection)}
+        )
     ]
     return notes
 
 
-@dataclass(slots=True)
-class _Login:
-    sources: list[str]  # the settings that name it
-    password: str
-    verbs: set[str]
-
-
-def _read_logins(login_url: str, function_urls: Mapping[str, str]) -> dict[str, _Login]:
-    """The logins by name. One that several functions share gets the verbs of all of these."""
-    if unknown := function_urls.keys() - verbs.FUNCTIONS.keys():
-        known = ", ".join(verbs.FUNCTIONS)
-        raise SettingInvalid(f"FUNCTION_DATABASE_URLS has {', '.join(sorted(unknown))}: it may have {known}")
-    every = {verb for called in verbs.FUNCTIONS.values() for verb in called}
-    given = [("DATABASE_URL", login_url, every)]
-    given += [
-        (f"{each} in FUNCTION_DATABASE_URLS", url, {*verbs.FUNCTIONS[each]}) for each, url in function_urls.items()
-    ]
-    logins: dict[str, _Login] = {}
-    for source, url, called in given:
-        parts = conninfo_to_dict(url)
-        login = logins.setdefault(str(parts.get("user") or ""), _Login([], str(parts.get("password") or ""), set()))
-        login.sources.append(source)
-        login.verbs |= called
-    return logins
+def connections(connection: psycopg.Connection[Any]) -> int:
+    """How many connections the functions may open, so that the owner and an administrator still can: 1 at least."""
+    [fit] = connection.execute(FIT, [OTHERS]).fetchone() or [1]
+    return int(fit)
 
 
 def _function_logins(connection: psycopg.Connection[Any]) -> set[str]:
@@ -137,7 +150,7 @@ def _grant_door(connection: psycopg.Connection[Any]) -> Iterator[str]:
                 connection.execute(sql.SQL("CREATE ROLE {} NOLOGIN").format(sql.Identifier(role)))
             missing = []
     except psycopg.errors.InsufficientPrivilege:
-        yield f"{connection.info.user} may not create {', '.join(missing)}: create these roles and migrate again"
+        yield f"{session_user(connection)} may not create {', '.join(missing)}: create these roles and migrate again"
     for role, executed in door.items():
         if role not in missing:
             _grant_verbs(connection, role, executed)
@@ -146,26 +159,21 @@ def _grant_door(connection: psycopg.Connection[Any]) -> Iterator[str]:
         yield f"{former} has no rights in this database any more: grant its members {', '.join(door)}, as they need it"
 
 
-def _grant_login(connection: psycopg.Connection[Any], user: str, login: _Login) -> Iterator[str]:
-    owner = connection.info.user
-    try:
-        with connection.transaction():
-            if not exists(connection, user):
-                _create_login(connection, user, login.password)
-    except psycopg.errors.InsufficientPrivilege:
-        yield f"{owner} may not create the login {user}: create it and migrate again"
-        return
-    _grant_verbs(connection, user, login.verbs)
+def _grant_login(connection: psycopg.Connection[Any], login: Login) -> Iterator[str]:
+    _grant_verbs(connection, login.role, login.verbs)
+    role = sql.Identifier(login.role)
     try:
         with connection.transaction():
             for setting, value in LIMITS.items():
                 connection.execute(
-                    sql.SQL("ALTER ROLE {} SET {} = {}").format(
-                        sql.Identifier(user), sql.Identifier(setting), sql.Literal(value)
-                    )
+                    sql.SQL("ALTER ROLE {} SET {} = {}").format(role, sql.Identifier(setting), sql.Literal(value))
                 )
+            connection.execute(sql.SQL("ALTER ROLE {} CONNECTION LIMIT {}").format(role, connections(connection)))
     except psycopg.errors.InsufficientPrivilege:
-        yield f"{owner} may not change the login {user}: its limits go with each connection"
+        yield (
+            f"{login.owner} may not change the login {login.role}: its time limits go with each connection, and it has"
+            " no limit of connections"
+        )
 
 
 def _grant_verbs(connection: psycopg.Connection[Any], role: str, executed: Collection[str]) -> None:
@@ -179,9 +187,3 @@ def _revoke(connection: psycopg.Connection[Any], role: str) -> None:
     identifier = sql.Identifier(role)
     connection.execute(sql.SQL("REVOKE ALL ON SCHEMA broker FROM {}").format(identifier))
     connection.execute(sql.SQL("REVOKE ALL ON ALL ROUTINES IN SCHEMA broker FROM {}").format(identifier))
-
-
-def _create_login(connection: psycopg.Connection[Any], user: str, password: str) -> None:
-    # hashed here, so that the server's log cannot show the password
-    secret = connection.pgconn.encrypt_password(password.encode(), user.encode(), b"scram-sha-256").decode()
-    connection.execute(sql.SQL("CREATE ROLE {} LOGIN PASSWORD {}").format(sql.Identifier(user), sql.Literal(secret)))

@@ -24,13 +24,14 @@ class Queue(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class SqsQueue:
-    """A queue at SQS."""
+    """A queue at SQS, whose answers to a send are waited for `seconds` in all."""
 
     url: str
+    seconds: float = sqs.SEND_SECONDS
 
     def send(self, bodies: Sequence[str], delay: timedelta = timedelta()) -> None:
         """Send messages in as few calls as SQS allows."""
-        sqs.send_batch(self.url, bodies, delay)
+        sqs.send_batch(self.url, bodies, delay, self.seconds)
 
 
 @dataclass(slots=True)
@@ -78,10 +79,10 @@ class MemoryQueue:
 dispatch_in_memory, delivery_in_memory = MemoryQueue(), MemoryQueue()
 
 
-def dispatch() -> Queue:
-    """Return DispatchQueue, which takes wake-ups and outcomes."""
+def dispatch(seconds: float = sqs.SEND_SECONDS) -> Queue:
+    """Return DispatchQueue, which takes wake-ups and outcomes. A send to it ends after `seconds`."""
     url = settings.current().dispatch_queue_url
-    return SqsQueue(url) if url else dispatch_in_memory
+    return SqsQueue(url, seconds) if url else dispatch_in_memory
 
 
 def delivery() -> Queue:

@@ -1,14 +1,21 @@
-"""Send to SQS through botocore. It is slow to import, so that is done at the first use, and only here."""
+"""Send to SQS.
 
+https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessageBatch.html
+"""
+
+import time
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
-from functools import cache
 from typing import Any
 from urllib.parse import urlsplit
+
+from broker import settings
+from broker.aws import client
 
 MAX_ENTRIES = 10  # a call
 MAX_BYTES = 1024 * 1024  # a call, and a message
 ATTEMPTS = 3  # when SQS takes only part of a call
+SEND_SECONDS = 6.0  # for all calls of a send, where no request waits for it
 
 
 class NotSent(Exception):
@@ -19,14 +26,17 @@ class NotSent(Exception):
         self.left = tuple(left)
 
 
-def send_batch(queue_url: str, bodies: Sequence[str], delay: timedelta = timedelta()) -> None:
+def send_batch(
+    queue_url: str, bodies: Sequence[str], delay: timedelta = timedelta(), seconds: float = SEND_SECONDS
+) -> None:
     """Send JSON documents in as few calls as SQS allows, and repeat what it refuses for no fault of ours.
 
     They are hidden for `delay`: whole seconds, 15 minutes at most. Each must be below 1 MiB. Raises NotSent after the
-    others have been sent.
+    others have been sent, or after `seconds`.
     """
     left: list[int] = []
     cause: Exception | None = None
+    ends_at = time.monotonic() + seconds
     # JSON may contain these two characters, and SQS refuses them. They are in strings, where an escape means the same
     sendable = [body.replace("\ufffe", "\\ufffe").replace("\uffff", "\\uffff") for body in bodies]
     for call in _calls(sendable):
@@ -39,18 +49,26 @@ def send_batch(queue_url: str, bodies: Sequence[str], delay: timedelta = timedel
             for position in call
         }
         try:
-            _send(queue_url, entries)
-        except Exception as error:  # noqa: BLE001  botocore's own class is not imported for this
+            _send(queue_url, entries, ends_at)
+        except (client.CallFailed, settings.SettingMissing) as error:
             cause = error
         left += map(int, entries)
     if left:
         raise NotSent(left) from cause
 
 
-def _send(queue_url: str, entries: dict[str, dict[str, Any]]) -> None:
+def _send(queue_url: str, entries: dict[str, dict[str, Any]], ends_at: float) -> None:
     """Send the entries of one call, and remove those that SQS took."""
+    url = urlsplit(queue_url)
     for _ in range(ATTEMPTS):
-        answer = _client(_endpoint(queue_url)).send_message_batch(QueueUrl=queue_url, Entries=[*entries.values()])
+        answer = client.call(
+            client.SQS,
+            "SendMessageBatch",
+            {"QueueUrl": queue_url, "Entries": [*entries.values()]},
+            region=settings.aws_region(),
+            endpoint=f"{url.scheme}://{url.netloc}",
+            seconds=ends_at - time.monotonic(),
+        )
         for sent in answer.get("Successful", []):
             del entries[sent["Id"]]
         if not entries or any(failed["SenderFault"] for failed in answer.get("Failed", [])):
@@ -70,24 +88,3 @@ def _calls(bodies: Sequence[str]) -> Iterator[list[int]]:
         room -= size
     if call:
         yield call
-
-
-def _endpoint(queue_url: str) -> str | None:
-    """Return the endpoint of a queue on this machine, which has no TLS; None for one at AWS, which botocore knows."""
-    parts = urlsplit(queue_url)
-    return f"http://{parts.netloc}" if parts.scheme == "http" else None
-
-
-@cache
-def _client(endpoint: str | None) -> Any:
-    from botocore.config import Config  # noqa: PLC0415  as the next
-    from botocore.session import get_session  # noqa: PLC0415  to the first message a tenth faster than boto3
-
-    config = Config(
-        connect_timeout=1,  # seconds; so is read_timeout
-        read_timeout=2,
-        retries={"mode": "standard", "total_max_attempts": 2},
-        parameter_validation=False,
-        proxies={} if endpoint else None,
-    )
-    return get_session().create_client("sqs", endpoint_url=endpoint, config=config)

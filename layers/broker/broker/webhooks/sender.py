@@ -15,8 +15,8 @@ from typing import Generic, Self, TypeVar
 
 import pycurl
 
-from broker import deadlines
-from broker.webhooks.transfer import Request, Response, Transfer, request_fault, system_certificates
+from broker import authorities, deadlines
+from broker.webhooks.transfer import Request, Response, Transfer, request_fault
 
 T = TypeVar("T")
 
@@ -39,7 +39,7 @@ class Sender(Generic[T]):
         host_connections: int = 16,
         certificates: Path | None = None,
     ) -> None:
-        certificates = certificates or system_certificates()
+        certificates = certificates or authorities.system()
         self._new_transfer = partial(Transfer, timeout, certificates, allow_private=allow_private)
         self._connections = connections
         self._host_connections = host_connections

@@ -6,7 +6,6 @@ The Sender drives the handle through libcurl's multi interface.
 import errno
 import re
 import socket
-import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -178,14 +177,3 @@ def request_fault(request: Request) -> str | None:
 def _header_lines(headers: Mapping[str, str]) -> list[str]:
     """Write the headers as libcurl reads them: `name;` sends an empty one, `name:` would remove it."""
     return [f"{name}: {value}" if value.strip() else f"{name};" for name, value in headers.items()]
-
-
-def system_certificates() -> Path | None:
-    """Find the authorities that this system trusts: pycurl's wheel looks only where Red Hat has them."""
-    files = (
-        ssl.get_default_verify_paths().cafile,
-        "/etc/ssl/certs/ca-certificates.crt",  # Debian
-        "/etc/pki/tls/certs/ca-bundle.crt",  # Amazon Linux, so Lambda
-        "/etc/ssl/cert.pem",  # macOS, Alpine
-    )
-    return next((Path(file) for file in files if file and Path(file).exists()), None)

@@ -1,0 +1,131 @@
+"""What a deployment needs before its functions take requests: its secrets, its schema, and its login.
+
+Setup may invoke Migrate and Maintain, and read and write the two secrets of its stack; nothing else. Only the hash of
+the admin token reaches the database.
+"""
+
+import hashlib
+import json
+import secrets
+from functools import cache
+from typing import Any, TypedDict
+
+from broker import deadlines, settings, token_format
+
+DISPATCH_EXECUTIONS = 8  # the most at once, as template.yaml says
+API_FUNCTIONS = 5  # publish, consume, subscribe, broadcast, manage
+ANSWER_SECONDS = 20  # of Setup's time, for what follows Migrate
+
+
+class SetupFailed(Exception):
+    """The deployment must not go on. The message says what to change, and is shown at the deployment."""
+
+
+class Secrets(TypedDict):
+    """What the secret of Setup holds."""
+
+    admin_token: str
+    token_keys: str  # the first signs new tokens
+    functions_password: str
+
+
+def run(*, is_new: bool, reserved: int) -> str:
+    """Make what is missing of the secrets, migrate, and return the keys of the tokens' checks. Safe to repeat.
+
+    `is_new`: the stack is being created, so Maintain runs for the first time. `reserved`: the executions that are
+    reserved for each function behind the API; 0 is none. Raises SetupFailed.
+    """
+    wanted = settings.current()
+    stored = _read(wanted.setup_secret_arn)
+    kept = _complete(stored)
+    if kept != stored:
+        _write(wanted.setup_secret_arn, kept)
+    migrated = _migrate(wanted.migrate_function, kept)
+    if migrated is None:
+        return kept["token_keys"]
+    _check_connections(migrated["connections"], reserved)
+    if "functions_url" not in migrated:
+        raise SetupFailed(f"{wanted.migrate_function}: {'; '.join(migrated['notes'])}")
+    login = {"url": migrated["functions_url"]}
+    if _read(wanted.login_secret_arn) != login:
+        _write(wanted.login_secret_arn, login)
+    if is_new:
+        _invoke(wanted.maintain_function, {})
+    return kept["token_keys"]
+
+
+def _complete(stored: dict[str, Any]) -> Secrets:
+    """Return what the secret holds, and what it lacks made anew: an admin token too whose key was replaced."""
+    keys = stored.get("token_keys") or token_format.new_key()
+    admin = stored.get("admin_token", "")
+    if not token_format.verify(admin, keys.split(",")):
+        admin = token_format.make(keys.split(",")[0])
+    password = stored.get("functions_password") or secrets.token_urlsafe(32)
+    return Secrets(admin_token=admin, token_keys=keys, functions_password=password)
+
+
+def _migrate(function: str, kept: Secrets) -> dict[str, Any] | None:
+    """Return Migrate's answer; None when the schema is newer than this version, whose functions still work on it.
+
+    That is so when CloudFormation goes back to the version before, because an update has failed.
+    """
+    request = {
+        "admin_token_hash": hashlib.sha256(kept["admin_token"].encode()).hexdigest(),
+        "functions_password": kept["functions_password"],
+    }
+    try:
+        return _invoke(function, request)
+    except _FunctionFailed as failure:
+        if failure.kind == "SchemaIsNewer":
+            return None
+        raise
+
+
+def _check_connections(connections: int | None, reserved: int) -> None:
+    """Raise SetupFailed when the functions could open more connections than the database has. None: it does not say."""
+    needed = API_FUNCTIONS * reserved + DISPATCH_EXECUTIONS
+    if connections is not None and reserved and needed > connections:
+        raise SetupFailed(
+            f"ReservedConcurrency {reserved} lets the functions open {needed} connections ({API_FUNCTIONS} functions,"
+            f" and {DISPATCH_EXECUTIONS} of Dispatch), and the database has {connections} for them: take"
+            f" {max(0, connections - DISPATCH_EXECUTIONS) // API_FUNCTIONS} or less, or raise max_connections"
+        )
+
+
+class _FunctionFailed(SetupFailed):
+    def __init__(self, function: str, kind: str, message: str) -> None:
+        super().__init__(f"{function}: {message}" if message else f"{function} failed: {kind}")
+        self.kind = kind
+
+
+def _invoke(function: str, payload: dict[str, Any]) -> dict[str, Any]:
+    """Invoke a function and return its answer. Raises SetupFailed when it raised, or did not answer in time."""
+    from botocore.exceptions import ReadTimeoutError  # noqa: PLC0415  as in _client
+
+    try:
+        response = _client("lambda").invoke(FunctionName=function, Payload=json.dumps(payload).encode())
+    except ReadTimeoutError:
+        raise SetupFailed(f"{function} did not answer in time: its log says what it was doing") from None
+    answer: dict[str, Any] = json.loads(response["Payload"].read())
+    if "FunctionError" in response:
+        raise _FunctionFailed(function, answer.get("errorType", "unknown"), answer.get("errorMessage", ""))
+    return answer
+
+
+def _read(arn: str) -> dict[str, Any]:
+    value: dict[str, Any] = json.loads(_client("secretsmanager").get_secret_value(SecretId=arn)["SecretString"])
+    return value
+
+
+def _write(arn: str, value: Any) -> None:
+    _client("secretsmanager").put_secret_value(SecretId=arn, SecretString=json.dumps(value))
+
+
+@cache
+def _client(service: str) -> Any:
+    import boto3  # noqa: PLC0415  it is slow to import, and only Setup needs it
+    from botocore.config import Config  # noqa: PLC0415
+
+    # invoked once: a second Migrate at the same time would only wait for the first
+    patience = max(1.0, deadlines.left() - ANSWER_SECONDS)
+    return boto3.client(service, config=Config(read_timeout=patience, retries={"total_max_attempts": 1}))

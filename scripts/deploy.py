@@ -1,0 +1,145 @@
+"""`make deploy` and `make undeploy`: the broker in an AWS account, from a database's URL to a message there and back.
+
+What is deployed is template.yaml, by the SAM CLI. This program asks for the database's URL and stores it as a secret,
+and at the end sends a message through the new address.
+"""
+
+import argparse
+import getpass
+import json
+import shutil
+import sys
+import time
+import tomllib
+import urllib.request
+from collections.abc import Mapping, Sequence
+from typing import Any
+from urllib.parse import urlsplit
+
+from local.terminal import say
+from scripts.stack import ROOT, NotDeployed, Stack
+
+TOPIC = "pgbroker-deploy-check"
+CHECK_SECONDS = 60  # a database that sleeps answers by then
+TRIES = 3
+
+
+def deploy(to: Stack, *, config: str, architecture: str, parameters: Sequence[str]) -> None:
+    """Build, deploy, and send a message through the new address. Raises NotDeployed."""
+    if shutil.which("python3.13") is None:
+        raise NotDeployed("python3.13 is needed on PATH, because the functions run on it")
+    known = {each["ParameterKey"]: each["ParameterValue"] for each in to.describe().get("Parameters", [])}
+    given = dict(each.split("=", 1) for each in parameters)
+    if known.get("Database", "managed") == "managed" and "Database" not in given:
+        given["Database"] = to.store_url(ask_for_url())
+    given["Architecture"] = architecture
+    overrides = ["--parameter-overrides", *(f"{name}={value}" for name, value in given.items())]
+    if to.sam("build", "--config-env", config, "--parameter-overrides", f"Architecture={architecture}") != 0:
+        raise NotDeployed("sam build failed")
+    quiet = ["--no-confirm-changeset", "--no-fail-on-empty-changeset"]
+    if to.sam("deploy", "--config-env", config, "--stack-name", to.name, *quiet, *overrides) != 0:
+        raise NotDeployed(f"sam deploy failed\n{to.failure()}")
+    outputs = {each["OutputKey"]: each["OutputValue"] for each in to.describe()["Outputs"]}
+    token = json.loads(to.read_secret(outputs["SetupSecret"]))["admin_token"]
+    check(outputs["Url"], token)
+    say(f"\nexport BROKER={outputs['Url']}\nexport TOKEN={token}")
+
+
+def ask_for_url() -> str:
+    """Ask for the database's URL, which is not shown, until it looks like one. Raises NotDeployed."""
+    for _ in range(TRIES):
+        url = getpass.getpass("PostgreSQL URL of the database's owner (not shown): ").strip()
+        if (fault := url_fault(url)) is None:
+            return url
+        say(fault)
+    raise NotDeployed("without the database's URL nothing is deployed")
+
+
+def url_fault(url: str) -> str | None:
+    """Return what is wrong with a URL at first sight, without any part of it; None when it is good."""
+    parts = urlsplit(url)
+    if parts.scheme not in {"postgresql", "postgres"}:
+        return "it must begin with postgresql://"
+    if "@" not in parts.netloc:
+        return "it has no user before the host; in a password, write / ? # @ and % as %2F %3F %23 %40 and %25"
+    if "-pooler." in (parts.hostname or ""):
+        return "this is Neon's pooler: take the direct address, which is the same without -pooler"
+    return None
+
+
+def check(url: str, token: str) -> None:
+    """Publish a message through a broker's address, and consume it. Raises NotDeployed."""
+    say(f"sending a message through {url}")
+    give_up = time.monotonic() + CHECK_SECONDS
+    published = _post(f"{url}/topics/{TOPIC}/messages", token, {"content": "deployed"}, give_up)["id"]
+    while time.monotonic() < give_up:
+        request = {"max": 100, "auto_ack": True, "wait_seconds": 5}
+        for message in _post(f"{url}/topics/{TOPIC}/consume", token, request, give_up)["messages"]:
+            if message["id"] == published:
+                say("published, and consumed")
+                return
+    raise NotDeployed(f"the message {published} was published and did not come back")
+
+
+def _post(url: str, token: str, document: Mapping[str, object], give_up: float) -> Any:
+    """Send a request again while the database wakes or the network fails. Raises NotDeployed."""
+    request = urllib.request.Request(  # noqa: S310  the address is the stack's
+        url, json.dumps(document).encode(), {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+    )
+    while True:
+        try:
+            with urllib.request.urlopen(request, timeout=30) as response:  # noqa: S310
+                return json.load(response)
+        except OSError as error:
+            if time.monotonic() > give_up:
+                raise NotDeployed(f"{url} does not answer as it should: {error}") from error
+        time.sleep(1)
+
+
+def undeploy(of: Stack) -> None:
+    """Delete the stack and the secret with the database's URL. The database keeps its schema. Raises NotDeployed."""
+    if of.describe() and of.sam("delete", "--stack-name", of.name, "--no-prompts") != 0:
+        raise NotDeployed(f"sam delete failed\n{of.failure()}")
+    of.forget_url()
+    say("the stack is gone. The database keeps its messages: DROP SCHEMA broker CASCADE removes them")
+
+
+def stack_name(config: str) -> str:
+    """The stack's name in samconfig.toml. Raises NotDeployed."""
+    environments = tomllib.loads((ROOT / "samconfig.toml").read_text())
+    if config not in environments:
+        raise NotDeployed(f"samconfig.toml has no {config}")
+    name: str = environments[config]["global"]["parameters"]["stack_name"]
+    return name
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Return 0, or 1 when it failed; the reason is on standard error."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("action", choices=["deploy", "undeploy"])
+    parser.add_argument("--config", default="default", help="the environment in samconfig.toml")
+    parser.add_argument("--stack", help="its name, instead of that in samconfig.toml")
+    parser.add_argument("--profile", help="of the AWS CLI")
+    parser.add_argument("--architecture", choices=["x86_64", "arm64"], default="x86_64")
+    parser.add_argument("parameters", nargs="*", metavar="Name=Value", help="parameters of template.yaml")
+    options = parser.parse_intermixed_args(arguments)
+    try:
+        stack = Stack(options.stack or stack_name(options.config), options.profile or None)
+        say(stack.place)
+        if options.action == "undeploy":
+            undeploy(stack)
+        else:
+            deploy(
+                stack,
+                config=options.config,
+                architecture=options.architecture,
+                parameters=options.parameters,
+            )
+    except NotDeployed as reason:
+        print(reason, file=sys.stderr)  # noqa: T201
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

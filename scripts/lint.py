@@ -1,0 +1,77 @@
+"""`make lint`: what cfn-lint, its serverless rules and checkov say of template.yaml, as AWS's translator expands it.
+
+What they say must be in EXCEPTIONS, with its reason, and an exception that no longer applies must go.
+"""
+
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from local.template import template
+from local.terminal import say
+
+ROOT = Path(__file__).parents[1]
+TOOLS = ROOT / ".venv-lint" / "bin"
+
+EXCEPTIONS = {
+    # cfn-lint
+    "W1031": "Database is the ARN of a secret; its default, managed, is refused by the template's rule",
+    "WS1000": "X-Ray costs as much as the functions; a message's own trace says more",
+    "WS1004": "to come: log groups of the stack's own, with a retention",
+    "ES1001": "a message that its function does not complete is planned again from the database, which is the truth",
+    "ES1007": "to come: an alarm when Maintain has not run; the next day's run does what one has missed",
+    "ES2000": "to come: an access log; each request writes its own line",
+    "ES4000": "as ES1007",
+    "ES6000": "as ES1001: a dead-letter queue would hold what the database knows better",
+    # checkov
+    "CKV_AWS_27": "SQS encrypts with its own key; KMS costs a request for each message, and nothing stays for long",
+    "CKV_AWS_95": "as ES2000",
+    "CKV_AWS_115": "a reservation fails in a new account, which has 10 executions: ReservedConcurrency is for others",
+    "CKV_AWS_116": "as ES1001, and HTTP requests have no queue",
+    "CKV_AWS_117": "Deliver and Setup ask the internet, which a VPC without NAT keeps from them",
+    "CKV_AWS_149": "Secrets Manager encrypts with the account's key; one of one's own costs a dollar a month",
+    "CKV_AWS_173": "the environment has no secret but the key of the tokens' checks, and Lambda encrypts it",
+}
+
+
+def main() -> int:
+    """Return 0 when the findings are the exceptions, else 1."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder, "expanded.json")
+        file.write_text(json.dumps(template.translate(ROOT / "template.yaml")))
+        found = [*_cfn_lint(file), *_checkov(file)]
+    unknown = [f"{rule} {where}: {message}" for rule, where, message in found if rule not in EXCEPTIONS]
+    gone = [
+        f"{rule} is an exception, and nothing breaks it" for rule in EXCEPTIONS.keys() - {each[0] for each in found}
+    ]
+    for line in [*unknown, *gone]:
+        say(line)
+    if not unknown and not gone:
+        say(f"the template is as it should be, but for {len(EXCEPTIONS)} exceptions with their reasons")
+    return 1 if unknown or gone else 0
+
+
+def _cfn_lint(file: Path) -> Iterator[tuple[str, str, str]]:
+    options = ["--format", "json", "--append-rules", "cfn_lint_serverless.rules"]
+    for finding in _run(TOOLS / "cfn-lint", *options, "--", str(file)):
+        yield finding["Rule"]["Id"], "/".join(map(str, finding["Location"]["Path"])), finding["Message"]
+
+
+def _checkov(file: Path) -> Iterator[tuple[str, str, str]]:
+    options = ["--framework", "cloudformation", "--output", "json", "--quiet"]
+    for finding in _run(TOOLS / "checkov", "--file", str(file), *options)["results"]["failed_checks"]:
+        yield finding["check_id"], finding["resource"], finding["check_name"]
+
+
+def _run(*command: str | Path) -> Any:
+    """Run a tool, which ends with 0 or not, and return the JSON that it prints."""
+    run = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+    return json.loads(run.stdout or "[]")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

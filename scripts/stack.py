@@ -1,0 +1,88 @@
+"""The broker's stack in an AWS account, as CloudFormation, Secrets Manager and the SAM CLI know it."""
+
+import contextlib
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import boto3
+from botocore.exceptions import BotoCoreError, ClientError
+
+ROOT = Path(__file__).parents[1]
+SAM = ROOT / ".venv-sam" / "bin" / "sam"
+
+
+class NotDeployed(Exception):
+    """It did not work; the message says what to change."""
+
+
+class Stack:
+    """One stack of an account and region."""
+
+    def __init__(self, name: str, profile: str | None) -> None:
+        self.name = name
+        self.profile = profile
+        try:
+            self._session = boto3.Session(profile_name=profile)
+            if self._session.region_name is None:
+                raise NotDeployed("no region is known: set AWS_REGION, or a region in the profile")
+            account = self.client("sts").get_caller_identity()["Account"]
+        except (BotoCoreError, ClientError) as error:
+            raise NotDeployed(f"AWS does not know who you are: {error}") from error
+        self.place = f"account {account}, region {self._session.region_name}, stack {name}"
+
+    def client(self, service: str) -> Any:
+        return self._session.client(service)
+
+    def sam(self, *arguments: str) -> int:
+        """Run the SAM CLI, and return its exit status."""
+        profile = ["--profile", self.profile] if self.profile else []
+        region = ["--region", str(self._session.region_name)]
+        return subprocess.run([SAM, *arguments, *profile, *region], cwd=ROOT, check=False).returncode  # noqa: S603
+
+    def describe(self) -> Mapping[str, Any]:
+        """What CloudFormation knows of the stack; empty when there is none."""
+        try:
+            [found] = self.client("cloudformation").describe_stacks(StackName=self.name)["Stacks"]
+        except ClientError:
+            return {}
+        return dict(found)
+
+    @property
+    def secret_name(self) -> str:
+        return f"{self.name}/database"
+
+    def store_url(self, url: str) -> str:
+        """Store the database's URL as a secret, and return its ARN."""
+        secrets = self.client("secretsmanager")
+        try:
+            arn: str = secrets.create_secret(Name=self.secret_name, SecretString=url)["ARN"]
+        except secrets.exceptions.ResourceExistsException:
+            arn = secrets.put_secret_value(SecretId=self.secret_name, SecretString=url)["ARN"]
+        return arn
+
+    def read_secret(self, arn: str) -> str:
+        value: str = self.client("secretsmanager").get_secret_value(SecretId=arn)["SecretString"]
+        return value
+
+    def forget_url(self) -> None:
+        """Delete the secret with the database's URL, if there is one."""
+        secrets = self.client("secretsmanager")
+        with contextlib.suppress(secrets.exceptions.ResourceNotFoundException):
+            secrets.delete_secret(SecretId=self.secret_name, ForceDeleteWithoutRecovery=True)
+
+    def failure(self) -> str:
+        """Say which resources failed and why, from the stack's events since its last change began."""
+        found = self.describe()
+        reasons: list[str] = []
+        if found:
+            for event in self.client("cloudformation").describe_stack_events(StackName=self.name)["StackEvents"]:
+                reason = event.get("ResourceStatusReason", "")
+                if reason == "User Initiated":
+                    break
+                if event["ResourceStatus"].endswith("_FAILED") and "cancelled" not in reason:
+                    reasons.insert(0, f"{event['LogicalResourceId']}: {reason}")
+        if found.get("StackStatus") == "ROLLBACK_COMPLETE":
+            reasons.append("the stack is empty now: `make undeploy` removes it, and then deploy again")
+        return "\n".join(reasons)

@@ -1,0 +1,144 @@
+"""`make deploy` and `make undeploy`: an account in moto, a stand-in of the SAM CLI, a real broker behind the URL."""
+
+import json
+import subprocess
+
+import pytest
+from moto import mock_aws
+
+from scripts import deploy, stack
+from tests.deployment import account
+from tests.support.client import ROOT
+
+URL = "postgresql://owner:secret@db.example.com/broker?sslmode=verify-full"
+
+
+@pytest.fixture(autouse=True)
+def aws(monkeypatch):
+    for name, value in {
+        "AWS_ACCESS_KEY_ID": "a",
+        "AWS_SECRET_ACCESS_KEY": "b",
+        "AWS_DEFAULT_REGION": "us-east-1",
+    }.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(deploy.shutil, "which", lambda name: f"/usr/bin/{name}")
+    with mock_aws():
+        yield
+
+
+@pytest.fixture
+def sam(monkeypatch, broker):
+    """The commands that were given to the SAM CLI, whose `deploy` makes a stack with the outputs of the template."""
+    commands = []
+
+    def run(of, *arguments):
+        commands.append(arguments)
+        cloudformation = account.client("cloudformation")
+        if arguments[0] == "deploy" and not of.describe():
+            url, token = broker
+            secret = account.client("secretsmanager").create_secret(
+                Name="setup", SecretString=json.dumps({"admin_token": token})
+            )["ARN"]
+            given = dict(each.split("=", 1) for each in arguments if "=" in each)
+            template = {
+                "Parameters": {name: {"Type": "String"} for name in given},
+                "Resources": {"DispatchQueue": {"Type": "AWS::SQS::Queue"}},
+                "Outputs": {"Url": {"Value": url}, "SetupSecret": {"Value": secret}},
+            }
+            cloudformation.create_stack(
+                StackName=of.name,
+                TemplateBody=json.dumps(template),
+                Parameters=[{"ParameterKey": name, "ParameterValue": value} for name, value in given.items()],
+            )
+        elif arguments[0] == "delete":
+            cloudformation.delete_stack(StackName=of.name)
+        return 0
+
+    monkeypatch.setattr(stack.Stack, "sam", run)
+    return commands
+
+
+@pytest.fixture
+def asked(monkeypatch):
+    """The answers to the question for the database's URL, of which none is left when all were asked for."""
+    answers = [URL]
+    monkeypatch.setattr(deploy.getpass, "getpass", lambda _: answers.pop(0))
+    return answers
+
+
+def secret(name):
+    return account.client("secretsmanager").get_secret_value(SecretId=name)["SecretString"]
+
+
+def test_deploy_stores_the_url_and_ends_with_what_the_readme_needs(sam, asked, broker, capsys):
+    assert deploy.main(["deploy", "--architecture", "arm64", "RetentionDays=7"]) == 0
+    assert secret("pgbroker/database") == URL
+    build, deployed = sam
+    assert build[-1] == "Architecture=arm64"
+    arn = account.client("secretsmanager").describe_secret(SecretId="pgbroker/database")["ARN"]
+    assert {f"Database={arn}", "Architecture=arm64", "RetentionDays=7"} <= {*deployed}
+    url, token = broker
+    assert capsys.readouterr().out.endswith(f"published, and consumed\n\nexport BROKER={url}\nexport TOKEN={token}\n")
+
+
+def test_a_second_deploy_does_not_ask_again(sam, asked):
+    assert deploy.main(["deploy"]) == 0
+    assert deploy.main(["deploy"]) == 0
+    assert asked == []
+    assert not any(each.startswith("Database=") for each in sam[-1])
+
+
+def test_the_url_is_never_shown(sam, asked, capfd):
+    asked.insert(0, "mysql://owner:secret@db/broker")
+    deploy.main(["deploy"])
+    shown = "".join(capfd.readouterr())
+    assert "it must begin with postgresql://" in shown
+    assert "secret@" not in shown
+    assert not any(URL in argument for command in sam for argument in command)
+
+
+@pytest.mark.parametrize(
+    ("url", "fault"),
+    [
+        (URL, None),
+        ("mysql://o:p@db/b", "it must begin with postgresql://"),
+        ("postgresql://o:pass/word@db/b", "in a password, write /"),
+        ("postgresql://o:p@ep-1-pooler.eu.aws.neon.tech/b", "without -pooler"),
+    ],
+)
+def test_a_url_that_cannot_work_is_named(url, fault):
+    found = deploy.url_fault(url)
+    assert found is None if fault is None else fault in found
+
+
+def test_deploy_gives_up_after_three_urls(sam, asked, capsys):
+    asked[:] = ["a", "b", "c"]
+    assert deploy.main(["deploy"]) == 1
+    assert "nothing is deployed" in capsys.readouterr().err
+    assert sam == []
+
+
+def test_undeploy_leaves_nothing_but_the_database(sam, asked, capsys):
+    deploy.main(["deploy"])
+    assert deploy.main(["undeploy"]) == 0
+    assert account.client("cloudformation").list_stacks(StackStatusFilter=["CREATE_COMPLETE"])["StackSummaries"] == []
+    assert account.client("secretsmanager").list_secrets()["SecretList"][0]["Name"] == "setup"
+    assert "DROP SCHEMA broker" in capsys.readouterr().out
+
+
+def test_each_environment_of_samconfig_has_its_stack():
+    assert list(map(deploy.stack_name, ("default", "dev", "prod"))) == [
+        "pgbroker",
+        "pgbroker-dev",
+        "pgbroker-prod",
+    ]
+    with pytest.raises(stack.NotDeployed, match="no test"):
+        deploy.stack_name("test")
+
+
+def test_make_gives_its_variables_to_the_program():
+    command = ["make", "-n", "deploy", "CONFIG=prod", "STACK=mine", "PROFILE=me", "ARCHITECTURE=arm64"]
+    command += ["PARAMETERS=RetentionDays=7"]
+    said = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    wanted = "deploy --config prod --stack mine --profile me --architecture arm64 RetentionDays=7"
+    assert wanted in " ".join(said.split())

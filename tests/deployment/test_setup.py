@@ -1,0 +1,184 @@
+"""Setup: the answer to CloudFormation, with secrets in moto, the real Migrate and Maintain, and a local receiver."""
+
+import io
+import json
+
+import boto3
+import psycopg
+import pytest
+from botocore.exceptions import ReadTimeoutError
+from moto import mock_aws
+
+from broker import settings, setup, token_format, tokens
+from broker.schema import roles
+from tests.deployment.cloudformation import CloudFormation
+from tests.support.client import Context, app
+
+
+@pytest.fixture
+def cloudformation():
+    with CloudFormation() as found:
+        yield found
+
+
+class Lambda:
+    """Invokes the real functions in this process, and notes which; `failure` is raised or answered instead."""
+
+    def __init__(self):
+        self.invoked = []
+        self.failure = None
+
+    def invoke(self, FunctionName, Payload):  # noqa: N803  the names are those of boto3
+        self.invoked.append(FunctionName)
+        if isinstance(self.failure, Exception):
+            raise self.failure
+        if self.failure is not None:
+            return {"FunctionError": "Unhandled", "Payload": io.BytesIO(json.dumps(self.failure).encode())}
+        answer = app(FunctionName.lower()).handler(json.loads(Payload), Context())
+        return {"Payload": io.BytesIO(json.dumps(answer).encode())}
+
+
+@pytest.fixture
+def functions(monkeypatch):
+    return Lambda()
+
+
+@pytest.fixture
+def secrets(monkeypatch, functions, owner):
+    """The stack's two secrets, as CloudFormation makes them."""
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    with mock_aws():
+        manager = boto3.client("secretsmanager")
+        arns = {name: manager.create_secret(Name=name, SecretString="{}")["ARN"] for name in ("setup", "login")}
+        for variable, value in {
+            "MIGRATE_FUNCTION": "Migrate",
+            "MAINTAIN_FUNCTION": "Maintain",
+            "SETUP_SECRET_ARN": arns["setup"],
+            "LOGIN_SECRET_ARN": arns["login"],
+        }.items():
+            monkeypatch.setenv(variable, value)
+        settings.current.cache_clear()
+        clients = {"lambda": functions, "secretsmanager": manager}
+        monkeypatch.setattr(setup, "_client", clients.__getitem__)
+        yield lambda name: json.loads(manager.get_secret_value(SecretId=name)["SecretString"])
+    settings.current.cache_clear()
+
+
+@pytest.fixture
+def run(cloudformation, secrets):
+    """Send Setup an event, and return the one answer that CloudFormation has got."""
+
+    def send(kind="Create", **properties):
+        cloudformation.answers.clear()
+        event = {
+            "RequestType": kind,
+            "ResponseURL": cloudformation.url,
+            "StackId": "arn:stack",
+            "RequestId": "request",
+            "LogicalResourceId": "Migrated",
+            "ResourceType": "Custom::Migrated",
+            "ResourceProperties": {"ServiceToken": "arn:setup", "ReservedConcurrency": "0", **properties},
+        }
+        assert app("setup").handler(event, Context()) is None
+        [answer] = cloudformation.answers
+        return answer
+
+    return send
+
+
+def test_a_new_stack_gets_its_secrets_its_schema_and_its_login(run, secrets, functions, owner):
+    answer = run()
+    kept = secrets("setup")
+    assert answer["Status"] == "SUCCESS"
+    assert answer["Data"] == {"TokenKeys": kept["token_keys"]}
+    assert answer["NoEcho"] is True
+    assert functions.invoked == ["Migrate", "Maintain"]
+    assert owner.execute("SELECT hash FROM tokens WHERE name = 'admin'").fetchone() == (
+        tokens.digest(kept["admin_token"]),
+    )
+    with psycopg.connect(secrets("login")["url"]) as connection:
+        assert connection.info.user == roles.name("functions", owner)
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            connection.execute("SELECT FROM broker.messages")
+
+
+def test_an_answer_has_what_cloudformation_asks_for(run, cloudformation):
+    answer = run()
+    asked = ("StackId", "RequestId", "LogicalResourceId", "PhysicalResourceId", "type", "path")
+    assert [answer[name] for name in asked] == [
+        "arn:stack",
+        "request",
+        "Migrated",
+        "pgbroker-schema",
+        "",
+        "/answer?signature=x%2F",
+    ]
+
+
+def test_an_update_changes_no_secret_and_runs_no_maintenance(run, secrets, functions):
+    run()
+    before = secrets("setup"), secrets("login")
+    functions.invoked.clear()
+    assert run("Update")["PhysicalResourceId"] == "pgbroker-schema"
+    assert (secrets("setup"), secrets("login")) == before
+    assert functions.invoked == ["Migrate"]
+
+
+def test_a_second_key_is_kept_and_a_replaced_one_brings_a_new_admin_token(run, secrets):
+    run()
+    first = secrets("setup")
+    new = token_format.new_key()
+    boto3.client("secretsmanager").put_secret_value(
+        SecretId="setup", SecretString=json.dumps({**first, "token_keys": f"{new},{first['token_keys']}"})
+    )
+    assert run("Update")["Data"] == {"TokenKeys": f"{new},{first['token_keys']}"}
+    assert secrets("setup")["admin_token"] == first["admin_token"]
+    boto3.client("secretsmanager").put_secret_value(
+        SecretId="setup", SecretString=json.dumps({**first, "token_keys": new})
+    )
+    run("Update")
+    assert token_format.verify(secrets("setup")["admin_token"], [new])
+
+
+def test_the_removal_of_a_stack_touches_nothing(run, functions, secrets):
+    assert run("Delete")["Status"] == "SUCCESS"
+    assert functions.invoked == []
+    assert secrets("setup") == {}
+
+
+@pytest.mark.parametrize(
+    ("failure", "reason"),
+    [
+        ({"errorType": "DatabaseUnavailable", "errorMessage": "no such host"}, "Migrate: no such host"),
+        ({"errorMessage": "Task timed out after 840.00 seconds"}, "Migrate: Task timed out after 840.00 seconds"),
+        ({"errorType": "Runtime.ExitError"}, "Migrate failed: Runtime.ExitError"),
+        (ReadTimeoutError(endpoint_url="https://lambda"), "Migrate did not answer in time"),
+        (RuntimeError("a secret"), "RuntimeError: the log of Setup says where"),
+    ],
+)
+def test_what_goes_wrong_is_the_reason_that_who_deploys_sees(run, functions, failure, reason):
+    functions.failure = failure
+    answer = run()
+    assert answer["Status"] == "FAILED"
+    assert answer["Reason"].startswith(reason)
+    assert "secret" not in answer["Reason"]
+
+
+def test_a_return_to_the_version_before_succeeds_on_the_newer_schema(run, functions, secrets):
+    keys = run()["Data"]
+    functions.failure = {"errorType": "SchemaIsNewer", "errorMessage": "the schema has version 99"}
+    answer = run("Update")
+    assert (answer["Status"], answer["Data"]) == ("SUCCESS", keys)
+
+
+def test_more_reserved_executions_than_connections_are_refused(run, secrets):
+    answer = run(ReservedConcurrency="1000")
+    assert answer["Status"] == "FAILED"
+    assert "lets the functions open 5008 connections" in answer["Reason"]
+    assert run("Update", ReservedConcurrency="10")["Status"] == "SUCCESS"
+
+
+def test_an_answer_that_cloudformation_refuses_is_given_again(run, cloudformation):
+    cloudformation.refuses = True
+    with pytest.raises(ConnectionError, match="403"):  # Lambda then invokes Setup again
+        run("Delete")
