@@ -168,13 +168,19 @@ def test_messages_that_become_dead_letters_do_not_stop_a_broadcast(orders, owner
 @pytest.fixture
 def busy(news, owner):
     """An auto topic whose batch window is open, for a minute because tests are slow: here a window may last an hour."""
-    news.publish(*range(20))
+    publish_each(news, 20)
     assert broadcasts.move(open_windows=True).batch_windows == {"orders": 0.1}
     function = (ROOT / "layers/broker/broker/sql/functions/internal/batch_window_left.sql").read_text()
     owner.execute(function.replace("1 second", "1 hour"))
     set_batch_window(owner, 60)
     yield news
     owner.execute(function)
+
+
+def publish_each(topic, count):
+    """Publish so many messages, each on its own."""
+    for nth in range(count):
+        topic.publish(nth)
 
 
 def set_batch_window(owner, seconds):
@@ -206,15 +212,24 @@ def test_a_topic_with_an_open_batch_window_is_left_out(busy, owner):
     assert broadcasts.move(["orders"], open_windows=True) == broadcasts.Progress(1, {})
 
 
-@pytest.mark.parametrize(("messages", "seconds"), [(4, None), (5, 0.025), (60, 0.3), (10_001, 0.5)])
-def test_a_batch_window_is_longer_the_more_messages_were_moved(news, messages, seconds):
-    news.fill(messages)
+@pytest.mark.parametrize(("publishes", "seconds"), [(4, None), (5, 0.025), (60, 0.3), (10_001, 0.5)])
+def test_a_batch_window_is_longer_the_more_publishes_were_moved(news, owner, publishes, seconds):
+    news.fill(publishes)
+    owner.execute(
+        "UPDATE queue SET ready_at = ready_at - n.nth * interval '1 ms' FROM"
+        " (SELECT message_id, row_number() OVER () AS nth FROM queue) n WHERE n.message_id = queue.message_id"
+    )
     moved = broadcasts.move(open_windows=True)
-    assert moved == broadcasts.Progress(messages, {"orders": seconds} if seconds else {})
+    assert moved == broadcasts.Progress(publishes, {"orders": seconds} if seconds else {})
+
+
+def test_one_publish_of_many_messages_opens_no_batch_window(news):
+    news.publish(*range(1000))
+    assert broadcasts.move(open_windows=True) == broadcasts.Progress(1000, {})
 
 
 def test_move_opens_a_batch_window_only_when_its_caller_asks(news):
-    news.publish(*range(100))
+    publish_each(news, 10)
     assert broadcasts.move().batch_windows == {}
     assert messages.publish("orders", PUBLICATION, "me", TOKEN_ID).due
 
@@ -257,7 +272,7 @@ def test_a_publish_that_may_commit_after_the_batch_window_is_due(busy, monkeypat
 
 
 def test_a_message_published_during_a_batch_window_is_sent_without_another_wake_up(news, endpoint, queues):
-    news.publish(*range(20))
+    publish_each(news, 20)
     assert dispatch(wake_up(topic="orders")) == []
     assert [sent["wake_up"]["topic"] for sent in queues.dispatch.sent() if "topic" in sent["wake_up"]] == ["orders"]
     news.publish("a")

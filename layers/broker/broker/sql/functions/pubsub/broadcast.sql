@@ -2,8 +2,8 @@
 -- of a subscription is written: its cursor is then behind last_seq, which makes it due.
 -- p_until: move what was ready then; null, or later: now. Messages on lease stay. p_limit: at most so many, 1 to 10,000.
 -- p_skip: return at once when another broadcast of the topic is running; else wait for it. It never waits for a consumer.
--- p_open_window: open a batch window when the topic is busy, of batch_window seconds, the longer the more was moved. Until
--- it ends publishers send no wake-up, and then the caller must broadcast again.
+-- p_open_window: open a batch window when the topic is busy, of batch_window seconds, the longer the more publishes the messages
+-- came with. Until it ends publishers send no wake-up, and then the caller must broadcast again.
 -- first_seq is null when nothing moved. exhausted counts messages whose receives are exhausted: they became dead letters.
 -- remaining counts what was ready and is still in the queue, up to 10,001. due: something moved, or is left, or a subscription
 -- that may be sent to is behind: an earlier call may have failed before it notified Dispatch. Raises MB400, MB404.
@@ -22,6 +22,7 @@ DECLARE
     v_state topic_states;
     v_floor timestamptz := '-infinity';
     v_moved timestamptz;
+    v_publishes integer;  -- whose messages moved: those of one are ready at the same time
 BEGIN
     IF current_setting('transaction_isolation') <> 'read committed' THEN
         PERFORM refuse_isolation();
@@ -90,11 +91,12 @@ BEGIN
         INSERT INTO log_spans (topic_id, first_seq, broadcast_at)
         SELECT v_topic.id, min(n.seq), call_time() FROM numbered n HAVING count(*) > 0
     )
-    SELECT count(*), min(n.seq), coalesce(max(n.seq), last_seq), (SELECT count(*) FROM ready r WHERE r.exhausted), max(n.ready_at)
-      INTO messages, first_seq, last_seq, exhausted, v_moved FROM numbered n;
+    SELECT count(*), min(n.seq), coalesce(max(n.seq), last_seq), (SELECT count(*) FROM ready r WHERE r.exhausted), max(n.ready_at),
+           count(DISTINCT n.ready_at)
+      INTO messages, first_seq, last_seq, exhausted, v_moved, v_publishes FROM numbered n;
 
-    IF p_open_window AND messages >= 5 THEN
-        batch_window := least(messages * 0.005, 0.5);  -- above 200 messages a second it grows, below it ends
+    IF p_open_window AND v_publishes >= 5 THEN
+        batch_window := least(v_publishes * 0.005, 0.5);  -- above 200 publishes a second it grows, below it ends
         DELETE FROM batch_windows w WHERE w.topic_id = v_topic.id AND batch_window_left(w.ends_at) = 0;
         INSERT INTO batch_windows (topic_id, ends_at) VALUES (v_topic.id, clock_timestamp() + make_interval(secs => batch_window))
         ON CONFLICT DO NOTHING;
