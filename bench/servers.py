@@ -16,6 +16,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from broker import database, settings, token_format, tokens
 from broker.queue import leases
 from broker.schema import migrations, roles, verbs
+from broker.schema.payload import Payload
 from broker.webhooks import signatures
 from local.postgres import embedded
 
@@ -78,7 +79,7 @@ def create_broker_database(on: Server, name: str) -> Iterator[Database]:
     with create_database(on, name) as owner_url:
         broker = Database(owner_url, _with_parts(owner_url, user=LOGIN, password=on.password))
         use(broker)
-        migrations.migrate()
+        migrations.migrate(Payload(admin_token_hash=tokens.digest(ADMIN_TOKEN).hex()))
         database.owner.close()
         try:
             yield broker
@@ -91,7 +92,6 @@ def use(broker: Database) -> None:
     os.environ |= {
         "DATABASE_URL": broker.url,
         "OWNER_DATABASE_URL": broker.owner_url,
-        "BROKER_ADMIN_TOKEN": ADMIN_TOKEN,
         "TOKEN_KEYS": TOKEN_KEY,
         "ALLOW_PRIVATE_WEBHOOKS": "true",
         "POWERTOOLS_SERVICE_NAME": "pgbroker",
