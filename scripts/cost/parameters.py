@@ -32,10 +32,12 @@ class Parameters:
     api_destination: float = _parameter(0.20, "$ for a million invocations of an API destination")
     qstash: float = _parameter(10.00, "$ for a million messages of QStash, up to its plan of 180 or 420 a month")
     memory: float = _parameter(512, "MB of each function; 1,769 have one core")
-    deliver_memory: float = _parameter(512, "MB of Deliver")
+    deliver_memory: float = _parameter(256, "MB of Deliver")
     network_ms: float = _parameter(10, "ms that an invocation waits for the network, beyond what was measured here")
     cpu_factor: float = _parameter(1, "seconds on a core of Lambda for one on the core that was measured")
-    platform_log: float = _parameter(400, "bytes that Lambda itself logs for each invocation")
+    platform_log: float = _parameter(
+        0, "bytes that Lambda logs itself for each invocation: 0 for warnings only, else 400"
+    )
     queues: float = _parameter(2, "queues whose event sources poll them: 5 pollers, each every 20 s")
     secrets: float = _parameter(3, "secrets: the owner's, the functions', and the key of the tokens")
     interfaces: float = _parameter(0, "interface endpoints, times zones: a database in a VPC of its own needs some")

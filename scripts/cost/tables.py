@@ -89,13 +89,9 @@ def _months(measured: Measured, by: Parameters) -> Iterator[Sequence[str]]:
 
 def _savings(measured: Measured, by: Parameters) -> Iterator[Sequence[str]]:
     loads = [measured.find(SPARSE, 1), measured.find(BUSY, 1)]
-    logs, memory, arm = {"platform_log": 0.0}, {"deliver_memory": 256.0}, {"gb_seconds": by.gb_seconds * 0.8}
     changes: list[tuple[str, dict[str, float], list[Traffic]]] = [
         ("none", {}, loads),
-        ("Lambda logs only its warnings", logs, loads),
-        ("Deliver has 256 MB", memory, loads),
-        ("`Architecture: arm64`", arm, loads),
-        ("these three", logs | memory | arm, loads),
+        ("`Architecture: arm64`", {"gb_seconds": by.gb_seconds * 0.8}, loads),
         ("a function URL instead of API Gateway", {"http_api": 0.0}, loads),
         (
             "Dispatch invokes Deliver, without DeliveryQueue",

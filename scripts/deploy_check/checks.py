@@ -78,7 +78,7 @@ CHECKS = [
         "cold starts",
         "the REPORT lines of a week",
         "a figure for each function",
-        "",
+        "The template has Lambda log its warnings only: set SystemLogLevel to INFO for a day.",
         logs.cold_starts,
     ),
     Check(

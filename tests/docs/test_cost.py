@@ -37,8 +37,8 @@ def test_the_page_has_the_tables_that_the_script_computes() -> None:
 
 
 def test_the_script_prints_the_tables_for_other_prices(capsys: pytest.CaptureFixture[str]) -> None:
-    cost.main(["--sqs", "0", "--deliver-memory", "256"])
-    made = tables(traffic.read(), Parameters(sqs=0, deliver_memory=256))
+    cost.main(["--sqs", "0", "--deliver-memory", "128"])
+    made = tables(traffic.read(), Parameters(sqs=0, deliver_memory=128))
     assert capsys.readouterr().out == "\n\n".join(made.values()) + "\n"
     assert made["messages"] != tables(traffic.read(), Parameters())["messages"]
 
