@@ -1,7 +1,6 @@
 -- Lock up to p_limit subscriptions that are due, at most p_failing of them such as failed last time. Those that another planner
 -- has locked, and those of p_under_way, whose request is under way, are left out. First come those with a time of their own, the
--- longest due
--- first; then resting ones that are behind, topic by topic in random order, so that none waits long behind another; at last those of
+-- longest due first; then resting ones that are behind, topic by topic in random order, so that none waits long behind another; at last those of
 -- p_ended, which the caller has locked. What is left of these, for want of room, gets a time.
 CREATE OR REPLACE FUNCTION broker.due_subscriptions(p_limit integer, p_failing integer, p_under_way uuid[], p_ended uuid[])
 RETURNS uuid[]
@@ -43,7 +42,7 @@ BEGIN
                AND c.subscription_id NOT IN (SELECT unnest(p_under_way)) AND c.subscription_id <> ALL (v_due)
              LIMIT p_limit - cardinality(v_due) FOR NO KEY UPDATE OF c SKIP LOCKED);
     END LOOP;
-    IF p_ended <> '{}' THEN
+    IF NOT p_ended <@ v_due THEN
         v_ended := ARRAY(
             -- OFFSET 0: each by its id, or with the statistics of empty tables all of its topic were read for each
             SELECT c.subscription_id
