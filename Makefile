@@ -75,7 +75,7 @@ build: .venv-sam/ready ## build what is deployed; needs python3.13 on PATH
 	$(SAM) build
 
 deploy: .venv/development .venv-sam/ready ## deploy it to AWS: make deploy CONFIG=prod STACK= PROFILE= ARCHITECTURE= PARAMETERS="RetentionDays=7"
-	@$(VENV)/python -m scripts.deploy deploy $(DEPLOYMENT) --architecture $(or $(ARCHITECTURE),x86_64) $(PARAMETERS)
+	@$(VENV)/python -m scripts.deploy deploy $(DEPLOYMENT) $(if $(ARCHITECTURE),--architecture $(ARCHITECTURE)) --parameters "$$PARAMETERS"
 
 undeploy: .venv/development .venv-sam/ready ## delete what `make deploy` has made, but not the database
 	@$(VENV)/python -m scripts.deploy undeploy $(DEPLOYMENT)

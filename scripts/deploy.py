@@ -7,12 +7,14 @@ and at the end sends a message through the new address.
 import argparse
 import getpass
 import json
+import re
 import shutil
 import sys
 import time
 import tomllib
 import urllib.request
 from collections.abc import Mapping, Sequence
+from itertools import starmap
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -24,16 +26,19 @@ CHECK_SECONDS = 60  # a database that sleeps answers by then
 TRIES = 3
 
 
-def deploy(to: Stack, *, config: str, architecture: str, parameters: Sequence[str]) -> None:
-    """Build, deploy, and send a message through the new address. Raises NotDeployed."""
+def deploy(to: Stack, *, config: str, architecture: str | None, parameters: Mapping[str, str]) -> None:
+    """Build, deploy, and send a message through the new address. Raises NotDeployed.
+
+    Without an architecture it is that of the stack, and x86_64 of a new one.
+    """
     if shutil.which("python3.13") is None:
         raise NotDeployed("python3.13 is needed on PATH, because the functions run on it")
     known = {each["ParameterKey"]: each["ParameterValue"] for each in to.describe().get("Parameters", [])}
-    given = dict(each.split("=", 1) for each in parameters)
+    given = dict(parameters)
     if known.get("Database", "managed") == "managed" and "Database" not in given:
         given["Database"] = to.store_url(ask_for_url())
-    given["Architecture"] = architecture
-    overrides = ["--parameter-overrides", *(f"{name}={value}" for name, value in given.items())]
+    architecture = given["Architecture"] = architecture or known.get("Architecture", "x86_64")
+    overrides = ["--parameter-overrides", *starmap(override, given.items())]
     if to.sam("build", "--config-env", config, "--parameter-overrides", f"Architecture={architecture}") != 0:
         raise NotDeployed("sam build failed")
     quiet = ["--no-confirm-changeset", "--no-fail-on-empty-changeset"]
@@ -43,6 +48,19 @@ def deploy(to: Stack, *, config: str, architecture: str, parameters: Sequence[st
     token = json.loads(to.read_secret(outputs["SetupSecret"]))["admin_token"]
     check(outputs["Url"], token)
     say(f"\nexport BROKER={outputs['Url']}\nexport TOKEN={token}")
+
+
+def override(name: str, value: str) -> str:
+    """Write a parameter as the SAM CLI reads it: JSON would end at its first quote."""
+    return f'{name}="{value.replace(chr(34), chr(92) + chr(34))}"'
+
+
+def read_parameters(text: str) -> dict[str, str]:
+    """Read `Name=Value` and more of it, where a value may have spaces and quotes, as JSON does. Raises NotDeployed."""
+    parts = re.split(r"\s+(?=[A-Za-z]+=)", text.strip()) if text.strip() else []
+    if wrong := [part for part in parts if "=" not in part]:
+        raise NotDeployed(f"PARAMETERS must be Name=Value, and more of it: {wrong[0]}")
+    return dict(part.split("=", 1) for part in parts)
 
 
 def ask_for_url() -> str:
@@ -120,9 +138,9 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--config", default="default", help="the environment in samconfig.toml")
     parser.add_argument("--stack", help="its name, instead of that in samconfig.toml")
     parser.add_argument("--profile", help="of the AWS CLI")
-    parser.add_argument("--architecture", choices=["x86_64", "arm64"], default="x86_64")
-    parser.add_argument("parameters", nargs="*", metavar="Name=Value", help="parameters of template.yaml")
-    options = parser.parse_intermixed_args(arguments)
+    parser.add_argument("--architecture", choices=["x86_64", "arm64"])
+    parser.add_argument("--parameters", default="", help='of template.yaml: "RetentionDays=7 ReservedConcurrency=20"')
+    options = parser.parse_args(arguments)
     try:
         stack = Stack(options.stack or stack_name(options.config), options.profile or None)
         say(stack.place)
@@ -133,7 +151,7 @@ def main(arguments: Sequence[str]) -> int:
                 stack,
                 config=options.config,
                 architecture=options.architecture,
-                parameters=options.parameters,
+                parameters=read_parameters(options.parameters),
             )
     except NotDeployed as reason:
         print(reason, file=sys.stderr)  # noqa: T201

@@ -39,7 +39,8 @@ def sam(monkeypatch, broker):
             secret = account.client("secretsmanager").create_secret(
                 Name="setup", SecretString=json.dumps({"admin_token": token})
             )["ARN"]
-            given = dict(each.split("=", 1) for each in arguments if "=" in each)
+            overrides = arguments[arguments.index("--parameter-overrides") + 1 :]
+            given = {name: value.strip('"') for name, value in (each.split("=", 1) for each in overrides)}
             template = {
                 "Parameters": {name: {"Type": "String"} for name in given},
                 "Resources": {"DispatchQueue": {"Type": "AWS::SQS::Queue"}},
@@ -71,12 +72,12 @@ def secret(name):
 
 
 def test_deploy_stores_the_url_and_ends_with_what_the_readme_needs(sam, asked, broker, capsys):
-    assert deploy.main(["deploy", "--architecture", "arm64", "RetentionDays=7"]) == 0
+    assert deploy.main(["deploy", "--architecture", "arm64", "--parameters", "RetentionDays=7"]) == 0
     assert secret("pgbroker/database") == URL
     build, deployed = sam
     assert build[-1] == "Architecture=arm64"
     arn = account.client("secretsmanager").describe_secret(SecretId="pgbroker/database")["ARN"]
-    assert {f"Database={arn}", "Architecture=arm64", "RetentionDays=7"} <= {*deployed}
+    assert {f'Database="{arn}"', 'Architecture="arm64"', 'RetentionDays="7"'} <= {*deployed}
     url, token = broker
     assert capsys.readouterr().out.endswith(f"published, and consumed\n\nexport BROKER={url}\nexport TOKEN={token}\n")
 
@@ -136,9 +137,32 @@ def test_each_environment_of_samconfig_has_its_stack():
         deploy.stack_name("test")
 
 
-def test_make_gives_its_variables_to_the_program():
+def test_the_architecture_stays_that_of_the_stack(sam, asked):
+    deploy.main(["deploy", "--architecture", "arm64"])
+    deploy.main(["deploy"])
+    assert sam[-2][-1] == "Architecture=arm64"
+    assert sam[-1][-1] == 'Architecture="arm64"'
+
+
+@pytest.mark.parametrize(
+    ("text", "parameters"),
+    [
+        ("", {}),
+        ("RetentionDays=7  Options={}", {"RetentionDays": "7", "Options": "{}"}),
+        ('Options={"setup": "a b"} Database=arn:x', {"Options": '{"setup": "a b"}', "Database": "arn:x"}),
+    ],
+)
+def test_parameters_may_be_json(text, parameters):
+    assert deploy.read_parameters(text) == parameters
+
+
+def test_parameters_of_another_form_are_refused():
+    with pytest.raises(stack.NotDeployed, match="must be Name=Value"):
+        deploy.read_parameters("seven")
+
+
+def test_make_gives_its_variables_to_the_program(tmp_path):
     command = ["make", "-n", "deploy", "CONFIG=prod", "STACK=mine", "PROFILE=me", "ARCHITECTURE=arm64"]
-    command += ["PARAMETERS=RetentionDays=7"]
     said = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    wanted = "deploy --config prod --stack mine --profile me --architecture arm64 RetentionDays=7"
+    wanted = 'deploy --config prod --stack mine --profile me --architecture arm64 --parameters "$PARAMETERS"'
     assert wanted in " ".join(said.split())

@@ -11,8 +11,10 @@ from pathlib import Path
 
 import boto3
 import pytest
+import requests
 from moto.server import ThreadedMotoServer
 
+from scripts import deploy
 from tests.sam.stack import BUILT, SAM
 from tests.support.client import ROOT, template
 
@@ -26,6 +28,7 @@ def aws() -> Iterator[str]:
     server = ThreadedMotoServer(port=0)
     server.start()
     url = f"http://localhost:{server.get_host_and_port()[1]}"  # moto reads templates of `localhost` only
+    requests.post(f"{url}/moto-api/reset", timeout=60)  # what another test made
     session = boto3.Session("a", "b", region_name="us-east-1")
     session.client("s3", endpoint_url=url).create_bucket(Bucket="of-sam")
     session.client("cloudformation", endpoint_url=url).create_stack(
@@ -70,3 +73,17 @@ def test_who_presses_enter_comes_to_the_change_set(aws: str, tmp_path: Path) -> 
     assert len(asked) <= MOST_PARAMETERS
     assert "no authentication" not in shown
     assert "Security Constraints" not in shown
+
+
+def test_json_in_a_parameter_arrives_as_it_is(aws: str, tmp_path: Path) -> None:
+    if not BUILT.exists():
+        pytest.skip("nothing is built: run `make build` first")
+    options = '{"setup": "2026-12-01 again"}'
+    command = [SAM, "deploy", "--config-file", shutil.copy(ROOT / "samconfig.toml", tmp_path), "--template", BUILT]
+    command += ["--no-confirm-changeset", "--parameter-overrides", deploy.override("Options", options)]
+    environment = {**os.environ, **ACCOUNT, "AWS_ENDPOINT_URL": aws, "SAM_CLI_TELEMETRY": "0"}
+    subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, check=False, stdin=subprocess.DEVNULL)
+    cloudformation = boto3.Session("a", "b", region_name="us-east-1").client("cloudformation", endpoint_url=aws)
+    [change] = cloudformation.list_change_sets(StackName="pgbroker")["Summaries"]
+    found = cloudformation.describe_change_set(ChangeSetName=change["ChangeSetId"], StackName="pgbroker")
+    assert {"ParameterKey": "Options", "ParameterValue": options} in found["Parameters"]
