@@ -275,6 +275,19 @@ def floods(size: int) -> Behaviour:
     return behave
 
 
+_SIGNS_CERTIFICATES = x509.KeyUsage(
+    digital_signature=False,
+    content_commitment=False,
+    key_encipherment=False,
+    data_encipherment=False,
+    key_agreement=False,
+    key_cert_sign=True,
+    crl_sign=False,
+    encipher_only=False,
+    decipher_only=False,
+)
+
+
 class Authority:
     """Issues certificates under its own root certificate; they are files in `directory`."""
 
@@ -284,6 +297,7 @@ class Authority:
         self._name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "an authority")])
         root = self._certificate(self._name, self._key, timedelta(days=1))
         root = root.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        root = root.add_extension(_SIGNS_CERTIFICATES, critical=True)
         self.certificates = directory / "authority.pem"
         self.certificates.write_bytes(root.sign(self._key, SHA256()).public_bytes(Encoding.PEM))
 
@@ -304,7 +318,7 @@ class Authority:
     def _certificate(
         self, name: x509.Name, key: ec.EllipticCurvePrivateKey, lifetime: timedelta
     ) -> x509.CertificateBuilder:
-        return x509.CertificateBuilder(
+        builder = x509.CertificateBuilder(
             issuer_name=self._name,
             subject_name=name,
             public_key=key.public_key(),
@@ -312,3 +326,7 @@ class Authority:
             not_valid_before=datetime.now(UTC) - timedelta(days=2),
             not_valid_after=datetime.now(UTC) + lifetime,
         )
+        # from Python 3.13 on, a certificate must have both (RFC 5280)
+        own, issuer = key.public_key(), self._key.public_key()
+        builder = builder.add_extension(x509.SubjectKeyIdentifier.from_public_key(own), critical=False)
+        return builder.add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer), critical=False)

@@ -9,6 +9,7 @@ import socket
 import ssl
 import time
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from functools import cache
 from http.client import HTTPResponse
@@ -41,8 +42,9 @@ def post(endpoint: str, path: str, headers: Mapping[str, str], body: bytes, seco
         sock.settimeout(_left(ends_at))
         sock.sendall(request)
         response = HTTPResponse(_Source(sock, ends_at), method="POST")  # type: ignore[arg-type]
-        response.begin()
-        content = response.read()
+        with closing(response):  # or it is closed after what it reads from, which Python 3.13 reports
+            response.begin()
+            content = response.read()
     except BaseException:
         sock.close()
         raise
