@@ -42,11 +42,13 @@ class Stack:
         return subprocess.run([SAM, *arguments, *profile, *region], cwd=ROOT, check=False).returncode  # noqa: S603
 
     def describe(self) -> Mapping[str, Any]:
-        """What CloudFormation knows of the stack; empty when there is none."""
+        """What CloudFormation knows of the stack; empty when there is none. Raises NotDeployed when it does not say."""
         try:
             [found] = self.client("cloudformation").describe_stacks(StackName=self.name)["Stacks"]
-        except ClientError:
-            return {}
+        except (BotoCoreError, ClientError) as error:
+            if isinstance(error, ClientError) and error.response["Error"]["Code"] == "ValidationError":
+                return {}
+            raise NotDeployed(f"CloudFormation does not describe the stack: {error}") from error
         return dict(found)
 
     @property

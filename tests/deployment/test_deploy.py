@@ -4,10 +4,11 @@ import json
 import subprocess
 
 import pytest
+from botocore.exceptions import ClientError
 from moto import mock_aws
 
 from scripts import deploy, stack
-from tests.deployment import account
+from tests.deployment import account, answers
 from tests.support.client import ROOT
 
 URL = "postgresql://owner:secret@db.example.com/broker?sslmode=verify-full"
@@ -125,6 +126,25 @@ def test_undeploy_leaves_nothing_but_the_database(sam, asked, capsys):
     assert account.client("cloudformation").list_stacks(StackStatusFilter=["CREATE_COMPLETE"])["StackSummaries"] == []
     assert account.client("secretsmanager").list_secrets()["SecretList"][0]["Name"] == "setup"
     assert "DROP SCHEMA broker" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("action", ["deploy", "undeploy"])
+def test_a_stack_that_may_not_be_seen_is_not_taken_for_a_missing_one(action, sam, asked, monkeypatch, capsys):
+    assert deploy.main(["deploy"]) == 0
+    asked.append("postgresql://owner:other@db/b")
+    sam.clear()
+    denied = ClientError({"Error": {"Code": "AccessDenied", "Message": "not authorized"}}, "DescribeStacks")
+    real = stack.Stack.__init__
+
+    def init(of, *arguments):
+        real(of, *arguments)
+        answers.answer_from(of, {"DescribeStacks": denied})
+
+    monkeypatch.setattr(stack.Stack, "__init__", init)
+    assert deploy.main([action]) == 1
+    assert "not authorized" in capsys.readouterr().err
+    assert secret("pgbroker/database") == URL
+    assert sam == []
 
 
 def test_each_environment_of_samconfig_has_its_stack():
