@@ -171,6 +171,13 @@ def test_a_return_to_the_version_before_succeeds_on_the_newer_schema(run, functi
     assert (answer["Status"], answer["Data"]) == ("SUCCESS", keys)
 
 
+def test_a_new_stack_of_an_older_version_is_refused(run, functions, secrets):
+    functions.failure = {"errorType": "SchemaIsNewer", "errorMessage": "the schema has version 99"}
+    answer = run()
+    assert answer["Status"] == "FAILED"
+    assert "migrated by a newer version" in answer["Reason"]
+
+
 def test_more_reserved_executions_than_connections_are_refused(run, secrets):
     answer = run(ReservedConcurrency="1000")
     assert answer["Status"] == "FAILED"

@@ -41,8 +41,10 @@ def run(*, is_new: bool, reserved: int) -> str:
     if kept != stored:
         _write(wanted.setup_secret_arn, kept)
     migrated = _migrate(wanted.migrate_function, kept)
-    if migrated is None:
+    if migrated is None and not is_new:
         return kept["token_keys"]
+    if migrated is None:
+        raise SetupFailed("the database was migrated by a newer version of pgbroker: deploy that, or one after it")
     _check_connections(migrated["connections"], reserved)
     if "functions_url" not in migrated:
         raise SetupFailed(f"{wanted.migrate_function}: {'; '.join(migrated['notes'])}")
