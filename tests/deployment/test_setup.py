@@ -178,6 +178,19 @@ def test_a_new_stack_of_an_older_version_is_refused(run, functions, secrets):
     assert "migrated by a newer version" in answer["Reason"]
 
 
+@pytest.mark.parametrize("keys", ["a, b", "short", "{0},{0},{0}", "{0}, {0}"])
+def test_keys_that_the_functions_would_refuse_are_refused_before_them(run, functions, secrets, keys):
+    run()
+    kept = secrets("setup")
+    changed = {**kept, "token_keys": keys.format(kept["token_keys"])}
+    boto3.client("secretsmanager").put_secret_value(SecretId="setup", SecretString=json.dumps(changed))
+    functions.invoked.clear()
+    answer = run("Update")
+    assert answer["Status"] == "FAILED"
+    assert answer["Reason"].startswith("token_keys in the secret SetupSecret: TOKEN_KEYS must be one key, or two")
+    assert (functions.invoked, secrets("setup")) == ([], changed)
+
+
 def test_more_reserved_executions_than_connections_are_refused(run, secrets):
     answer = run(ReservedConcurrency="1000")
     assert answer["Status"] == "FAILED"

@@ -57,13 +57,20 @@ def run(*, is_new: bool, reserved: int) -> str:
 
 
 def _complete(stored: dict[str, Any]) -> Secrets:
-    """Return what the secret holds, and what it lacks made anew: an admin token too whose key was replaced."""
-    keys = stored.get("token_keys") or token_format.new_key()
+    """Return what the secret holds, and what it lacks made anew: an admin token too whose key was replaced.
+
+    Raises SetupFailed for keys that the functions would refuse.
+    """
+    token_keys = stored.get("token_keys") or token_format.new_key()
+    try:
+        keys = token_format.read_keys(token_keys)
+    except ValueError as error:
+        raise SetupFailed(f"token_keys in the secret SetupSecret: {error}") from None
     admin = stored.get("admin_token", "")
-    if not token_format.verify(admin, keys.split(",")):
-        admin = token_format.make(keys.split(",")[0])
+    if not token_format.verify(admin, keys):
+        admin = token_format.make(keys[0])
     password = stored.get("functions_password") or secrets.token_urlsafe(32)
-    return Secrets(admin_token=admin, token_keys=keys, functions_password=password)
+    return Secrets(admin_token=admin, token_keys=token_keys, functions_password=password)
 
 
 def _migrate(function: str, kept: Secrets) -> dict[str, Any] | None:
