@@ -203,6 +203,20 @@ def test_a_silent_address_leaves_the_others_their_part_of_the_time(sqs, monkeypa
         assert call(sqs.url, seconds=1) == {}
 
 
+@pytest.mark.parametrize(("scheme", "port"), [("https", 443), ("http", 80)])
+def test_a_port_needs_no_list_of_services(scheme, port, monkeypatch):
+    asked = []
+
+    def look_up(host, service, **_names):
+        asked.append((host, service))
+        raise socket.gaierror
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    with pytest.raises(client.CallFailed, match="gaierror"):
+        call(f"{scheme}://example.com")
+    assert {*asked} == {("example.com", port)}
+
+
 def test_a_closed_port_is_a_failure():
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]

@@ -15,6 +15,7 @@ from functools import cache
 from http.client import HTTPResponse
 from urllib.parse import urlsplit
 
+PORTS = {"http": 80, "https": 443}  # by number: an image without /etc/services knows none by name
 IDLE_SECONDS = 60  # then a connection is not used again: it may have been cut without a word
 
 
@@ -96,7 +97,8 @@ def _open(endpoint: str, ends_at: float) -> socket.socket:
     """Connect to an address of the endpoint's host. One that is silent leaves the others their part of the time."""
     url = urlsplit(endpoint)
     host = url.hostname or ""
-    addresses = socket.getaddrinfo(host, url.port or url.scheme, type=socket.SOCK_STREAM)
+    port = url.port or PORTS[url.scheme]
+    addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     for position, (*kind, _, address) in enumerate(addresses):
         sock = socket.socket(*kind)
         try:
