@@ -79,7 +79,8 @@ class Stack:
         found = self.describe()
         reasons: list[str] = []
         if found:
-            for event in self.client("cloudformation").describe_stack_events(StackName=self.name)["StackEvents"]:
+            pages = self.client("cloudformation").get_paginator("describe_stack_events").paginate(StackName=self.name)
+            for event in (event for page in pages for event in page["StackEvents"]):
                 reason = event.get("ResourceStatusReason", "")
                 if reason == "User Initiated":
                     break

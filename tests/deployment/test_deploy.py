@@ -147,6 +147,26 @@ def test_a_stack_that_may_not_be_seen_is_not_taken_for_a_missing_one(action, sam
     assert sam == []
 
 
+def test_the_reason_of_a_failure_is_found_behind_a_long_removal():
+    told = [answers.event(f"Function{nth}", "DELETE_COMPLETE", 300 - nth) for nth in range(150)]
+    told += [
+        answers.event("Publish", "CREATE_FAILED", 3, "a sentence"),
+        answers.event("pgbroker", "CREATE_IN_PROGRESS", 1, "User Initiated"),
+        answers.event("Publish", "CREATE_FAILED", -9, "of an earlier attempt"),
+    ]
+
+    def page(given):
+        first = int(given.get("NextToken", 0))
+        rest = {"NextToken": str(first + 100)} if first + 100 < len(told) else {}
+        return {"StackEvents": told[first : first + 100], **rest}
+
+    found = stack.Stack("pgbroker", None)
+    described = {**answers.described({}), "StackStatus": "ROLLBACK_COMPLETE"}
+    answers.answer_from(found, {"DescribeStacks": {"Stacks": [described]}, "DescribeStackEvents": page})
+    assert found.failure().splitlines()[0] == "Publish: a sentence"
+    assert "earlier" not in found.failure()
+
+
 def test_each_environment_of_samconfig_has_its_stack():
     assert list(map(deploy.stack_name, ("default", "dev", "prod"))) == [
         "pgbroker",
