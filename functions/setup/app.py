@@ -34,7 +34,9 @@ def _answer(event: dict[str, Any]) -> dict[str, Any]:
         return {"Status": "FAILED", "Reason": str(failure)[:REASON_CHARACTERS]}
     except Exception as error:  # noqa: BLE001  without an answer CloudFormation waits for an hour
         telemetry.log_failure(error, "setup", event["RequestId"])
-        return {"Status": "FAILED", "Reason": f"{type(error).__name__}: the log of Setup says where"}
+        code = getattr(error, "response", {}).get("Error", {}).get("Code", "")  # of botocore's ClientError
+        kind = " ".join(filter(None, [type(error).__name__, code]))
+        return {"Status": "FAILED", "Reason": f"{kind}: the log of Setup says where"}
     return {"Status": "SUCCESS", "NoEcho": True, "Data": {"TokenKeys": keys}}
 
 

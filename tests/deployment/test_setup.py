@@ -6,7 +6,7 @@ import json
 import boto3
 import psycopg
 import pytest
-from botocore.exceptions import ReadTimeoutError
+from botocore.exceptions import ClientError, ReadTimeoutError
 from moto import mock_aws
 
 from broker import settings, setup, token_format, tokens
@@ -154,6 +154,10 @@ def test_the_removal_of_a_stack_touches_nothing(run, functions, secrets):
         ({"errorType": "Runtime.ExitError"}, "Migrate failed: Runtime.ExitError"),
         (ReadTimeoutError(endpoint_url="https://lambda"), "Migrate did not answer in time"),
         (RuntimeError("a secret"), "RuntimeError: the log of Setup says where"),
+        (
+            ClientError({"Error": {"Code": "AccessDeniedException", "Message": "a secret"}}, "Invoke"),
+            "ClientError AccessDeniedException: the log of Setup says where",
+        ),
     ],
 )
 def test_what_goes_wrong_is_the_reason_that_who_deploys_sees(run, functions, failure, reason):
