@@ -75,7 +75,10 @@ def ask_for_url() -> str:
 
 def url_fault(url: str) -> str | None:
     """Return what is wrong with a URL at first sight, without any part of it; None when it is good."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:  # its text may quote the password
+        return "it cannot be read; in a password, write [ ] and what is not ASCII percent-encoded: [ is %5B"
     if parts.scheme not in {"postgresql", "postgres"}:
         return "it must begin with postgresql://"
     if "@" not in parts.netloc:

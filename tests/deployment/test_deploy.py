@@ -105,6 +105,8 @@ def test_the_url_is_never_shown(sam, asked, capfd):
         (URL, None),
         ("mysql://o:p@db/b", "it must begin with postgresql://"),
         ("postgresql://o:pass/word@db/b", "in a password, write /"),
+        ("postgresql://o:p[w@db/b", "[ is %5B"),
+        ("postgresql://o:p\u2100w@db/b", "percent-encoded"),
         ("postgresql://o:p@ep-1-pooler.eu.aws.neon.tech/b", "without -pooler"),
     ],
 )
