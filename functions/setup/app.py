@@ -26,10 +26,7 @@ def _answer(event: dict[str, Any]) -> dict[str, Any]:
     if event["RequestType"] == "Delete":  # the schema and its messages stay
         return {"Status": "SUCCESS"}
     try:
-        keys = setup.run(
-            is_new=event["RequestType"] == "Create",
-            reserved=int(event["ResourceProperties"].get("ReservedConcurrency", 0)),
-        )
+        keys = setup.run(event["ResourceProperties"], is_new=event["RequestType"] == "Create")
     except setup.SetupFailed as failure:
         return {"Status": "FAILED", "Reason": str(failure)[:REASON_CHARACTERS]}
     except Exception as error:  # noqa: BLE001  without an answer CloudFormation waits for an hour

@@ -189,10 +189,28 @@ def test_keys_that_the_functions_would_refuse_are_refused_before_them(run, funct
     changed = {**kept, "token_keys": keys.format(kept["token_keys"])}
     boto3.client("secretsmanager").put_secret_value(SecretId="setup", SecretString=json.dumps(changed))
     functions.invoked.clear()
-    answer = run("Update")
+    answer = run("Update", Layer="new")
     assert answer["Status"] == "FAILED"
     assert answer["Reason"].startswith("token_keys in the secret SetupSecret: TOKEN_KEYS must be one key, or two")
     assert (functions.invoked, secrets("setup")) == ([], changed)
+
+
+@pytest.mark.parametrize("failure", [{"errorType": "DatabaseUnavailable"}, RuntimeError()])
+def test_a_failed_update_goes_back_although_the_database_is_still_away(run, functions, secrets, failure):
+    before = run(Layer="old")["Data"]
+    functions.failure = failure
+    assert run("Update", Layer="new")["Status"] == "FAILED"
+    answer = run("Update", Layer="old")  # CloudFormation's next event
+    assert (answer["Status"], answer.get("Data")) == ("SUCCESS", before)
+    assert run("Update", Layer="newer")["Status"] == "FAILED"
+
+
+def test_an_update_with_keys_that_cannot_be_used_goes_back_to_those_before(run, secrets):
+    before = run(Layer="old")["Data"]
+    changed = {**secrets("setup"), "token_keys": "a, b"}
+    boto3.client("secretsmanager").put_secret_value(SecretId="setup", SecretString=json.dumps(changed))
+    assert run("Update", Layer="new")["Status"] == "FAILED"
+    assert run("Update", Layer="old")["Data"] == before
 
 
 def test_more_reserved_executions_than_connections_are_refused(run, secrets):

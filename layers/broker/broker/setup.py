@@ -10,7 +10,7 @@ import secrets
 from functools import cache
 from typing import Any, TypedDict
 
-from broker import deadlines, settings, token_format
+from broker import deadlines, settings, telemetry, token_format
 
 DISPATCH_EXECUTIONS = 8  # the most at once, as template.yaml says
 API_FUNCTIONS = 5  # publish, consume, subscribe, broadcast, manage
@@ -29,20 +29,39 @@ class Secrets(TypedDict):
     functions_password: str
 
 
-def run(*, is_new: bool, reserved: int) -> str:
+def run(properties: dict[str, Any], *, is_new: bool) -> str:
     """Make what is missing of the secrets, migrate, and return the keys of the tokens' checks. Safe to repeat.
 
-    `is_new`: the stack is being created, so Maintain runs for the first time. `reserved`: the executions that are
-    reserved for each function behind the API; 0 is none. Raises SetupFailed.
+    `properties` are those of the resource; ReservedConcurrency is how many executions are reserved for each function
+    behind the API, 0 is none. `is_new`: the stack is being created, so Maintain runs for the first time.
+
+    The properties of the last success come again only when CloudFormation goes back to them. Then a failure, such as a
+    database that is still away, is no reason to leave the stack in UPDATE_ROLLBACK_FAILED: its functions have worked
+    with these keys. Raises SetupFailed.
     """
+    stored = _read(settings.current().setup_secret_arn)
+    last = stored.get("last_success", {})
+    try:
+        kept = _prepare(stored, is_new=is_new, reserved=int(properties.get("ReservedConcurrency", 0)))
+    except Exception as error:
+        if is_new or last.get("properties") != properties:
+            raise
+        telemetry.warn("went back without Migrate", reason=str(error) if isinstance(error, SetupFailed) else None)
+        return str(last["token_keys"])
+    succeeded = {"properties": properties, "token_keys": kept["token_keys"]}
+    if succeeded != last:
+        _write(settings.current().setup_secret_arn, {**kept, "last_success": succeeded})
+    return kept["token_keys"]
+
+
+def _prepare(stored: dict[str, Any], *, is_new: bool, reserved: int) -> Secrets:
     wanted = settings.current()
-    stored = _read(wanted.setup_secret_arn)
     kept = _complete(stored)
-    if kept != stored:
-        _write(wanted.setup_secret_arn, kept)
+    if any(stored.get(name) != value for name, value in kept.items()):
+        _write(wanted.setup_secret_arn, {**stored, **kept})
     migrated = _migrate(wanted.migrate_function, kept)
     if migrated is None and not is_new:
-        return kept["token_keys"]
+        return kept
     if migrated is None:
         raise SetupFailed("the database was migrated by a newer version of pgbroker: deploy that, or one after it")
     _check_connections(migrated["connections"], reserved)
@@ -53,7 +72,7 @@ def run(*, is_new: bool, reserved: int) -> str:
         _write(wanted.login_secret_arn, login)
     if is_new:
         _invoke(wanted.maintain_function, {})
-    return kept["token_keys"]
+    return kept
 
 
 def _complete(stored: dict[str, Any]) -> Secrets:
