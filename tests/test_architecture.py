@@ -41,7 +41,7 @@ MAY_IMPORT = {
     "api": GROUND | {"tokens"},
     "queue": GROUND,
     "schema": GROUND | {"aws", "tokens"},
-    "setup": {"deadlines", "settings", "token_format"},
+    "setup": {"settings", "telemetry", "token_format"},
     "transport": GROUND - DATABASE | {"aws"},
     "webhooks": GROUND - DATABASE | {"transport"},
     "pubsub": GROUND | {"webhooks.addresses", "webhooks.headers", "webhooks.signatures"},

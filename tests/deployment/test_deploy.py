@@ -90,6 +90,14 @@ def test_a_second_deploy_does_not_ask_again(sam, asked):
     assert not any(each.startswith("Database=") for each in sam[-1])
 
 
+def test_a_secret_that_is_about_to_be_deleted_is_taken_again(sam, asked):
+    manager = account.client("secretsmanager")
+    manager.create_secret(Name="pgbroker/database", SecretString="postgresql://of@an.earlier/stack")
+    manager.delete_secret(SecretId="pgbroker/database", RecoveryWindowInDays=7)
+    assert deploy.main(["deploy"]) == 0
+    assert secret("pgbroker/database") == URL
+
+
 def test_the_url_is_never_shown(sam, asked, capfd):
     asked.insert(0, "mysql://owner:secret@db/broker")
     deploy.main(["deploy"])

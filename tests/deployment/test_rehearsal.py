@@ -149,7 +149,7 @@ class Lambda:
     def __init__(self, stack):
         self.stack = stack
 
-    def invoke(self, FunctionName, Payload):  # noqa: N803  the names are those of boto3
+    def invoke(self, FunctionName, Payload, InvocationType="RequestResponse"):  # noqa: N803  the names are those of boto3
         [name] = [name for name, physical in self.stack.deployed.names.items() if physical == FunctionName]
         assert self.stack.deployed.permits("Setup", "lambda:InvokeFunction", name)
         answer = self.stack.invoke(name, json.loads(Payload))

@@ -28,7 +28,7 @@ class Lambda:
         self.invoked = []
         self.failure = None
 
-    def invoke(self, FunctionName, Payload):  # noqa: N803  the names are those of boto3
+    def invoke(self, FunctionName, Payload, InvocationType="RequestResponse"):  # noqa: N803  the names are those of boto3
         self.invoked.append(FunctionName)
         if isinstance(self.failure, Exception):
             raise self.failure

@@ -10,11 +10,11 @@ import secrets
 from functools import cache
 from typing import Any, TypedDict
 
-from broker import deadlines, settings, telemetry, token_format
+from broker import settings, telemetry, token_format
 
 DISPATCH_EXECUTIONS = 8  # the most at once, as template.yaml says
 API_FUNCTIONS = 5  # publish, consume, subscribe, broadcast, manage
-ANSWER_SECONDS = 20  # of Setup's time, for what follows Migrate
+MIGRATE_SECONDS = 860  # to wait for Migrate, which has 840
 
 
 class SetupFailed(Exception):
@@ -71,7 +71,7 @@ def _prepare(stored: dict[str, Any], *, is_new: bool, reserved: int) -> Secrets:
     if _read(wanted.login_secret_arn) != login:
         _write(wanted.login_secret_arn, login)
     if is_new:
-        _invoke(wanted.maintain_function, {})
+        _client("lambda").invoke(FunctionName=wanted.maintain_function, InvocationType="Event", Payload=b"{}")
     return kept
 
 
@@ -154,6 +154,8 @@ def _client(service: str) -> Any:
     import boto3  # noqa: PLC0415  it is slow to import, and only Setup needs it
     from botocore.config import Config  # noqa: PLC0415
 
+    if service != "lambda":
+        return boto3.client(service)
     # invoked once: a second Migrate at the same time would only wait for the first
-    patience = max(1.0, deadlines.left() - ANSWER_SECONDS)
-    return boto3.client(service, config=Config(read_timeout=patience, retries={"total_max_attempts": 1}))
+    once = {"total_max_attempts": 1}
+    return boto3.client(service, config=Config(read_timeout=MIGRATE_SECONDS, retries=once, tcp_keepalive=True))
