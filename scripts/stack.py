@@ -60,10 +60,9 @@ class Stack:
         secrets = self.client("secretsmanager")
         try:
             arn: str = secrets.create_secret(Name=self.secret_name, SecretString=url)["ARN"]
-        except secrets.exceptions.InvalidRequestException:  # it is to be deleted in some days
-            secrets.restore_secret(SecretId=self.secret_name)
-            arn = secrets.put_secret_value(SecretId=self.secret_name, SecretString=url)["ARN"]
-        except secrets.exceptions.ResourceExistsException:
+        except (secrets.exceptions.ResourceExistsException, secrets.exceptions.InvalidRequestException):
+            if "DeletedDate" in secrets.describe_secret(SecretId=self.secret_name):  # it is to be deleted in some days
+                secrets.restore_secret(SecretId=self.secret_name)
             arn = secrets.put_secret_value(SecretId=self.secret_name, SecretString=url)["ARN"]
         return arn
 
