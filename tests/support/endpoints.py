@@ -303,17 +303,21 @@ class Authority:
 
     def context(self, name: str = "localhost", *, lifetime: timedelta = timedelta(days=1)) -> ssl.SSLContext:
         """Make the `tls` of an endpoint called `name`. With a negative `lifetime` its certificate has expired."""
-        key = ec.generate_private_key(ec.SECP256R1())
-        leaf = self._certificate(x509.Name([]), key, lifetime)
-        leaf = leaf.add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=True)
         file = self._directory / "endpoint.pem"
-        file.write_bytes(
-            leaf.sign(self._key, SHA256()).public_bytes(Encoding.PEM)
-            + key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-        )
+        file.write_bytes(b"".join(self.issue(name, lifetime=lifetime)))
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(file)
         return context
+
+    def issue(self, name: str, *, lifetime: timedelta = timedelta(days=1)) -> tuple[bytes, bytes]:
+        """Make a key, and its certificate for a host called `name`; both as PEM."""
+        key = ec.generate_private_key(ec.SECP256R1())
+        leaf = self._certificate(x509.Name([]), key, lifetime)
+        leaf = leaf.add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=True)
+        return (
+            key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()),
+            leaf.sign(self._key, SHA256()).public_bytes(Encoding.PEM),
+        )
 
     def _certificate(
         self, name: x509.Name, key: ec.EllipticCurvePrivateKey, lifetime: timedelta

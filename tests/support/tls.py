@@ -5,18 +5,14 @@ import os
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from unittest import mock
 
 import psycopg
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from local.postgres import embedded
 from tests.support import folders
+from tests.support.endpoints import Authority
 
 HOST = "db.example.com"  # of the certificate
 HBA = "hostssl all all all scram-sha-256\n"
@@ -45,7 +41,8 @@ def server(bin_folder: Path) -> Iterator[Server]:
         with mock.patch.dict(os.environ, PG_BIN=str(bin_folder)):
             running = embedded.start(folder)
         with running:
-            key, certificate, authority = _certify(HOST, "authority")
+            authority = Authority(_made(folder / "authority"))
+            key, certificate = authority.issue(HOST)
             data = folder / "data"
             for name, content in {"server.key": key, "server.crt": certificate, "pg_hba.conf": HBA.encode()}.items():
                 (data / name).write_bytes(content)
@@ -54,32 +51,10 @@ def server(bin_folder: Path) -> Iterator[Server]:
             with psycopg.connect(running.url, autocommit=True) as connection:
                 connection.execute("ALTER SYSTEM SET ssl = on")
                 connection.execute("SELECT pg_reload_conf()")
-            (folder / "authority.pem").write_bytes(authority)
-            (folder / "stranger.pem").write_bytes(_certify(HOST, "stranger")[2])
-            yield Server(running.url, folder / "authority.pem", folder / "stranger.pem")
+            stranger = Authority(_made(folder / "stranger"))
+            yield Server(running.url, authority.certificates, stranger.certificates)
 
 
-def _certify(host: str, by: str) -> tuple[bytes, bytes, bytes]:
-    """Make a key, its certificate for a host, and that of the authority that signed it, each as PEM."""
-    pem = serialization.Encoding.PEM
-    key, authority = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
-    signed = _builder(host, by, key).add_extension(x509.SubjectAlternativeName([x509.DNSName(host)]), critical=False)
-    own = _builder(by, by, authority).add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-    return (
-        key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()),
-        signed.sign(authority, hashes.SHA256()).public_bytes(pem),
-        own.sign(authority, hashes.SHA256()).public_bytes(pem),
-    )
-
-
-def _builder(name: str, by: str, key: ec.EllipticCurvePrivateKey) -> x509.CertificateBuilder:
-    now = datetime.now(UTC)
-    return (
-        x509.CertificateBuilder()
-        .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)]))
-        .issuer_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, by)]))
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=2))
-    )
+def _made(folder: Path) -> Path:
+    folder.mkdir()
+    return folder
