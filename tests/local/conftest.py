@@ -4,14 +4,13 @@ from typing import Any
 
 import pytest
 
-from local.template import template
-from tests.support.client import ROOT
+from tests.deployment import resources as expanded
 
 
 @pytest.fixture(scope="session")
 def resources() -> Any:
     """The resources of template.yaml as SAM expands it."""
-    return template.translate(ROOT / "template.yaml")["Resources"]
+    return expanded.resources()
 
 
 @pytest.fixture(scope="session")

@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from typing import Any
 
+from tests.deployment.resources import named
+
 
 def edges(resources: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """From a queue to the function that it invokes, and from a function to each queue that it may send to."""
@@ -23,9 +25,9 @@ def edges(resources: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def _named(reference: Any) -> str:
-    """The resource that a Ref or GetAtt names, as the expansion writes it."""
-    [found] = re.findall(r'"(?:Ref|Fn::GetAtt)": \[?"(\w+)', json.dumps(reference))
-    return str(found)
+    """The one resource that a value refers to."""
+    [found] = named(reference)
+    return found
 
 
 def on_a_cycle(arrows: AbstractSet[tuple[str, str]]) -> set[str]:
