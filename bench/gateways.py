@@ -132,14 +132,6 @@ def broker(bench: Bench) -> Iterator[str]:
 def _serve(broker_db: servers.Database) -> Iterator[str]:
     with (
         tempfile.TemporaryDirectory(prefix="broker-bench-", ignore_cleanup_errors=True) as folder,
-        starts.serve(
-            "local",
-            BROKER_DATA=folder,
-            BROKER_PORT="0",
-            BROKER_ADMIN_TOKEN=servers.ADMIN_TOKEN,
-            TOKEN_KEYS=servers.TOKEN_KEY,
-            DATABASE_URL=broker_db.url,
-            OWNER_DATABASE_URL=broker_db.owner_url,
-        ) as url,
+        starts.runner("local", broker_db, folder) as url,
     ):
         yield url

@@ -70,6 +70,21 @@ def _start(folder: str) -> float:
 
 
 @contextlib.contextmanager
+def runner(module: str, database: servers.Database, folder: str, **environment: str) -> Iterator[str]:
+    """Run the local runner, or a module that does, with a database of the bench and its data in `folder`."""
+    given = {
+        "BROKER_DATA": folder,
+        "BROKER_PORT": "0",
+        "BROKER_ADMIN_TOKEN": servers.ADMIN_TOKEN,
+        "TOKEN_KEYS": servers.TOKEN_KEY,
+        "DATABASE_URL": database.url,
+        "OWNER_DATABASE_URL": database.owner_url,
+    }
+    with serve(module, **given, **environment) as url:
+        yield url
+
+
+@contextlib.contextmanager
 def serve(module: str, **environment: str) -> Iterator[str]:
     """Run a module that serves HTTP, and yield the URL of its line `ready on URL`. It is stopped at the end."""
     inherited = {name: os.environ[name] for name in ("PATH", "HOME", "PG_BIN") if name in os.environ}

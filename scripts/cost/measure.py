@@ -79,16 +79,7 @@ def _start() -> Iterator["_Run"]:
         servers.create_broker_database(server, "broker_cost") as database,
         hooks.serve() as endpoints,
         servers.connect(database.owner_url) as owner,
-        starts.serve(
-            "scripts.cost.counted_runner",
-            BROKER_DATA=folder,
-            BROKER_PORT="0",
-            BROKER_ADMIN_TOKEN=servers.ADMIN_TOKEN,
-            TOKEN_KEYS=servers.TOKEN_KEY,
-            DATABASE_URL=database.url,
-            OWNER_DATABASE_URL=database.owner_url,
-            COST_EVENTS=f"{folder}/events",
-        ) as url,
+        starts.runner("scripts.cost.counted_runner", database, folder, COST_EVENTS=f"{folder}/events") as url,
     ):
         yield _Run(url, endpoints, Path(folder), owner)
 
