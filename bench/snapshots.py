@@ -49,13 +49,13 @@ def claim(bench: Bench) -> Figures:
 
 
 def look(bench: Bench) -> Figures:
-    """Dispatch moves 1,000 messages of an auto topic, called directly, after 7,200 broadcasts of 200,000 messages while an old snapshot is open, each half a second as its batch windows let it; against the same before."""
+    """Dispatch moves 1,000 messages of an auto topic, called directly, after 7,200 broadcasts of 200,000 messages while an old snapshot is open, each half a second, as the batch windows of many publishers let it; against the same before."""
     with _topic(bench, "auto") as owner:
         publish = partial(_store, THOUSAND)
 
         def cycle() -> float:
             publish()
-            time.sleep(WINDOW_SECONDS)  # the batch window of the look before
+            time.sleep(WINDOW_SECONDS)  # as long as the batch window of a topic with many publishers
             return 1000 * seconds(lambda: broadcasts.move(["auto"], open_windows=True))
 
         return _compare(bench, owner, cycle, rounds=40, topic="auto", broadcasts=BROADCASTS, each=28, take=BROADCAST)

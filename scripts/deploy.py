@@ -122,7 +122,7 @@ def undeploy(of: Stack) -> None:
     if of.describe() and of.sam("delete", "--stack-name", of.name, "--no-prompts") != 0:
         raise NotDeployed(f"sam delete failed\n{of.failure()}")
     of.forget_url()
-    say("the stack is gone. The database keeps its messages: DROP SCHEMA broker CASCADE removes them")
+    say("the stack was deleted. The database keeps its messages: DROP SCHEMA broker CASCADE removes them")
 
 
 def stack_name(config: str) -> str:

@@ -158,8 +158,8 @@ def test_a_stack_that_may_not_be_seen_is_not_taken_for_a_missing_one(action, sam
 
 
 def test_the_reason_of_a_failure_is_found_behind_a_long_removal():
-    told = [answers.event(f"Function{nth}", "DELETE_COMPLETE", 300 - nth) for nth in range(150)]
-    told += [
+    events = [answers.event(f"Function{nth}", "DELETE_COMPLETE", 300 - nth) for nth in range(150)]
+    events += [
         answers.event("Publish", "CREATE_FAILED", 3, "a sentence"),
         answers.event("pgbroker", "CREATE_IN_PROGRESS", 1, "User Initiated"),
         answers.event("Publish", "CREATE_FAILED", -9, "of an earlier attempt"),
@@ -167,8 +167,8 @@ def test_the_reason_of_a_failure_is_found_behind_a_long_removal():
 
     def page(given):
         first = int(given.get("NextToken", 0))
-        rest = {"NextToken": str(first + 100)} if first + 100 < len(told) else {}
-        return {"StackEvents": told[first : first + 100], **rest}
+        rest = {"NextToken": str(first + 100)} if first + 100 < len(events) else {}
+        return {"StackEvents": events[first : first + 100], **rest}
 
     found = stack.Stack("pgbroker", None)
     described = {**answers.described({}), "StackStatus": "ROLLBACK_COMPLETE"}

@@ -1,5 +1,6 @@
 """The order in which CloudFormation makes and changes what template.yaml describes."""
 
+from broker import setup
 from tests.deployment import resources
 
 BEFORE = {"Migrate", "Maintain", "Setup"}  # they bring the schema up to date
@@ -33,6 +34,18 @@ def test_setup_has_more_time_than_what_it_waits_for():
     functions = resources.functions()
     answer = resources.resources()["Migrated"]["Properties"]["ServiceTimeout"]
     assert functions["Migrate"]["Timeout"] < functions["Setup"]["Timeout"] < answer
+
+
+def test_setup_knows_how_many_executions_the_template_allows():
+    functions = resources.functions()
+    [dispatch] = (
+        each["Properties"]["ScalingConfig"]["MaximumConcurrency"]
+        for each in resources.resources().values()
+        if each["Type"] == "AWS::Lambda::EventSourceMapping"
+        and resources.named(each["Properties"]["FunctionName"]) == {"Dispatch"}
+    )
+    assert dispatch == setup.DISPATCH_EXECUTIONS
+    assert sum("ReservedConcurrentExecutions" in each for each in functions.values()) == setup.API_FUNCTIONS
 
 
 def test_what_asks_the_internet_is_in_no_subnet():
