@@ -50,7 +50,7 @@ ROWS = (
         for verb in (contests.enqueue, contests.dequeue)
         for peer in (contests.PROCRASTINATE, contests.PG_BOSS, contests.GRAPHILE_WORKER)
     ),
-    Row("new-process", starts.new_process, "ms", at_most(1.40)),
+    Row("new-process", starts.new_process, "ms", at_most(1.25)),
     Row("push-webhooks", pushes.webhooks, "webhooks/s", at_least(8)),
     Row("push-cpu", pushes.cpu, "µs each", at_most(0.125)),
     Row("push-rows", deliveries.rows, "rows", at_most(1010)),

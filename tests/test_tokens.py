@@ -1,10 +1,10 @@
 """Tokens: which are valid, how long the cache remembers them, and what a token may grant."""
 
 import uuid
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from broker import database, settings, token_format, tokens
 from broker.errors import Conflict, DatabaseUnavailable, Forbidden, InvalidInput, NotFound, Unauthorized

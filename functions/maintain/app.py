@@ -1,7 +1,8 @@
 """Once a day: make partitions ahead, remove old ones, clear old rows, and look for what is due."""
 
-from dataclasses import asdict
 from typing import Any
+
+import msgspec
 
 from broker import deadlines
 from broker.dispatch import notifier
@@ -15,6 +16,7 @@ def handler(_event: dict[str, Any], context: Any) -> dict[str, Any]:
     """
     deadlines.begin_invocation(context)
     try:
-        return asdict(maintenance.maintain())
+        done: dict[str, Any] = msgspec.to_builtins(maintenance.maintain())
+        return done
     finally:
         notifier.sweep()

@@ -55,4 +55,4 @@ def test_a_signature_is_that_of_botocore(method, host, path, headers, body, key,
 
 
 def test_the_text_of_credentials_shows_the_key_only():
-    assert str(Credentials("AKIA", "a secret", "a token")) == "Credentials(access_key_id='AKIA')"
+    assert str(Credentials("AKIA", "a secret", "a token")) == "Credentials('AKIA')"

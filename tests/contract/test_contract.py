@@ -1,6 +1,5 @@
 """The contract, the template, the functions, the types and the errors agree with each other."""
 
-import dataclasses
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -156,7 +155,7 @@ def test_the_contract_names_every_problem() -> None:
     assert set(schemas["Problem"]["properties"]["type"]["enum"]) == {
         each.type() for each in errors.BrokerError.__subclasses__()
     }
-    assert schemas["Fault"]["properties"].keys() == {field.name for field in dataclasses.fields(errors.Fault)}
+    assert schemas["Fault"]["properties"].keys() == {field.name for field in msgspec.structs.fields(errors.Fault)}
 
 
 @pytest.mark.parametrize("problem", errors.BrokerError.__subclasses__(), ids=lambda each: each.__name__)

@@ -1,10 +1,10 @@
 """The backlog of a paused or disabled subscription: kept for `backlog_days`, then lost, and the lost range is shown."""
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from unittest.mock import ANY
 
 import pytest
+from msgspec.structs import replace
 
 from broker.dispatch import planner
 from broker.pubsub import subscriptions

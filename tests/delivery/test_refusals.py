@@ -242,7 +242,7 @@ def test_a_redriven_dead_letter_is_sent_again_with_all_its_attempts(orders, endp
     endpoint.answer(400, ABORT, times=1)
     push()
     request = dead_letters.Redrive(subscription=subscribed.id)
-    assert dead_letters.redrive("orders", request) == dead_letters.Redriven(2, 2, complete=True)
+    assert dead_letters.redrive("orders", request) == dead_letters.Redriven(2, 2, complete=True, due=True)
     endpoint.answer(503, times=2)
     push()
     assert orders.subscription(subscribed).redeliveries == 2

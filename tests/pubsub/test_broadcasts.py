@@ -31,7 +31,7 @@ def test_without_a_subscription_nothing_moves(orders):
 def test_ready_messages_move_to_the_log_in_order(topic):
     topic.publish("a", "b")
     topic.publish("c")
-    assert topic.broadcast() == Broadcast(3, 1, 1, 3, 0)
+    assert topic.broadcast() == Broadcast(3, 1, 1, 3, 0, due=True)
     assert topic.log() == [(1, "a"), (2, "b"), (3, "c")]
     assert topic.rows() == {}
     assert topic.consume() == []
@@ -40,7 +40,7 @@ def test_ready_messages_move_to_the_log_in_order(topic):
 def test_a_broadcast_that_moves_nothing_returns_the_last_seq(topic):
     topic.publish("a", "b")
     topic.broadcast()
-    assert topic.broadcast() == Broadcast(0, 1, None, 2, 0)
+    assert topic.broadcast() == Broadcast(0, 1, None, 2, 0, due=True)
     assert topics.read("orders").last_seq == 2
 
 
@@ -56,7 +56,7 @@ def test_each_topic_has_its_own_seqs(topic, invoices):
     topic.publish("a", "b")
     topic.broadcast()
     invoices.publish("c")
-    assert invoices.broadcast() == Broadcast(1, 1, 1, 1, 0)
+    assert invoices.broadcast() == Broadcast(1, 1, 1, 1, 0, due=True)
 
 
 def test_leased_and_delayed_messages_stay_for_the_next_broadcast(topic):
@@ -64,11 +64,11 @@ def test_leased_and_delayed_messages_stay_for_the_next_broadcast(topic):
     _, delayed = topic.consume(2)
     topic.settle(release=[{"receipt": delayed.receipt, "delay_seconds": 60}])
 
-    assert topic.broadcast() == Broadcast(1, 1, 1, 1, 0)
+    assert topic.broadcast() == Broadcast(1, 1, 1, 1, 0, due=True)
     assert topic.log() == [(1, "ready")]
 
     topic.end_leases()
-    assert topic.broadcast() == Broadcast(2, 1, 2, 3, 0)
+    assert topic.broadcast() == Broadcast(2, 1, 2, 3, 0, due=True)
     assert topic.log()[1:] == [(2, "leased"), (3, "delayed")]
 
 
@@ -135,7 +135,7 @@ def test_each_broadcast_that_moves_messages_writes_one_span(topic, owner):
 
 def test_more_than_ten_thousand_messages_move_in_chunks(topic, owner):
     topic.fill(20_001)
-    assert topic.broadcast() == Broadcast(20_001, 1, 1, 20_001, 0)
+    assert topic.broadcast() == Broadcast(20_001, 1, 1, 20_001, 0, due=True)
     assert topic.log() == [(n, n) for n in range(1, 20_002)]
     spans = owner.execute("SELECT first_seq FROM log_spans ORDER BY first_seq").fetchall()
     assert spans == [(1,), (10_001,), (20_001,)]
@@ -177,16 +177,16 @@ def test_a_message_published_during_a_broadcast_is_in_none_of_its_chunks(topic, 
 def test_a_broadcast_that_runs_out_of_time_returns_how_many_remain(topic):
     topic.fill(20_500)
     deadlines.begin(0)
-    assert topic.broadcast() == Broadcast(10_000, 1, 1, 10_000, 10_001)
+    assert topic.broadcast() == Broadcast(10_000, 1, 1, 10_000, 10_001, due=True)
     deadlines.begin(60)
-    assert topic.broadcast() == Broadcast(10_500, 1, 10_001, 20_500, 0)
+    assert topic.broadcast() == Broadcast(10_500, 1, 10_001, 20_500, 0, due=True)
 
 
 def test_a_chunk_of_exhausted_messages_does_not_end_the_broadcast(topic, owner):
     topic.fill(10_000)
     owner.execute("UPDATE queue SET receives = max_receives")
     topic.publish("behind")
-    assert topic.broadcast() == Broadcast(1, 1, 1, 1, 0)
+    assert topic.broadcast() == Broadcast(1, 1, 1, 1, 0, due=True)
 
 
 def test_a_broadcast_of_an_unknown_topic_is_refused(orders):

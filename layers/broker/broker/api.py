@@ -7,7 +7,6 @@ A route cannot be declared without its scope, and no route's function runs befor
 import base64
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
 from http import HTTPStatus
 from typing import Any, Literal, TypeVar
 from uuid import UUID
@@ -27,13 +26,12 @@ MAX_REQUEST = 4 * 1024 * 1024  # bytes
 _encode = msgspec.json.Encoder().encode
 
 
-@dataclass(frozen=True, slots=True)
-class Response:
+class Response(msgspec.Struct, frozen=True):
     """A status, and a value that JSON can hold (None: no body)."""
 
     status: HTTPStatus
     value: object = None
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = msgspec.field(default_factory=dict)
 
 
 class Request:
@@ -157,8 +155,8 @@ def ok(value: object, status: HTTPStatus = HTTPStatus.OK, headers: Mapping[str, 
 
 
 def done(result: Any, status: HTTPStatus = HTTPStatus.OK) -> Response:
-    """Respond with the result of an operation, a dataclass; not with its `due`, which is for `Request.due`."""
-    return ok({each.name: getattr(result, each.name) for each in fields(result) if each.name != "due"}, status)
+    """Respond with the result of an operation, a struct; not with its `due`, which is for `Request.due`."""
+    return ok({name: value for name, value in msgspec.structs.asdict(result).items() if name != "due"}, status)
 
 
 def no_content() -> Response:

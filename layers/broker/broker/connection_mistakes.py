@@ -6,11 +6,11 @@ in English unless they are set up otherwise. docs/how-to/deploy.md has the same 
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 
-@dataclass(frozen=True, slots=True)
-class Mistake:
+class Mistake(msgspec.Struct, frozen=True):
     """A mistake: its name, a pattern of the messages that it causes, and what to change."""
 
     name: str

@@ -2,13 +2,13 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from http import HTTPStatus
 from typing import ClassVar
 
+import msgspec
 
-@dataclass(frozen=True, slots=True)
-class Fault:
+
+class Fault(msgspec.Struct, frozen=True):
     """One thing wrong with a request: in its body at `pointer` (RFC 6901), or in the path or query `parameter`."""
 
     detail: str

@@ -1,6 +1,5 @@
 """The fields that several requests or responses have, each with its bounds. openapi.yaml has the same bounds."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated
 from uuid import UUID
@@ -17,8 +16,7 @@ DelaySeconds = Annotated[int, msgspec.Meta(ge=0, le=31_536_000)]
 Reason = Annotated[str, msgspec.Meta(min_length=1, max_length=1000)]  # of a dead letter
 
 
-@dataclass(frozen=True, slots=True)
-class StoredMessage:
+class StoredMessage(msgspec.Struct, frozen=True):
     """A message as it was published. Each way to read messages adds what it knows of them.
 
     A LeasedMessage declares the same by itself: JSON has its receipt second.

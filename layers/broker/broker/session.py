@@ -8,7 +8,6 @@ import math
 import re
 import select
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -35,8 +34,7 @@ class RawLoader(Loader):
         return msgspec.Raw(bytes(data))
 
 
-@dataclass(frozen=True, slots=True)
-class _Statement:
+class _Statement(msgspec.Struct, frozen=True):
     """A statement as libpq takes it, with $1 for its first parameter, and the names of its parameters in this order."""
 
     text: bytes

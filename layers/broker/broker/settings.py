@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from functools import cache
 from typing import Annotated
 
@@ -11,8 +10,7 @@ import msgspec
 from broker import token_format
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(msgspec.Struct, frozen=True):
     """The settings in the environment; docs/reference/settings.md explains each."""
 
     database_url: str
@@ -113,13 +111,15 @@ def _queue(value: str) -> str | None:
     return value if value.startswith(("https://", "http://")) else None
 
 
-@dataclass(frozen=True, slots=True)
-class Credentials:
-    """What a call to AWS is signed with."""
+class Credentials(msgspec.Struct, frozen=True):
+    """What a call to AWS is signed with. Its text has no secret."""
 
     access_key_id: str
-    secret_access_key: str = field(repr=False)
-    session_token: str | None = field(repr=False)  # temporary credentials, as all of Lambda's, have one
+    secret_access_key: str
+    session_token: str | None  # temporary credentials, as all of Lambda's, have one
+
+    def __repr__(self) -> str:
+        return f"Credentials({self.access_key_id!r})"
 
 
 def credentials() -> Credentials:

@@ -3,7 +3,6 @@
 import hashlib
 import time
 from collections import OrderedDict
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Annotated, Literal, TypeVar
@@ -45,8 +44,7 @@ class Mint(msgspec.Struct, forbid_unknown_fields=True):
     expires_in_seconds: ExpiresInSeconds | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
+class Token(msgspec.Struct, frozen=True):
     """A token without its text, which is not stored. `expires_at` None: it never ends."""
 
     id: UUID
@@ -72,8 +70,7 @@ class Token:
         return any(covers(pattern, topic) for pattern in self.topics)
 
 
-@dataclass(frozen=True, slots=True)
-class MintedToken:
+class MintedToken(msgspec.Struct, frozen=True):
     """A new token. `token`, its text, is shown only here."""
 
     id: UUID

@@ -1,6 +1,5 @@
 """Topics: their settings, and counts of what is in them."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
@@ -40,8 +39,7 @@ class Patch(msgspec.Struct, forbid_unknown_fields=True):
     dead_days: DeadDays | msgspec.UnsetType | None = msgspec.UNSET
 
 
-@dataclass(frozen=True, slots=True)
-class Queued:
+class Queued(msgspec.Struct, frozen=True):
     """How many messages wait. `waiting` is exact up to 10,000 (in a list 100); above, `estimate` is the planner's."""
 
     waiting: int
@@ -49,8 +47,7 @@ class Queued:
     estimate: int
 
 
-@dataclass(frozen=True, slots=True)
-class Waiting(Queued):
+class Waiting(Queued, frozen=True):
     """What waits, by whether a consumer would get it now: `ready`, `leased` or `delayed`, each exact up to 10,000."""
 
     ready: int
@@ -58,8 +55,7 @@ class Waiting(Queued):
     delayed: int
 
 
-@dataclass(frozen=True, slots=True)
-class Dead:
+class Dead(msgspec.Struct, frozen=True):
     """How many dead letters there are, counted as in Queued."""
 
     count: int
@@ -67,8 +63,7 @@ class Dead:
     estimate: int
 
 
-@dataclass(frozen=True, slots=True)
-class ListedTopic:
+class ListedTopic(msgspec.Struct, frozen=True):
     """A topic as in a list: its settings, and how many messages wait."""
 
     name: str
@@ -82,8 +77,7 @@ class ListedTopic:
     queue: Queued
 
 
-@dataclass(frozen=True, slots=True)
-class Topic(ListedTopic):
+class Topic(ListedTopic, frozen=True):
     """A topic with all counts. `oldest_ready_at` is None when nothing is ready; `behind` is the slowest reader's."""
 
     queue: Waiting
@@ -93,8 +87,7 @@ class Topic(ListedTopic):
     behind: int
 
 
-@dataclass(frozen=True, slots=True)
-class Saved:
+class Saved(msgspec.Struct, frozen=True):
     """Whether a topic was `created`. `due`: something in it may be, so Dispatch must be notified."""
 
     created: bool

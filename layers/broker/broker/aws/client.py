@@ -4,7 +4,6 @@ https://smithy.io/2.0/aws/protocols/aws-json-1_0-protocol.html
 """
 
 import time
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from http import HTTPStatus
 from http.client import HTTPException
@@ -21,8 +20,7 @@ RETRY_SECONDS = 0.1  # after an answer that asks for another attempt
 THROTTLED = {"RequestThrottled", "Throttling", "ThrottlingException", "TooManyRequestsException"}
 
 
-@dataclass(frozen=True, slots=True)
-class Service:
+class Service(msgspec.Struct, frozen=True):
     """A service of AWS: its name in signatures and hosts, in X-Amz-Target, in AWS_ENDPOINT_URL_…, and its protocol."""
 
     name: str

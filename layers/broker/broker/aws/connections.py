@@ -10,17 +10,17 @@ import ssl
 import time
 from collections.abc import Mapping
 from contextlib import closing
-from dataclasses import dataclass
 from functools import cache
 from http.client import HTTPResponse
 from urllib.parse import urlsplit
+
+import msgspec
 
 PORTS = {"http": 80, "https": 443}  # by number: an image without /etc/services knows none by name
 IDLE_SECONDS = 60  # then a connection is not used again: it may have been cut without a word
 
 
-@dataclass(slots=True)
-class _Kept:
+class _Kept(msgspec.Struct):
     sock: socket.socket
     used_at: float  # wall-clock time: a frozen process's monotonic clock may have stood still
 

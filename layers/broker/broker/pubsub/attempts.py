@@ -1,15 +1,15 @@
 """Attempts: the requests that were sent to a subscription, and their responses."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
+
+import msgspec
 
 from broker import database, pagination
 from broker.pagination import Page
 
 
-@dataclass(frozen=True, slots=True)
-class Attempt:
+class Attempt(msgspec.Struct, frozen=True):
     """One attempt to send a batch. `status` is None when no response came; `reason` then says why.
 
     `answer` is the beginning of the response's body, at most 1,024 bytes.

@@ -3,8 +3,9 @@
 import contextlib
 import time
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field, replace
 from datetime import datetime
+
+import msgspec
 
 from broker import database, deadlines
 from broker.errors import NotFound
@@ -12,8 +13,7 @@ from broker.errors import NotFound
 MOVE_SECONDS = 15  # for moving; the rest of the request's time is for sending
 
 
-@dataclass(frozen=True, slots=True)
-class Broadcast:
+class Broadcast(msgspec.Struct, frozen=True):
     """What a broadcast moved. `first_seq` is None when it moved nothing; `remaining` is exact up to 10,000.
 
     `due`: a subscription may be sent something, so Dispatch must be notified.
@@ -24,18 +24,16 @@ class Broadcast:
     first_seq: int | None
     last_seq: int
     remaining: int
-    due: bool = field(default=False, compare=False, kw_only=True)
+    due: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class _Moved(Broadcast):
+class _Moved(Broadcast, frozen=True, kw_only=True):
     until: datetime
     exhausted: int
     batch_window: float
 
 
-@dataclass(frozen=True, slots=True)
-class Progress:
+class Progress(msgspec.Struct, frozen=True):
     """How many messages were moved, and the busy topics, which the caller moves again after so many seconds."""
 
     messages: int
@@ -95,7 +93,7 @@ def _move_all(topic: str, *, skip: bool = False, open_window: bool = False) -> _
     moved = last = _move(topic, None, skip=skip, open_window=open_window)
     while last.remaining and last.subscriptions and time.monotonic() < until:
         last = _move(topic, last.until, skip=skip, open_window=open_window)
-        moved = replace(
+        moved = msgspec.structs.replace(
             last,
             messages=moved.messages + last.messages,
             first_seq=moved.first_seq or last.first_seq,

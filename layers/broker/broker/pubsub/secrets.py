@@ -1,6 +1,5 @@
 """Secrets of subscriptions: give a new one; for a time, requests are signed with the old ones too."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from typing import Annotated
@@ -19,8 +18,7 @@ class Rotate(msgspec.Struct, forbid_unknown_fields=True):
     overlap_seconds: Annotated[int, msgspec.Meta(ge=0, le=2_592_000)] = 86_400
 
 
-@dataclass(frozen=True, slots=True)
-class Rotated:
+class Rotated(msgspec.Struct, frozen=True):
     """A new secret, shown only here, and until when the old ones also sign (None: they do not)."""
 
     secret: str

@@ -1,7 +1,6 @@
 """Subscriptions: the webhooks to which a topic's log is pushed, each at its own pace."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
@@ -67,16 +66,14 @@ class Change(msgspec.Struct, forbid_unknown_fields=True):
     disabled: Literal[False] | msgspec.UnsetType = msgspec.UNSET
 
 
-@dataclass(frozen=True, slots=True)
-class Lost:
+class Lost(msgspec.Struct, frozen=True):
     """The latest range of messages that a subscription will not get: it was paused or disabled for too long."""
 
     from_seq: int
     to_seq: int
 
 
-@dataclass(frozen=True, slots=True)
-class Subscription:
+class Subscription(msgspec.Struct, frozen=True):
     """A reader of a topic's log.
 
     `state` is the first that fits: `disabled`, `paused`, `waiting` (its batch failed, or a failed redelivery asked to
@@ -112,8 +109,7 @@ class Subscription:
     updated_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Subscribed:
+class Subscribed(msgspec.Struct, frozen=True):
     """The response to a subscriber. `secret` signs the webhooks; it is shown once, to the request that `created` it.
 
     `due`: the topic is an auto topic, so Dispatch must be notified.
@@ -126,8 +122,7 @@ class Subscribed:
     due: bool
 
 
-@dataclass(frozen=True, slots=True)
-class _Subscribed:
+class _Subscribed(msgspec.Struct, frozen=True):
     id: UUID
     created: bool
     conflict: bool

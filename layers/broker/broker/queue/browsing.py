@@ -1,6 +1,5 @@
 """Browse waiting messages without taking them, trace one message, cancel it."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
@@ -22,8 +21,7 @@ class Browse(pagination.Query, forbid_unknown_fields=True):
     until: Time | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class WaitingMessage(StoredMessage):
+class WaitingMessage(StoredMessage, frozen=True):
     """A message that waits in its queue. `ready_at` is in the future while it is on lease or delayed."""
 
     ready_at: datetime
@@ -31,8 +29,7 @@ class WaitingMessage(StoredMessage):
     receives: int
 
 
-@dataclass(frozen=True, slots=True)
-class Delivery:
+class Delivery(msgspec.Struct, frozen=True):
     """The delivery of a broadcast message to one subscription.
 
     `state` is delivered, due, refused (the message is sent again on its own), dead, deleted (it was dead), lost, paused
@@ -50,8 +47,7 @@ class Delivery:
     reason: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class TracedMessage(StoredMessage):
+class TracedMessage(StoredMessage, frozen=True):
     """One message and its state: waiting, leased, dead, broadcast (its position in the log is `seq`) or consumed.
 
     `deliveries` has the state at each subscription that existed at the broadcast, 100 at most: undelivered ones first.

@@ -1,6 +1,5 @@
 """Dead letters: messages that were rejected, or whose receives are exhausted. List, redrive or delete them."""
 
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Annotated
 from uuid import UUID
@@ -52,8 +51,7 @@ class Redrive(Filter, forbid_unknown_fields=True):
             raise ValueError("give either ids or a filter")
 
 
-@dataclass(frozen=True, slots=True)
-class DeadLetter(StoredMessage):
+class DeadLetter(StoredMessage, frozen=True):
     """A message that no consumer, or one subscription, gets any more.
 
     It has the time, the reason and the number of attempts.
@@ -64,8 +62,7 @@ class DeadLetter(StoredMessage):
     receives: int
 
 
-@dataclass(frozen=True, slots=True)
-class Redriven:
+class Redriven(msgspec.Struct, frozen=True):
     """How many dead letters matched, and were redriven. Not `complete`: the time was up, so ask again.
 
     `due`: they may be sent, so Dispatch must be notified.
@@ -74,11 +71,10 @@ class Redriven:
     matched: int
     redriven: int
     complete: bool
-    due: bool = field(default=False, compare=False, kw_only=True)
+    due: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Deleted:
+class Deleted(msgspec.Struct, frozen=True):
     """How many dead letters matched, and were deleted. Not `complete`: the time was up, so ask again."""
 
     matched: int
@@ -86,8 +82,7 @@ class Deleted:
     complete: bool
 
 
-@dataclass(frozen=True, slots=True)
-class _Changed:
+class _Changed(msgspec.Struct, frozen=True):
     matched: int
     changed: int
     next: str | None

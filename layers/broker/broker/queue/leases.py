@@ -1,7 +1,6 @@
 """Consume: lease messages to a consumer. Settle: end the leases by their receipts."""
 
 import time
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Annotated, Any
 from uuid import UUID
@@ -71,8 +70,7 @@ class Settle(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
     reject: list[Receipt | Reject] = []
 
 
-@dataclass(frozen=True, slots=True)
-class LeasedMessage:
+class LeasedMessage(msgspec.Struct, frozen=True):
     """A message on lease. Settle `receipt` before `lease_expires_at`, or the message is ready again.
 
     Both are None for a message taken with `auto_ack`, which is removed.
@@ -89,8 +87,7 @@ class LeasedMessage:
     lease_expires_at: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
-class Settled:
+class Settled(msgspec.Struct, frozen=True):
     """How many leases ended in which way. `gone`: settled before, harmless. `stale`: taken over, so not changed."""
 
     acked: int

@@ -2,7 +2,6 @@
 
 import hashlib
 import time
-from dataclasses import dataclass
 from typing import Annotated
 from uuid import UUID
 
@@ -35,24 +34,21 @@ class _Shape(msgspec.Struct):
     messages: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
 
 
-@dataclass(frozen=True, slots=True)
-class Publication:
+class Publication(msgspec.Struct, frozen=True):
     """A producer's request: its messages as a JSON array, and whether it was a batch."""
 
     document: str
     many: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Idempotency:
+class Idempotency(msgspec.Struct, frozen=True):
     """The Idempotency-Key of a request, and the SHA-256 of the body."""
 
     key: str
     fingerprint: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Published:
+class Published(msgspec.Struct, frozen=True):
     """The ids of stored messages, in the order given.
 
     `due`: the topic is an auto topic and no batch window covers what was stored, so Dispatch must be notified.
@@ -64,8 +60,7 @@ class Published:
     replayed: bool
 
 
-@dataclass(frozen=True, slots=True)
-class _Stored:
+class _Stored(msgspec.Struct, frozen=True):
     ids: list[UUID]
     auto: bool
     batch_window: float  # seconds until Dispatch looks at the topic by itself

@@ -1,9 +1,9 @@
 """The functions of the schema: each is created again from its file at every migration."""
 
-from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any, NamedTuple
 
+import msgspec
 import psycopg
 from psycopg import sql
 from psycopg.errors import DependentObjectsStillExist, InvalidFunctionDefinition
@@ -21,8 +21,7 @@ class _Source(NamedTuple):
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class _Routine:
+class _Routine(msgspec.Struct, frozen=True):
     """A routine as it was written last: `written` changes with each CREATE OR REPLACE."""
 
     oid: int
@@ -31,8 +30,7 @@ class _Routine:
     written: str
 
 
-@dataclass(frozen=True, slots=True)
-class _Right:
+class _Right(msgspec.Struct, frozen=True):
     """That a role may execute a routine, and whether it may pass this on."""
 
     oid: int

@@ -1,7 +1,6 @@
 """The daily maintenance of the database, run as the owner of the schema."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
 
@@ -18,8 +17,7 @@ _JSON = msgspec.json.Decoder(list[dict[str, Any]])  # the facts of a WARNING eac
 Value = TypeVar("Value")
 
 
-@dataclass(frozen=True, slots=True)
-class Maintained:
+class Maintained(msgspec.Struct, frozen=True):
     """The result: partitions made ahead, removed, and kept past the retention; and rows cleared, by what they were.
 
     `lost` counts the paused and disabled subscriptions whose backlog expired; each of them shows the range. `ended`

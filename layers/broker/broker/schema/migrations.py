@@ -5,7 +5,6 @@ Each migration commits by itself, and the functions and rights after the last on
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import partial
 from importlib.resources import files
 from typing import Any
@@ -43,8 +42,7 @@ class Migrated(msgspec.Struct, frozen=True, omit_defaults=True):
     functions_url: str | None = None  # with which the functions can log in, when the payload has their password
 
 
-@dataclass(frozen=True, slots=True)
-class _Migration:
+class _Migration(msgspec.Struct, frozen=True):
     version: int
     name: str
     source: str

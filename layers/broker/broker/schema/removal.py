@@ -1,8 +1,9 @@
 """The removal of a partition of the ring: what is still needed of it is moved aside, and then its tables go."""
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import UUID
+
+import msgspec
 
 from broker import database, deadlines, telemetry
 from broker.errors import DatabaseUnavailable
@@ -15,8 +16,7 @@ BUSY = "an open transaction has published messages into it"
 NO_TIME = "there was no time left"
 
 
-@dataclass(frozen=True, slots=True)
-class DuePartition:
+class DuePartition(msgspec.Struct, frozen=True):
     """A partition that is past the retention, or whose removal was interrupted: then it is not `attached`."""
 
     name: str
@@ -25,8 +25,7 @@ class DuePartition:
     busy: bool
 
 
-@dataclass(frozen=True, slots=True)
-class KeptPartition:
+class KeptPartition(msgspec.Struct, frozen=True):
     """A partition that is past the retention and stays, why, and for how long its last message has been stored."""
 
     partition: str
@@ -34,8 +33,7 @@ class KeptPartition:
     age_days: int
 
 
-@dataclass(frozen=True, slots=True)
-class _Survivors:
+class _Survivors(msgspec.Struct, frozen=True):
     """How many messages of a partition a topic needs, or one of its subscriptions, and why."""
 
     topic: str | None

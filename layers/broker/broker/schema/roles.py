@@ -5,9 +5,9 @@ The functions have one login, or one each; a program has a login of its own, wit
 
 import hashlib
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
 import psycopg
 from psycopg import sql
 
@@ -53,15 +53,14 @@ SELECT DISTINCT r.rolname
 """
 
 
-@dataclass(slots=True)
-class Login:
+class Login(msgspec.Struct):
     """A login of one function, or of several."""
 
     role: str  # its name in the database; empty: its URL has no user
     url: str
     owner: str  # the login that migrates
-    sources: list[str] = field(default_factory=list)  # the settings that name it
-    verbs: set[str] = field(default_factory=set)
+    sources: list[str] = msgspec.field(default_factory=list)  # the settings that name it
+    verbs: set[str] = msgspec.field(default_factory=set)
     exists: bool = True
     works: bool = True  # False: its URL does not log in
 

@@ -3,9 +3,10 @@
 import time
 import uuid
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Protocol
+
+import msgspec
 
 from broker import settings
 from broker.transport import sqs
@@ -22,8 +23,7 @@ class Queue(Protocol):
         """Send messages, hidden for `delay`: whole seconds, 15 minutes at most. Raises sqs.NotSent."""
 
 
-@dataclass(frozen=True, slots=True)
-class SqsQueue:
+class SqsQueue(msgspec.Struct, frozen=True):
     """A queue at SQS, whose answers to a send are waited for `seconds` in all."""
 
     url: str
@@ -34,8 +34,7 @@ class SqsQueue:
         sqs.send_batch(self.url, bodies, delay, self.seconds)
 
 
-@dataclass(slots=True)
-class _Message:
+class _Message(msgspec.Struct):
     body: str
     visible_at: float
     receives: int = 0

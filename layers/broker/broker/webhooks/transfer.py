@@ -7,11 +7,11 @@ import errno
 import re
 import socket
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pycurl
 
 from broker import __version__
@@ -21,8 +21,7 @@ MAX_BODY = 64 * 1024
 MAX_HEADERS = 64 * 1024
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(msgspec.Struct, frozen=True):
     """One POST. Header names and values are printable ASCII; libcurl adds those for host, connection and length."""
 
     url: str
@@ -30,8 +29,7 @@ class Request:
     body: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Response:
+class Response(msgspec.Struct, frozen=True):
     """The response to a request. `status` is None when no whole response came; `reason` then says why.
 
     A response that breaks off or does not end in time does not count. One with more than `MAX_BODY` bytes does: it

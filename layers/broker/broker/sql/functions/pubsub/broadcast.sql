@@ -114,7 +114,7 @@ BEGIN
                  WHERE q.topic_id = v_topic.id AND q.died_at IS NULL AND q.ready_at <= until AND q.ready_at >= v_floor
                  LIMIT 10001) still_ready;
     END IF;
-    due := messages > 0 OR remaining > 0 OR v_state.next_due_at <= call_time() OR any_behind(v_topic.id, last_seq);
+    due := messages + remaining > 0 OR (v_state.next_due_at <= call_time()) IS TRUE OR any_behind(v_topic.id, last_seq);
     RETURN NEXT;
 END
 $$;
