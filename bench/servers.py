@@ -93,7 +93,7 @@ def use(broker: Database) -> None:
         "DATABASE_URL": broker.url,
         "OWNER_DATABASE_URL": broker.owner_url,
         "TOKEN_KEYS": TOKEN_KEY,
-        "ALLOW_PRIVATE_WEBHOOKS": "true",
+        "OPTIONS": '{"allow_private_webhooks": true}',
         "POWERTOOLS_SERVICE_NAME": "pgbroker",
         "POWERTOOLS_METRICS_NAMESPACE": "pgbroker",
     }

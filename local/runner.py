@@ -12,7 +12,7 @@ import json
 import signal
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -71,8 +71,7 @@ def _run(settings: Settings, *, in_process: bool) -> None:
                 ROOT,
                 {
                     "Database": storage.owner_url,
-                    "AllowPrivateWebhooks": str(_allows_private_webhooks(settings, listener)).lower(),
-                    "Options": settings.options,
+                    "Options": json.dumps(_with_private_webhooks(settings.options, listener)),
                 },
                 resources={"LoginSecret": storage.url, "Migrated.TokenKeys": ",".join(keys)},
                 queue_base_url=base_url(queue_listener),
@@ -101,15 +100,16 @@ def _bind(settings: Settings) -> socket.socket:
     return listener
 
 
-def _allows_private_webhooks(settings: Settings, listener: socket.socket) -> bool:
-    """Whether webhooks may have private addresses: other machines could have this one call what only it can reach."""
-    if settings.allow_private_webhooks is not None:
-        return settings.allow_private_webhooks
+def _with_private_webhooks(options: Mapping[str, object], listener: socket.socket) -> Mapping[str, object]:
+    """Allow private webhooks on loopback only, unless the options say it: others could have this machine call more."""
     address = listener.getsockname()[0]
-    if ipaddress.ip_address(address).is_loopback:
-        return True
-    say(f"private webhooks are refused, because this listens on {address}: ALLOW_PRIVATE_WEBHOOKS=true allows them")
-    return False
+    allowed = ipaddress.ip_address(address).is_loopback
+    if not allowed and "allow_private_webhooks" not in options:
+        say(
+            f"private webhooks are refused, because this listens on {address}:"
+            ' OPTIONS={"allow_private_webhooks": true} allows them'
+        )
+    return {"allow_private_webhooks": allowed, **options}
 
 
 def _open_log(file: Path) -> BinaryIO:

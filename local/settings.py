@@ -1,8 +1,11 @@
 """The settings of the local runner, read from the environment. docs/reference/settings.md lists them."""
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from local.terminal import CannotRun
 
@@ -16,10 +19,9 @@ class Settings:
     access_log: bool  # BROKER_ACCESS_LOG=1: a line for each request
     admin_token: str | None  # BROKER_ADMIN_TOKEN; None: the runner makes one and stores it
     token_keys: str | None  # TOKEN_KEYS; None: the runner makes one and stores it
-    allow_private_webhooks: bool | None  # ALLOW_PRIVATE_WEBHOOKS; None: while it listens on loopback
     database_url: str | None  # DATABASE_URL; None: the runner starts the embedded PostgreSQL
     owner_database_url: str | None  # OWNER_DATABASE_URL; None: the same as database_url
-    options: str  # OPTIONS: rare options of the functions in JSON
+    options: Mapping[str, object]  # OPTIONS: rare options of the functions in JSON
 
 
 def read(root: Path) -> Settings:
@@ -32,18 +34,17 @@ def read(root: Path) -> Settings:
         access_log=os.environ.get("BROKER_ACCESS_LOG") == "1",
         admin_token=os.environ.get("BROKER_ADMIN_TOKEN") or None,
         token_keys=os.environ.get("TOKEN_KEYS") or None,
-        allow_private_webhooks=_choice("ALLOW_PRIVATE_WEBHOOKS"),
         database_url=os.environ.get("DATABASE_URL") or None,
         owner_database_url=os.environ.get("OWNER_DATABASE_URL") or None,
-        options=os.environ.get("OPTIONS") or "{}",
+        options=_options("OPTIONS"),
     )
 
 
-def _choice(name: str) -> bool | None:
-    value = os.environ.get(name) or None
-    if value not in {None, "true", "false"}:
-        raise CannotRun(f"{name} must be true or false, not {value}")
-    return None if value is None else value == "true"
+def _options(name: str) -> Mapping[str, object]:
+    try:
+        return msgspec.json.decode(os.environ.get(name) or "{}", type=dict[str, object])
+    except msgspec.DecodeError as error:
+        raise CannotRun(f"{name} must be a JSON object: {error}") from None
 
 
 def _number(name: str, default: int, *, least: int, most: int) -> int:

@@ -327,7 +327,7 @@ def _use(url: str, login: str = LOGIN) -> None:
         "DATABASE_URL": _login_url(url, login),
         "OWNER_DATABASE_URL": url,
         "TOKEN_KEYS": TOKEN_KEY,
-        "ALLOW_PRIVATE_WEBHOOKS": "true",
+        "OPTIONS": '{"allow_private_webhooks": true}',
         "POWERTOOLS_SERVICE_NAME": "pgbroker",
         "POWERTOOLS_METRICS_NAMESPACE": "pgbroker",
     }

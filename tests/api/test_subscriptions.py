@@ -14,7 +14,7 @@ URL = "http://127.0.0.1:8009/hook"
 @pytest.fixture
 def public_only(monkeypatch: pytest.MonkeyPatch) -> Any:
     """Allow webhooks at public addresses only."""
-    monkeypatch.setenv("ALLOW_PRIVATE_WEBHOOKS", "false")
+    monkeypatch.setenv("OPTIONS", "{}")
     settings.current.cache_clear()
     yield
     settings.current.cache_clear()

@@ -163,7 +163,7 @@ def test_every_problem_has_an_example(problem: type[errors.BrokerError]) -> None
     response = contract.document()["components"]["responses"][problem.__name__]
     example = response["content"]["application/problem+json"]["example"]
     assert (example["type"], example["title"], example["status"]) == (problem.type(), problem.title(), problem.status)
-    assert response.get("headers", {}).keys() == problem.headers.keys()
+    assert response.get("headers", {}).keys() == problem().headers.keys()
 
 
 def _schema_of(kind: Any) -> Any:

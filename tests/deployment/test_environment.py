@@ -64,13 +64,13 @@ def read_by(function: str) -> set[str]:
         used |= fields
     posts = "in_process" in reached(*imported_modules(file)) or "webhooks.worker" in reached(*imported_modules(file))
     # without queues, as under `sam local`, the functions that notify post too
-    return set().union(*(NAMES[field] for field in used), {"ALLOW_PRIVATE_WEBHOOKS"} if posts else set())
+    return set().union(*(NAMES[field] for field in used), {"OPTIONS"} if posts else set())
 
 
 def test_every_setting_has_its_variables():
     assert NAMES.keys() == {*settings.Settings.__slots__, "token_keys"}
     assert NAMES["database_url"] == {"DATABASE_URL"}
-    assert NAMES["topics_per_token"] == {"OPTIONS"}
+    assert NAMES["topics_per_token"] == NAMES["allow_private_webhooks"] == {"OPTIONS"}
 
 
 @pytest.mark.parametrize("function", sorted(resources.functions()))

@@ -12,12 +12,13 @@ from contextlib import contextmanager
 
 import pytest
 
-from broker import database, settings, setup, tokens
+from broker import authorities, database, settings, setup, tokens
 from broker.aws import secrets
 from broker.connection import parse, to_url
 from broker.dispatch import notifier
 from tests.deployment import account, resources
 from tests.deployment.cloudformation import CloudFormation
+from tests.support.aurora import HOST, aurora
 from tests.support.aws import REGION, Aws
 from tests.support.client import Client, Context, app, routes
 from tests.support.endpoints import Endpoint, answers
@@ -44,6 +45,12 @@ class Iam(Aws):
         else:
             self.refused.add((function, *asked))
             answers(400, {}, b'{"__type": "com.amazonaws#AccessDeniedException"}')(transport)
+
+    def permits_login(self, key, user):
+        asked = (key, "rds-db:connect", user)
+        permitted = self.deployed.permits(*asked)
+        (self.permitted if permitted else self.refused).add(asked)
+        return permitted
 
     def asked(self, request):
         """The action in IAM's words, and the resource's name in the template."""
@@ -78,7 +85,7 @@ class Stack:
         os.environ.update(
             {
                 **given,
-                "PATH": before["PATH"],
+                **{name: before[name] for name in ("PATH", "PGHOSTADDR") if name in before},
                 "AWS_LAMBDA_FUNCTION_NAME": name,
                 "AWS_REGION": REGION,
                 "AWS_DEFAULT_REGION": REGION,
@@ -156,13 +163,34 @@ class Lambda:
         return {"Payload": io.BytesIO(json.dumps(answer).encode())}
 
 
-@pytest.fixture
-def stack(new_database, monkeypatch):
+PRIVATE = '{"allow_private_webhooks": true}'
+
+
+@contextmanager
+def with_own_database(new_database, _monkeypatch):
+    with account.deployed(to_url(parse(new_database())), Options=PRIVATE) as deployed, Iam(deployed) as aws:
+        yield Stack(deployed, aws)
+
+
+@contextmanager
+def with_managed_database(_new_database, monkeypatch):
+    """IAM is asked about each login too."""
+    with aurora() as cluster:
+        monkeypatch.setattr(authorities, "RDS", cluster.authority.parent)
+        monkeypatch.setenv("PGHOSTADDR", "127.0.0.1")
+        managed = {"Database": "managed", "Options": PRIVATE, "host": f"{HOST}:{cluster.port}"}
+        with account.deployed(**managed) as deployed, Iam(deployed) as aws:
+            cluster.permits = aws.permits_login
+            yield Stack(deployed, aws)
+
+
+@pytest.fixture(params=[with_own_database, with_managed_database])
+def stack(request, new_database, monkeypatch):
     """The deployed stack, set up by its custom resource; with its admin token."""
-    with account.deployed(to_url(parse(new_database())), AllowPrivateWebhooks="true") as deployed, Iam(deployed) as aws:
-        found = Stack(deployed, aws)
+    with request.param(new_database, monkeypatch) as found:
         client = setup._client.__wrapped__
         monkeypatch.setattr(setup, "_client", _Clients(client, Lambda(found)))
+        found.is_managed = request.param is with_managed_database
         with CloudFormation() as cloudformation:
             event = {
                 "RequestType": "Create",
@@ -214,3 +242,5 @@ def test_a_message_comes_from_publish_to_a_webhook_with_the_rights_of_each_funct
     assert stack.aws.refused == set()
     used = {function for function, _, _ in stack.aws.permitted}
     assert used == {*resources.functions()}
+    reads = {function for function, action, _ in stack.aws.permitted if action == "secretsmanager:GetSecretValue"}
+    assert reads == ({"Setup"} if stack.is_managed else used - {"Deliver"})

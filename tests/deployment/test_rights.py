@@ -9,10 +9,26 @@ SEND = "sqs:SendMessage"
 READ = "secretsmanager:GetSecretValue"
 WRITE = "secretsmanager:PutSecretValue"
 INVOKE = "lambda:InvokeFunction"
-OTHERS = ("sqs:PurgeQueue", "sqs:DeleteQueue", "sqs:SetQueueAttributes", "lambda:UpdateFunctionCode")
-ACTIONS = (*RECEIVE, SEND, READ, WRITE, INVOKE, "secretsmanager:DeleteSecret", *OTHERS)
-TARGETS = {"sqs": ["DispatchQueue", "DeliveryQueue"], "secretsmanager": ["Owner", "SetupSecret", "LoginSecret"]}
+LOG_IN = "rds-db:connect"
+LOG = ("logs:CreateLogStream", "logs:PutLogEvents")
+OTHERS = (
+    "sqs:PurgeQueue",
+    "sqs:DeleteQueue",
+    "sqs:SetQueueAttributes",
+    "lambda:UpdateFunctionCode",
+    "logs:CreateLogGroup",
+)
+ACTIONS = (*RECEIVE, SEND, READ, WRITE, INVOKE, LOG_IN, *LOG, "secretsmanager:DeleteSecret", *OTHERS)
+TARGETS = {
+    "sqs": ["DispatchQueue", "DeliveryQueue"],
+    "secretsmanager": ["Owner", "SetupSecret", "LoginSecret"],
+    "rds-db": sorted(account.LOGINS),
+    "logs": ["Log"],
+}
+WRITE_LOG = {(action, "Log") for action in LOG}
+RECEIVE_WAKE_UPS = {(action, "DispatchQueue") for action in RECEIVE}
 NOTIFY = {(SEND, "DispatchQueue"), (READ, "LoginSecret")}
+AS_FUNCTIONS, AS_OWNER = (LOG_IN, "broker_functions_pgbroker"), (LOG_IN, "administrator")
 
 EXPECTED = {
     "Publish": NOTIFY,
@@ -22,7 +38,7 @@ EXPECTED = {
     "Consume": {(READ, "LoginSecret")},
     "Migrate": {(READ, "Owner"), (READ, "LoginSecret")},
     "Maintain": NOTIFY | {(READ, "Owner")},
-    "Dispatch": NOTIFY | {(SEND, "DeliveryQueue")} | {(action, "DispatchQueue") for action in RECEIVE},
+    "Dispatch": NOTIFY | {(SEND, "DeliveryQueue")} | RECEIVE_WAKE_UPS,
     "Deliver": {(SEND, "DispatchQueue")} | {(action, "DeliveryQueue") for action in RECEIVE},
     "Setup": {
         (INVOKE, "Migrate"),
@@ -30,11 +46,23 @@ EXPECTED = {
         *((action, secret) for action in (READ, WRITE) for secret in ("SetupSecret", "LoginSecret")),
     },
 }
+LOGS_IN = {(READ, "LoginSecret"): AS_FUNCTIONS, (READ, "Owner"): AS_OWNER}
+
+
+def with_managed_database(function):
+    """With a managed database a login by IAM is in the place of a secret, except for Setup's own."""
+    return {LOGS_IN.get(right, right) if function != "Setup" else right for right in EXPECTED[function]}
+
+
+@pytest.fixture(scope="module", params=["your own database", "managed"])
+def wanted(request):
+    """The rights that each function should have, with both kinds of databases: `wanted(function)`."""
+    return with_managed_database if request.param == "managed" else EXPECTED.__getitem__
 
 
 @pytest.fixture(scope="module")
-def deployed():
-    with account.deployed() as found:
+def deployed(wanted):
+    with account.deployed(**{"Database": "managed"} if wanted is with_managed_database else {}) as found:
         yield found
 
 
@@ -48,24 +76,32 @@ def test_every_function_is_looked_at():
 
 
 @pytest.mark.parametrize("function", sorted(EXPECTED))
-def test_a_function_may_do_what_it_needs_and_nothing_else(deployed, function):
+def test_a_function_may_do_what_it_needs_and_nothing_else(deployed, wanted, function):
     permitted = {
         (action, target)
         for action in ACTIONS
         for target in targets(action)
         if deployed.permits(function, action, target)
     }
-    assert permitted == EXPECTED[function]
+    assert permitted == wanted(function) | WRITE_LOG
 
 
 @pytest.mark.parametrize("function", sorted(EXPECTED))
-def test_no_right_is_for_all_resources(deployed, function):
-    for statement in deployed.policies(function):
-        assert statement["Resource"] not in ("*", ["*"])
+def test_the_only_right_for_all_resources_is_to_be_in_a_network(deployed, wanted, function):
+    everywhere = {
+        action.partition(":")[0]
+        for statement in deployed.policies(function)
+        if statement["Resource"] in ("*", ["*"])
+        for action in statement["Action"]
+    }
+    is_in_network = wanted is with_managed_database and function not in {"Deliver", "Setup"}
+    assert everywhere == ({"ec2"} if is_in_network else set())
 
 
 @pytest.mark.parametrize("function", sorted(EXPECTED))
-def test_a_role_has_the_policy_for_its_log_and_no_other_of_aws(deployed, function):
-    attached = account.client("iam").list_attached_role_policies(RoleName=deployed.role_of(function))
-    names = {each["PolicyName"] for each in attached["AttachedPolicies"]}
-    assert names <= {"AWSLambdaBasicExecutionRole", "AWSLambdaVPCAccessExecutionRole"}
+def test_a_role_has_the_policies_of_the_stack_and_none_of_aws(function):
+    [role] = resources.named(resources.functions()[function]["Role"])
+    attached = resources.resources()[role]["Properties"]["ManagedPolicyArns"]
+    assert all(each.keys() == {"Ref"} for each in attached)
+    types = {resources.resources()[each["Ref"]]["Type"] for each in attached}
+    assert types == {"AWS::IAM::ManagedPolicy"}

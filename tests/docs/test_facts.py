@@ -33,7 +33,7 @@ def _read_by(*folders: str) -> set[str]:
     for folder in folders:
         for file in (ROOT / folder).rglob("*.py"):
             found |= set(
-                re.findall(r'(?:environ(?:\.get\(|\[)|_(?:number|choice|required)\()"(\w+)"', file.read_text())
+                re.findall(r'(?:environ(?:\.get\(|\[)|_(?:number|options|required)\()"(\w+)"', file.read_text())
             )
     return found
 
@@ -42,7 +42,9 @@ def _variables() -> dict[str, Any]:
     """What the template puts into its functions' environments."""
     resources = [each.get("Properties", {}) for each in template()["Resources"].values()]
     return {
-        name: value
+        name: value[-1].value
+        if isinstance(value, list)
+        else value  # of an If, what is there without a managed database
         for section in [template()["Globals"]["Function"], *resources]
         for name, value in section.get("Environment", {}).get("Variables", {}).items()
     }

@@ -9,14 +9,12 @@ import socket
 import subprocess
 import sys
 import urllib.request
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 import local.runner
 from broker import token_format
-from local.settings import read as read_settings
 from tests.support.client import ROOT, TOKEN_KEY, make_token
 from tests.support.runner import runs, until
 
@@ -26,7 +24,6 @@ TEMPLATE = """
 Transform: AWS::Serverless-2016-10-31
 Parameters:
   Database: {Type: String}
-  AllowPrivateWebhooks: {Type: String}
   Options: {Type: String}
 Globals:
   Function:
@@ -37,7 +34,7 @@ Globals:
       Variables:
         OWNER_DATABASE_URL: !Ref Database
         TOKEN_KEYS: !GetAtt Migrated.TokenKeys
-        ALLOW_PRIVATE_WEBHOOKS: !Ref AllowPrivateWebhooks
+        OPTIONS: !Ref Options
         NOTES: %s
 Resources:
   Publish:
@@ -75,7 +72,7 @@ def handler(event, context):
         "notes": ["a note"],
         "pid": os.getpid(),
         "keys": os.environ["TOKEN_KEYS"],
-        "private": os.environ["ALLOW_PRIVATE_WEBHOOKS"],
+        "options": json.loads(os.environ["OPTIONS"]),
         "owner": os.environ["OWNER_DATABASE_URL"],
     }
 """
@@ -154,7 +151,7 @@ def test_the_runner_prepares_the_database_serves_requests_and_leaves_no_process(
     assert home.events("Migrate") == [{"admin_token_hash": hashlib.sha256(token.encode()).hexdigest()}]
     assert token not in home.notes.read_text()
     assert token_format.verify(token, [answer["keys"]])
-    assert answer["private"] == "true"
+    assert answer["options"]["allow_private_webhooks"] is True
     assert output.count(token) == 1
     assert answer["owner"] not in output
     assert answer["keys"] not in output
@@ -227,7 +224,7 @@ def test_the_runner_reports_a_failed_migration(home):
     ("environment", "reason"),
     [
         ({"BROKER_PORT": "many"}, "BROKER_PORT must be a whole number from 0 to 65535, not many\n"),
-        ({"ALLOW_PRIVATE_WEBHOOKS": "yes"}, "ALLOW_PRIVATE_WEBHOOKS must be true or false, not yes\n"),
+        ({"OPTIONS": "yes"}, "OPTIONS must be a JSON object: JSON is malformed: invalid character (byte 0)\n"),
         ({"TOKEN_KEYS": "secret"}, "TOKEN_KEYS must be one key, or two with a comma between them: "),
         (
             {"BROKER_ADMIN_TOKEN": make_token("s", OTHER_KEY), "TOKEN_KEYS": TOKEN_KEY},
@@ -282,25 +279,26 @@ def test_the_token_and_key_that_are_made_by_hand_are_accepted(home):
     assert home.events("Migrate") == [{"admin_token_hash": hashlib.sha256(token.encode()).hexdigest()}]
 
 
-NOTICE = "private webhooks are refused, because this listens on 0.0.0.0: ALLOW_PRIVATE_WEBHOOKS=true allows them"
+NOTICE = (
+    "private webhooks are refused, because this listens on 0.0.0.0:"
+    ' OPTIONS={"allow_private_webhooks": true} allows them'
+)
 
 
 @pytest.mark.parametrize(
-    ("host", "allowed", "expected", "printed"),
+    ("host", "given", "expected", "printed"),
     [
-        ("127.0.0.1", None, True, ""),
-        ("127.0.0.2", None, True, ""),
-        ("0.0.0.0", None, False, f"{NOTICE}\n"),
-        ("0.0.0.0", True, True, ""),
-        ("127.0.0.1", False, False, ""),
+        ("127.0.0.1", {}, True, ""),
+        ("127.0.0.2", {}, True, ""),
+        ("0.0.0.0", {}, False, f"{NOTICE}\n"),
+        ("0.0.0.0", {"allow_private_webhooks": True}, True, ""),
+        ("127.0.0.1", {"allow_private_webhooks": False}, False, ""),
     ],
 )
-def test_private_webhooks_are_allowed_on_loopback_or_when_the_setting_says_so(
-    tmp_path, capsys, host, allowed, expected, printed
-):
+def test_private_webhooks_are_allowed_on_loopback_or_when_the_options_say_so(capsys, host, given, expected, printed):
     with socket.create_server((host, 0)) as listener:
-        settings = replace(read_settings(tmp_path), allow_private_webhooks=allowed)
-        assert local.runner._allows_private_webhooks(settings, listener) is expected
+        options = local.runner._with_private_webhooks({**given, "setup": "2"}, listener)
+    assert options == {"allow_private_webhooks": expected, "setup": "2"}
     assert capsys.readouterr().out == printed
 
 
@@ -308,4 +306,4 @@ def test_private_webhooks_are_allowed_on_loopback_or_when_the_setting_says_so(
 def test_the_runner_says_that_private_webhooks_are_refused_while_it_listens_on_all_addresses(home):
     output = home.start(BROKER_HOST="0.0.0.0")
     assert output.count(NOTICE) == 1
-    assert get(url_in(output))["private"] == "false"
+    assert get(url_in(output))["options"] == {"allow_private_webhooks": False}

@@ -82,7 +82,7 @@ def test_a_function_has_its_folder_layer_and_limits(broker):
 
 def test_the_environment_of_a_function_has_the_parameters(broker):
     assert broker.functions["Publish"].environment["DATABASE_URL"] == "postgresql://here"
-    assert broker.functions["Publish"].environment["ALLOW_PRIVATE_WEBHOOKS"] == "false"
+    assert broker.functions["Publish"].environment["OPTIONS"] == "{}"
     assert "OWNER_DATABASE_URL" not in broker.functions["Publish"].environment
     assert broker.functions["Migrate"].environment["OWNER_DATABASE_URL"] == "postgresql://owner"
 
@@ -108,7 +108,13 @@ def test_each_queue_has_its_function(broker):
 
 def test_a_queue_url_is_the_base_url_and_its_name(translated_broker, broker):
     assert broker.functions["Publish"].environment["DISPATCH_QUEUE_URL"] == "DispatchQueue"
-    based = template.read(translated_broker, ROOT, {}, resources=HERE, queue_base_url="http://127.0.0.1:1/0/")
+    based = template.read(
+        translated_broker,
+        ROOT,
+        {"Database": "postgresql://owner"},
+        resources=HERE,
+        queue_base_url="http://127.0.0.1:1/0/",
+    )
     assert based.functions["Dispatch"].environment["DELIVERY_QUEUE_URL"] == "http://127.0.0.1:1/0/DeliveryQueue"
 
 

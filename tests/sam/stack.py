@@ -144,7 +144,7 @@ def broker(folder: Path, admin_token: str, token_key: str) -> Iterator[Sam]:
         read_or_make(folder / "functions.password", lambda: secrets.token_urlsafe(32))
         parameters = {
             "Database": _url(folder, bridge.address, "postgres", "postgres.password"),
-            "AllowPrivateWebhooks": "true",
+            "Options": '{"allow_private_webhooks": true}',
         }
         # what the template takes from resources that exist on AWS only
         url = _url(folder, bridge.address, "broker_functions", "functions.password")

@@ -275,7 +275,7 @@ def test_deliver_runs_without_a_database_client_and_without_a_database_url(endpo
             "PATH": os.environ["PATH"],
             "PYTHONPATH": str(ROOT / "layers/broker"),
             **environment,
-            "ALLOW_PRIVATE_WEBHOOKS": "true",
+            "OPTIONS": '{"allow_private_webhooks": true}',
         },
         input=json.dumps({"Records": [message_with(job(endpoint.url))]}),
         capture_output=True,

@@ -10,10 +10,13 @@ import psycopg
 from psycopg.conninfo import conninfo_attempts, conninfo_to_dict, make_conninfo
 
 from broker import authorities, connection_mistakes, deadlines
-from broker.connection_mistakes import WRONG_PASSWORD, Mistake
+from broker.aws import database_login
+from broker.connection_mistakes import NO_ANSWER, RESTARTING, WRONG_PASSWORD, Mistake
 from broker.session import Connection
 
 LEAST_SECONDS = 2  # psycopg gives no address less
+PAUSE_SECONDS = 0.5  # before a server that starts is asked again
+RESUME_SECONDS = 15  # that Amazon Aurora takes to resume, as a rule
 
 
 class CannotConnect(Exception):
@@ -29,19 +32,37 @@ class CannotConnect(Exception):
         """Whether the password is wrong. A server that says so in another language had asked for it before."""
         return self.mistake is WRONG_PASSWORD or (self.mistake is None and self._used_password)
 
+    @property
+    def retry_seconds(self) -> int:
+        """When to try again: a server that did not answer for so long may be on its way up."""
+        return RESUME_SECONDS if self.mistake in {NO_ANSWER, RESTARTING} else 2
+
 
 def open_session(url: str, *, options: str | None = None) -> Connection:
     """Open a session in autocommit, at the first address that accepts it. `options` are PostgreSQL's start-up options.
 
     A host may have several addresses, and a URL several hosts: they share the time that the request has left, at most
-    `deadlines.CONNECT_SECONDS`. Without `sslmode` in the URL, a server that is not on this machine must show a
-    certificate of its name (libpq's verify-full). Raises CannotConnect.
+    `deadlines.CONNECT_SECONDS`. In that time a server that starts is asked again. A URL of Amazon RDS without a
+    password logs in by IAM. Without `sslmode` in the URL, a server that is not on this machine must show a certificate
+    of its name (libpq's verify-full). Raises CannotConnect.
     """
     parameters = parse(url)
     ends_at = time.monotonic() + min(deadlines.CONNECT_SECONDS, deadlines.left())
+    while True:
+        try:
+            return _open(parameters, ends_at, options)
+        except CannotConnect as failed:
+            if failed.mistake is not RESTARTING or time.monotonic() + PAUSE_SECONDS > ends_at:
+                raise
+        time.sleep(PAUSE_SECONDS)
+
+
+def _open(parameters: dict[str, str], ends_at: float, options: str | None) -> Connection:
     given = {**parameters, **verification(parameters), "application_name": "pgbroker"}
     if options:
         given["options"] = options
+    if database_login.applies(parameters):
+        given["password"] = database_login.token(parameters)
     failures: list[psycopg.Error | UnicodeError] = []
     try:
         attempts = conninfo_attempts(given)

@@ -28,6 +28,17 @@ TOO_MANY = Mistake(
     r"too many (clients|connections)|remaining connection slots|max clients reached",
     "each function that runs holds one: limit how many run (ReservedConcurrency), or use a pooler or a larger database",
 )
+NO_ANSWER = Mistake(
+    "no answer",
+    r"timeout expired|timed out",
+    "let the security group or the firewall allow the functions, and give them a way there (SubnetIds); a database that"
+    " sleeps may take half a minute to resume: repeat it then",
+)
+RESTARTING = Mistake(
+    "a server that starts or stops",
+    r"the database system is ",
+    "nothing has to be changed: repeat it in a moment",
+)
 REPLICA = Mistake(
     "a replica",
     r"session is read-only|server is in hot standby",
@@ -49,6 +60,12 @@ PARAMETER = Mistake(
 MISTAKES = (
     WRONG_PASSWORD,
     Mistake(
+        "a login by IAM that is refused",
+        r"PAM authentication failed",
+        "the function's role needs rds-db:connect for this login of this cluster, and the login needs GRANT rds_iam,"
+        " which Migrate gives to that of the functions",
+    ),
+    Mistake(
         "no such database",
         r'database ".*" does not exist',
         "create the database, or correct its name, which is after the last / of the URL",
@@ -66,11 +83,7 @@ MISTAKES = (
         r"no pg_hba.conf entry .*no encryption|connection is insecure",
         "remove sslmode from the URL, and the connection is encrypted",
     ),
-    Mistake(
-        "a server that starts or stops",
-        r"the database system is ",
-        "nothing has to be changed: repeat it in a moment",
-    ),
+    RESTARTING,
     Mistake(
         "a server without TLS",
         r"server does not support SSL",
@@ -101,11 +114,7 @@ MISTAKES = (
         r"Connection refused",
         "no server listens there: correct the host and the port in the URL, or start the server",
     ),
-    Mistake(
-        "no answer",
-        r"timeout expired|timed out",
-        "let the security group or the firewall allow the functions, and give them a way there (SubnetIds)",
-    ),
+    NO_ANSWER,
     Mistake(
         "no way to the address",
         r"Network is unreachable|Cannot assign requested address|Address family not supported",

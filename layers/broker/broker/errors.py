@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
+from types import MappingProxyType
 from typing import ClassVar
 
 import msgspec
@@ -20,7 +21,7 @@ class BrokerError(Exception):
     """Something went wrong in the broker."""
 
     status: ClassVar[HTTPStatus] = HTTPStatus.INTERNAL_SERVER_ERROR
-    headers: ClassVar[Mapping[str, str]] = {}
+    headers: Mapping[str, str] = MappingProxyType({})
 
     def __init__(self, detail: str | None = None, *, faults: Sequence[Fault] = ()) -> None:
         super().__init__(detail or self.title())
@@ -52,7 +53,7 @@ class Unauthorized(BrokerError):
     """A valid bearer token is required."""
 
     status = HTTPStatus.UNAUTHORIZED
-    headers: ClassVar[Mapping[str, str]] = {"WWW-Authenticate": "Bearer"}
+    headers = MappingProxyType({"WWW-Authenticate": "Bearer"})
 
 
 class Forbidden(BrokerError):
@@ -77,7 +78,7 @@ class Busy(BrokerError):
     """Another request is using the topic; repeat this one."""
 
     status = HTTPStatus.CONFLICT
-    headers: ClassVar[Mapping[str, str]] = {"Retry-After": "1"}
+    headers = MappingProxyType({"Retry-After": "1"})
 
 
 class StaleReceipt(BrokerError):
@@ -102,11 +103,11 @@ class DatabaseUnavailable(BrokerError):
     """The database is unavailable; repeat the request later."""
 
     status = HTTPStatus.SERVICE_UNAVAILABLE
-    headers: ClassVar[Mapping[str, str]] = {"Retry-After": "2"}
     outcome_unknown = False  # whether the statement may have taken effect
 
-    def __init__(self, detail: str | None = None, *, reason: str | None = None) -> None:
+    def __init__(self, detail: str | None = None, *, reason: str | None = None, retry_seconds: int = 2) -> None:
         super().__init__(detail)
+        self.headers = {"Retry-After": str(retry_seconds)}
         self.reason = reason  # for the operator, in the log and in what Migrate raises; a caller never sees it
 
     def __str__(self) -> str:

@@ -32,6 +32,7 @@ class Settings(msgspec.Struct, frozen=True):
 class Options(msgspec.Struct, forbid_unknown_fields=True):
     """Rare settings, which are keys of one JSON object in OPTIONS."""
 
+    allow_private_webhooks: bool = False  # true: webhooks may have loopback and private addresses
     database_proxy: bool = False  # true: statements are not prepared, and limits are not sent with the connection
     topics_per_token: Annotated[int, msgspec.Meta(ge=1)] = 10_000
     setup: str = ""  # read by nobody: another value has Setup run again
@@ -55,7 +56,7 @@ def current() -> Settings:
         owner_database_url=os.environ.get("OWNER_DATABASE_URL") or database_url,  # migrate and maintain
         function_database_urls=_urls(os.environ.get("FUNCTION_DATABASE_URLS") or "{}"),  # migrate; none: one login
         database_proxy=options.database_proxy,
-        allow_private_webhooks=os.environ.get("ALLOW_PRIVATE_WEBHOOKS") == "true",  # false: public addresses only
+        allow_private_webhooks=options.allow_private_webhooks,
         retention_days=int(os.environ.get("RETENTION_DAYS") or 30),  # days
         topics_per_token=options.topics_per_token,
         metrics_namespace=os.environ.get("POWERTOOLS_METRICS_NAMESPACE") or "pgbroker",

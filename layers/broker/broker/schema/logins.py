@@ -1,7 +1,7 @@
 """The logins of the functions: made with the password of their URL, and tried once after a migration.
 
 A password is sent as a verifier (RFC 5802), which the server's log may show. A provider that wants it as it is gets it
-over TLS only, or on this machine.
+over TLS only, or on this machine. A login by IAM has none: Amazon RDS lets it in as a member of its role rds_iam.
 """
 
 from collections.abc import Iterable, Iterator
@@ -12,7 +12,7 @@ import psycopg
 from psycopg import sql
 
 from broker import settings
-from broker.aws import secrets
+from broker.aws import database_login, secrets
 from broker.connection import CannotConnect, is_local, open_session, parse, to_url
 from broker.connection_mistakes import TOO_MANY
 from broker.schema import roles, steps, verbs
@@ -31,8 +31,9 @@ def read(connection: psycopg.Connection[Any], payload: Payload) -> list[Login]:
     """Read the logins of the settings. One that several functions share gets the verbs of all of these.
 
     With a password in the payload, the login of all functions is broker_functions_<database> at the owner's host.
-    When the secret with the owner's URL has functions_url, it is that. Raises CannotConnect for a URL that cannot be
-    read, SecretUnusable for such a secret, and SettingInvalid for a function that has no verbs.
+    When the secret with the owner's URL has functions_url, it is that; and one by IAM stays as it is. Raises
+    CannotConnect for a URL that cannot be read, SecretUnusable for such a secret, and SettingInvalid for a function
+    that has no verbs.
     """
     urls = settings.current().function_database_urls
     if unknown := urls.keys() - verbs.FUNCTIONS.keys():
@@ -40,7 +41,7 @@ def read(connection: psycopg.Connection[Any], payload: Payload) -> list[Login]:
         raise SettingInvalid(f"FUNCTION_DATABASE_URLS has {', '.join(sorted(unknown))}: it may have {known}")
     every = {verb for called in verbs.FUNCTIONS.values() for verb in called}
     given = [("DATABASE_URL", settings.current().database_url, every)]
-    if payload.functions_password:
+    if payload.functions_password and not _is_by_iam(settings.current().database_url):
         own = secrets.functions_url(settings.current().owner_database_url)
         made = _url_of_functions(connection, payload.functions_password)
         given = [("functions_url", own, every)] if own else [("functions_password", made, every)]
@@ -62,7 +63,10 @@ def make(logins: Iterable[Login]) -> Iterator[str]:
         if login.is_owner:
             continue
         try:
-            _set_password(login, "CREATE")
+            if _is_by_iam(login.url):
+                steps.persist(partial(_let_in_by_iam, login))
+            else:
+                _set_password(login, "CREATE")
         except psycopg.errors.InsufficientPrivilege:
             login.exists = login.works = False
             yield f"{login.owner} may not create the login {login.role}: create it and migrate again"
@@ -89,6 +93,19 @@ def check(logins: Iterable[Login]) -> Iterator[str]:
         except (CannotConnect, PasswordNotSent) as error:
             login.works = False
             yield f"the functions cannot log in by {login.sources[0]}: {error}"
+
+
+def _is_by_iam(setting: str) -> bool:
+    return not secrets.is_secret(setting) and database_login.applies(parse(setting))
+
+
+def _let_in_by_iam(login: Login, lock_ms: int) -> None:
+    """Create a login unless it exists, and have Amazon RDS take tokens of IAM for it. Raises InsufficientPrivilege."""
+    with steps.transaction(lock_ms) as connection:
+        role = sql.Identifier(login.role)
+        if not roles.exists(connection, login.role):
+            connection.execute(sql.SQL("CREATE ROLE {} LOGIN").format(role))
+        connection.execute(sql.SQL("GRANT rds_iam TO {}").format(role))
 
 
 def _is_accepted(login: Login) -> bool:
