@@ -15,7 +15,7 @@ from moto import mock_aws
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from broker import database, deadlines, settings, telemetry, tokens
+from broker import database, deadlines, rate_limits, settings, telemetry, tokens
 from broker.aws import connections
 from broker.dispatch import notifier
 from broker.pubsub import subscriptions
@@ -244,6 +244,18 @@ def log_lines(monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[Any]]:
 
 
 @pytest.fixture
+def limit_clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+    """A clock for the limits of tokens, which only the test moves: `limit_clock(0.5)` by half a second."""
+    now = [1_800_000_000 * 10**9]
+
+    def move(seconds: float) -> None:
+        now[0] += round(seconds * 10**9)
+
+    monkeypatch.setattr(rate_limits.time, "time_ns", lambda: now[0])
+    return move
+
+
+@pytest.fixture
 def client() -> Client:
     """Requests to the functions' handlers, in this process, as API Gateway makes them; with the admin token."""
     return Client()
@@ -274,6 +286,7 @@ def invoices(owner: psycopg.Connection[Any]) -> Topic:
 def _clean(cleaner: Callable[[], None]) -> Iterator[None]:
     yield
     tokens.forget()
+    rate_limits.forget()
     notifier.forget()
     leases.forget()
     worker.forget()
