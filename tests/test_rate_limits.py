@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from broker import rate_limits
+from broker.errors import TooManyRequests
 
 TOKEN, OTHER = uuid.uuid4(), uuid.uuid4()
 LIMITS = st.integers(1, 10_000)
@@ -127,6 +128,11 @@ def test_the_fields_are_lists_of_structured_fields():
         "RateLimit": '"requests_per_second";r=49;t=1',
     }
     assert rate_limits.fields(50, None)["RateLimit"] == '"requests_per_second";r=0;t=1'
+
+
+def test_the_error_names_the_policy_of_the_fields_and_its_window():
+    assert TooManyRequests.members == {"violated-policies": [rate_limits.POLICY]}
+    assert TooManyRequests.headers == {"Retry-After": str(rate_limits.WINDOW_SECONDS)}
 
 
 def count_taken(limit, requests):

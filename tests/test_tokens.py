@@ -3,6 +3,7 @@
 import uuid
 from datetime import UTC, datetime, timedelta
 
+import psycopg
 import pytest
 from msgspec.structs import replace
 
@@ -14,18 +15,17 @@ from tests.support.client import ADMIN_TOKEN, TOKEN_KEY, make_token
 OTHER_KEY = "x" * 42 + "A"
 
 
-def holder(name, scopes, topics, ends_in=None):
-    """A token as a request has it, which ends in so many seconds."""
+def holder(name, scopes, topics, ends_in=None, limit=None):
+    """A token as a request has it, which ends in so many seconds, and may send so many requests a second."""
     now = datetime.now(UTC)
-    return tokens.Token(uuid.uuid4(), name, scopes, topics, now, ends_in and now + timedelta(seconds=ends_in))
+    return tokens.Token(uuid.uuid4(), name, scopes, topics, now, ends_in and now + timedelta(seconds=ends_in), limit)
 
 
 ALL = holder("all", list(tokens.SCOPES), ["*"])
 
 
-def mint(name="shop", scopes=("publish",), topics=("*",), minter=ALL, expires_in_seconds=None):
-    request = tokens.Mint(name=name, scopes=list(scopes), topics=list(topics), expires_in_seconds=expires_in_seconds)
-    return tokens.mint(request, minter)
+def mint(name="shop", scopes=("publish",), topics=("*",), minter=ALL, **options):
+    return tokens.mint(tokens.Mint(name=name, scopes=list(scopes), topics=list(topics), **options), minter)
 
 
 def expire_cache():
@@ -184,6 +184,44 @@ def test_a_token_cannot_mint_one_that_ends_later():
 def test_without_an_end_of_its_own_a_token_ends_with_the_one_that_mints_it():
     minter = holder("lead", ["tokens", "publish"], ["*"], ends_in=3600)
     assert mint(minter=minter).expires_at == minter.expires_at
+
+
+def test_a_token_has_the_limit_that_it_was_minted_with():
+    minted = mint(requests_per_second=50)
+    assert minted.requests_per_second == 50
+    assert tokens.authorize(minted.token).requests_per_second == 50
+    assert tokens.read(minted.id).requests_per_second == 50
+    limits = {token.name: token.requests_per_second for token in tokens.list_tokens(None, 9).items}
+    assert limits == {"admin": None, "shop": 50}
+
+
+def test_a_token_without_a_limit_mints_tokens_without_one():
+    minted = mint()
+    assert minted.requests_per_second is None
+    assert tokens.authorize(minted.token).requests_per_second is None
+
+
+def test_a_token_cannot_mint_one_with_a_higher_limit():
+    minter = holder("lead", ["tokens", "publish"], ["*"], limit=5)
+    with pytest.raises(InvalidInput) as refused:
+        mint(minter=minter, requests_per_second=6)
+    assert [(fault.pointer, fault.detail) for fault in refused.value.faults] == [
+        ("/requests_per_second", "the minting token has a lower limit")
+    ]
+    assert mint(minter=minter, requests_per_second=5).requests_per_second == 5
+
+
+def test_without_a_limit_of_its_own_a_token_has_that_of_the_one_that_mints_it():
+    minter = holder("lead", ["tokens", "publish"], ["*"], limit=5)
+    minted = mint(minter=minter)
+    assert minted.requests_per_second == 5
+    assert tokens.read(minted.id).requests_per_second == 5
+
+
+@pytest.mark.parametrize("limit", [0, 10_001, -1])
+def test_the_database_refuses_a_limit_out_of_bounds(owner, limit):
+    with pytest.raises(psycopg.errors.CheckViolation):
+        owner.execute("UPDATE tokens SET requests_per_second = %s", [limit])
 
 
 def test_a_token_that_has_ended_keeps_its_name_until_it_is_revoked(owner):

@@ -53,10 +53,11 @@ def operation_id(operation: contract.Operation) -> str:
     return operation.id
 
 
-def client_with(client: Client, *scopes: str, topics: tuple[str, ...] = ("*",)) -> Client:
+def client_with(client: Client, *scopes: str, topics: tuple[str, ...] = ("*",), limit: int | None = None) -> Client:
     """A client with a new token."""
     name = f"t{len(client.get('/tokens?limit=1000').json['items'])}"
-    return Client(client.post("/tokens", {"name": name, "scopes": scopes, "topics": topics}).json["token"])
+    request = {"name": name, "scopes": scopes, "topics": topics, "requests_per_second": limit}
+    return Client(client.post("/tokens", request).json["token"])
 
 
 def faulty_request(operation: contract.Operation, topic: str = TOPIC) -> Request:
@@ -130,7 +131,8 @@ def test_a_token_with_all_other_scopes_is_refused(client: Client, operation: con
 
 @pytest.mark.parametrize("scope", tokens.SCOPES)
 def test_a_token_reads_itself_with_any_scope(client: Client, scope: str) -> None:
-    minted = client.post("/tokens", {"name": "own", "scopes": [scope], "topics": PATTERNS, "expires_in_seconds": 60})
+    request = {"name": "own", "scopes": [scope], "topics": PATTERNS}
+    minted = client.post("/tokens", {**request, "expires_in_seconds": 60, "requests_per_second": 5})
     shown = Client(minted.json["token"]).get("/tokens/self")
     assert (shown.status, shown.json) == (
         200,
@@ -170,6 +172,28 @@ def test_a_revoked_token_is_refused_on_every_route(
     before = everything(owner)
     assert is_unauthorized(revoked.request(*make_request(operation)))
     assert everything(owner) == before
+
+
+@pytest.mark.parametrize("operation", GUARDED, ids=operation_id)
+def test_a_request_over_the_limit_of_its_token_is_refused_on_every_route_and_changes_nothing(
+    client: Client,
+    owner: psycopg.Connection[Any],
+    make_request: MakeRequest,
+    limit_clock: Callable[[float], None],
+    operation: contract.Operation,
+) -> None:
+    limited = client_with(client, *tokens.SCOPES, limit=50)  # that of the example of a mint
+    while limited.get("/tokens/self").status == 200:
+        pass
+    before = everything(owner)
+    for request in (faulty_request(operation), make_request(operation)):
+        refused = limited.request(*request)
+        assert (refused.status, refused.json["type"]) == (429, "urn:pgbroker:problem:too-many-requests")
+    assert everything(owner) == before
+
+    limit_clock(1)
+
+    assert limited.request(*make_request(operation)).status < 300
 
 
 def is_unauthorized(response: Response) -> bool:

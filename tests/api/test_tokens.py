@@ -88,6 +88,40 @@ def test_a_token_that_ends_mints_none_that_ends_later(client: Client) -> None:
     assert same["expires_at"] == ends["expires_at"]
 
 
+def test_a_token_is_shown_with_its_limit(client: Client) -> None:
+    request = {"name": "till-3", "scopes": ["browse"], "requests_per_second": 50}
+    minted = client.post("/tokens", request).json
+    assert minted["requests_per_second"] == 50
+    assert client.get(f"/tokens/{minted['id']}").json["requests_per_second"] == 50
+    assert Client(minted["token"]).get("/tokens/self").json["requests_per_second"] == 50
+    limits = {token["name"]: token["requests_per_second"] for token in client.get("/tokens").json["items"]}
+    assert limits == {"admin": None, "till-3": 50}
+
+
+@pytest.mark.parametrize("limit", [0, -1, 10_001, 1.5, "50", True])
+def test_a_limit_is_1_to_10000_requests_a_second_or_none(client: Client, limit: object) -> None:
+    request = {"name": "till-3", "scopes": ["browse"], "requests_per_second": limit}
+    refused = client.post("/tokens", request)
+    assert (refused.status, refused.json["errors"][0]["pointer"]) == (400, "/requests_per_second")
+    for allowed in (1, 10_000, None):
+        minted = client.post("/tokens", {**request, "name": f"with-{allowed}", "requests_per_second": allowed})
+        assert (minted.status, minted.json["requests_per_second"]) == (201, allowed)
+
+
+def test_a_token_with_a_limit_mints_none_with_a_higher_one(client: Client) -> None:
+    lead = Client(
+        client.post("/tokens", {"name": "lead", "scopes": ["tokens"], "requests_per_second": 50}).json["token"]
+    )
+    refused = lead.post("/tokens", {"name": "more", "scopes": ["tokens"], "requests_per_second": 51})
+    assert (refused.status, refused.json["errors"]) == (
+        400,
+        [{"pointer": "/requests_per_second", "detail": "the minting token has a lower limit"}],
+    )
+    for name, limit in (("same", None), ("less", 5)):
+        minted = lead.post("/tokens", {"name": name, "scopes": ["tokens"], "requests_per_second": limit}).json
+        assert minted["requests_per_second"] == (limit or 50)
+
+
 def test_a_revoked_token_is_refused(client: Client) -> None:
     minted = client.post("/tokens", {"name": "till-3", "scopes": ["browse"]}).json
     holder = Client(minted["token"])

@@ -105,10 +105,18 @@ def test_an_operation_documents_each_parameter_of_its_path(operation: contract.O
 @pytest.mark.parametrize("operation", contract.operations().values(), ids=lambda each: each.id)
 def test_an_operation_documents_its_errors(operation: contract.Operation) -> None:
     statuses = operation.spec["responses"].keys()
-    guarded = {"401", "503"} if operation.spec.get("x-scope") else set()
+    guarded = {"401", "429", "503"} if operation.spec.get("x-scope") else set()
     guarded |= {"400", "403"} if operation.spec.get("x-scope") in tokens.SCOPES else set()
     sized = {"413"} if "requestBody" in operation.spec else set()
     assert statuses >= {"500"} | guarded | sized
+
+
+@pytest.mark.parametrize("operation", contract.operations().values(), ids=lambda each: each.id)
+def test_each_response_to_a_token_may_have_the_fields_of_its_limit(operation: contract.Operation) -> None:
+    known = "401" in operation.spec["responses"]
+    for status in operation.spec["responses"].keys() - {"401", "500"}:
+        fields = contract.LIMIT_FIELDS if known else set()
+        assert operation.answer(status).get("headers", {}).keys() & contract.LIMIT_FIELDS == fields, status
 
 
 def test_each_function_has_a_folder() -> None:
@@ -163,7 +171,9 @@ def test_every_problem_has_an_example(problem: type[errors.BrokerError]) -> None
     response = contract.document()["components"]["responses"][problem.__name__]
     example = response["content"]["application/problem+json"]["example"]
     assert (example["type"], example["title"], example["status"]) == (problem.type(), problem.title(), problem.status)
-    assert response.get("headers", {}).keys() == problem().headers.keys()
+    fields = set() if problem is errors.Unauthorized else contract.LIMIT_FIELDS
+    assert response["headers"].keys() == problem().headers.keys() | fields
+    assert {name: example[name] for name in problem.members} == problem.members
 
 
 def _schema_of(kind: Any) -> Any:

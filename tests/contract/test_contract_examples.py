@@ -36,6 +36,7 @@ def test_a_webhook_request_matches_the_contract(client: Client) -> None:
 
 
 @pytest.mark.parametrize("name", PROBLEMS)
+@pytest.mark.usefixtures("limit_clock")
 def test_the_example_of_a_problem_equals_a_real_response(client: Client, orders: Topic, name: str) -> None:
     [content] = PROBLEMS[name]["content"].values()
     example = content["example"]
@@ -93,6 +94,13 @@ def _idempotency_key_reused(client: Client, _orders: Topic) -> Response:
     return client.post("/topics/orders/messages", {"content": 2}, headers=headers)
 
 
+def _too_many_requests(client: Client, _orders: Topic) -> Response:
+    minted = client.post("/tokens", {"name": "till-3", "scopes": ["browse"], "requests_per_second": 1}).json
+    limited = Client(minted["token"])
+    limited.get("/topics")
+    return limited.get("/topics")
+
+
 def _internal_error(client: Client, _orders: Topic) -> Response:
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(app("manage").app.routes, "GET /", (lambda _call: 1 / 0, None))
@@ -116,6 +124,7 @@ PROVOKE = {
     "StaleReceipt": _stale_receipt,
     "TooLarge": _too_large,
     "IdempotencyKeyReused": _idempotency_key_reused,
+    "TooManyRequests": _too_many_requests,
     "InternalError": _internal_error,
     "DatabaseUnavailable": _database_unavailable,
 }

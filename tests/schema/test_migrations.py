@@ -86,14 +86,15 @@ def test_a_migration_replaces_the_admin_token_by_the_one_of_the_payload(new):
         tokens.authorize(make_token("1"))
 
 
-def test_a_migration_makes_an_admin_token_that_never_ends(new):
+def test_a_migration_makes_an_admin_token_that_never_ends_and_has_no_limit(new):
     migrations.migrate(admin(make_token("1")))
-    new.execute("UPDATE broker.tokens SET expires_at = now() - interval '1 day'")
+    new.execute("UPDATE broker.tokens SET expires_at = now() - interval '1 day', requests_per_second = 5")
     with pytest.raises(Unauthorized):
         tokens.authorize(make_token("1"))
     tokens.forget()
     migrations.migrate(admin(make_token("1")))
-    assert tokens.authorize(make_token("1")).expires_at is None
+    token = tokens.authorize(make_token("1"))
+    assert (token.expires_at, token.requests_per_second) == (None, None)
 
 
 def test_the_stored_admin_token_stays_when_the_payload_has_none(new):

@@ -187,6 +187,26 @@ def test_the_statements_of_the_version_before_work_on_the_tokens_of_this_one(new
         assert ended == []
 
 
+def test_the_statements_of_the_version_before_the_limits_work_on_the_tokens_of_this_one(new, migrate):
+    """Functions of schema 0011 run until the deployment has replaced them; they do not see a limit."""
+    migrate()
+    with psycopg.connect(settings.current().database_url, autocommit=True) as session:
+        minted = session.execute(
+            "SELECT id, created_at, expires_at FROM broker.mint_token("
+            "%s, %s, %s::text[], %s::text[], %s::integer, %s::timestamptz)",
+            ["old", tokens.digest("old"), ["publish"], ["*"], 3600, None],
+        ).fetchone()
+        new.execute("UPDATE broker.tokens SET requests_per_second = 5 WHERE name = 'old'")
+        expected = (minted[0], "old", ["publish"], ["*"], *minted[1:])
+        columns = "SELECT id, name, scopes, topics, created_at, expires_at FROM"
+        found = session.execute(f"{columns} broker.authorize_token(%s)", [tokens.digest("old")]).fetchone()
+        listed = session.execute(
+            f"{columns} broker.list_tokens(%s::uuid, %s::uuid, %s)", [minted[0], None, 1]
+        ).fetchone()
+    assert found == expected
+    assert listed == expected
+
+
 def test_a_session_with_a_prepared_statement_goes_on_when_a_result_changed(new, migrate):
     migrate()
     new.execute("DROP FUNCTION broker.authorize_token")

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[2]
 
 METHODS = ("get", "put", "post", "patch", "delete")
+LIMIT_FIELDS = {"RateLimit-Policy", "RateLimit"}  # of responses to a token with a limit
 
 
 @cache
@@ -71,8 +72,10 @@ class Operation:
         """Check that the contract has this response: its status, type, headers and body."""
         assert str(response.status) in self.spec["responses"], f"{self.route} may not respond with {response.status}"
         expected = self.answer(response.status)
-        for header, spec in expected.get("headers", {}).items():
+        documented = {name: resolved(spec) for name, spec in expected.get("headers", {}).items()}
+        for header, spec in documented.items():
             assert header in response.headers or not spec.get("required")
+        assert LIMIT_FIELDS & response.headers.keys() <= documented.keys(), f"{self.route}: {response.status}"
         if "content" not in expected:
             assert response.text == ""
             return

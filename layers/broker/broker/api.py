@@ -13,8 +13,8 @@ from uuid import UUID
 
 import msgspec
 
-from broker import deadlines, json_input, telemetry, tokens
-from broker.errors import BrokerError, InternalError, TooLarge, Unauthorized
+from broker import deadlines, json_input, rate_limits, telemetry, tokens
+from broker.errors import BrokerError, InternalError, TooLarge, TooManyRequests, Unauthorized
 from broker.fields import TopicName
 from broker.pagination import Page
 
@@ -37,13 +37,14 @@ class Response(msgspec.Struct, frozen=True):
 class Request:
     """One request, its path's parameters checked. `token` is the caller's; on a public route there is none."""
 
-    __slots__ = ("_event", "_token", "due", "message_count", "topic")
+    __slots__ = ("_event", "_token", "due", "limit_fields", "message_count", "topic")
 
     def __init__(self, event: Mapping[str, Any]) -> None:
         self._event = event
         self._token: tokens.Token | None = None
         self.topic: str = ""
         self.due = False  # whether Dispatch must be notified of the topic
+        self.limit_fields: Mapping[str, str] = {}  # what the response says about the token's limit
         self.message_count = 0  # for the metrics: how many messages the route's function stored, leased or moved
 
     @property
@@ -53,16 +54,27 @@ class Request:
         return self._token
 
     def authorize(self, scope: Scope) -> None:
-        """Check the caller's token. Raises Unauthorized or Forbidden, before anything else of the request is read."""
+        """Check the caller's token. Raises Unauthorized, TooManyRequests or Forbidden.
+
+        Nothing else of the request is read before, and a request that is refused for its scope counts in the limit too.
+        """
         kind, _, token = (self.header("authorization") or "").partition(" ")
         if kind.lower() != "bearer" or not token:
             raise Unauthorized
         self._token = tokens.authorize(token.strip())
+        if (limit := self._token.requests_per_second) is not None:
+            self._count(self._token, limit)
         topic = (self._event.get("pathParameters") or {}).get("topic")
         if scope != "any":
             self._token.demand(scope, topic)
         if topic is not None:
             self.topic = self.path("topic", TopicName)
+
+    def _count(self, token: tokens.Token, limit: int) -> None:
+        left = rate_limits.take(token.id, limit)
+        self.limit_fields = rate_limits.fields(limit, left)
+        if left is None:
+            raise TooManyRequests(f"the token's requests_per_second is {limit}")
 
     def header(self, name: str) -> str | None:
         """Return a header by its name in lower case; None when it was not sent."""
@@ -146,7 +158,7 @@ class Application:
             context.aws_request_id,
             time.perf_counter() - started,
         )
-        return _encode_response(response)
+        return _encode_response(response, request.limit_fields)
 
 
 def ok(value: object, status: HTTPStatus = HTTPStatus.OK, headers: Mapping[str, str] | None = None) -> Response:
@@ -176,6 +188,7 @@ def _problem(error: BrokerError, request_id: str) -> Response:
         "status": error.status,
         "detail": error.detail or error.title(),
         "request_id": request_id,
+        **error.members,
     }
     if error.faults:
         problem["errors"] = [
@@ -185,9 +198,9 @@ def _problem(error: BrokerError, request_id: str) -> Response:
     return Response(error.status, problem, {**error.headers, "Content-Type": "application/problem+json"})
 
 
-def _encode_response(response: Response) -> dict[str, Any]:
+def _encode_response(response: Response, limit_fields: Mapping[str, str]) -> dict[str, Any]:
     if response.value is None:
-        return {"statusCode": int(response.status), "headers": dict(response.headers)}
+        return {"statusCode": int(response.status), "headers": {**limit_fields, **response.headers}}
     body = response.value if isinstance(response.value, str) else _encode(response.value).decode()
-    headers = {"Content-Type": "application/json", "Cache-Control": "no-store", **response.headers}
+    headers = {"Content-Type": "application/json", "Cache-Control": "no-store", **limit_fields, **response.headers}
     return {"statusCode": int(response.status), "headers": headers, "body": body}

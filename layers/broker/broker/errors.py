@@ -22,6 +22,7 @@ class BrokerError(Exception):
 
     status: ClassVar[HTTPStatus] = HTTPStatus.INTERNAL_SERVER_ERROR
     headers: Mapping[str, str] = MappingProxyType({})
+    members: ClassVar[Mapping[str, object]] = {}  # of its document, beside those of every problem
 
     def __init__(self, detail: str | None = None, *, faults: Sequence[Fault] = ()) -> None:
         super().__init__(detail or self.title())
@@ -97,6 +98,14 @@ class IdempotencyKeyReused(BrokerError):
     """The idempotency key was used with another body."""
 
     status = HTTPStatus.UNPROCESSABLE_ENTITY
+
+
+class TooManyRequests(BrokerError):
+    """The token has sent more requests than its limit; repeat this one later."""
+
+    status = HTTPStatus.TOO_MANY_REQUESTS
+    headers = MappingProxyType({"Retry-After": "1"})  # the bucket is full by then
+    members: ClassVar[Mapping[str, object]] = {"violated-policies": ["requests_per_second"]}
 
 
 class DatabaseUnavailable(BrokerError):

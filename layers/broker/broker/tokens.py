@@ -22,6 +22,8 @@ Pattern = Annotated[str, msgspec.Meta(pattern=r"^([A-Za-z0-9._-]{1,128}|[A-Za-z0
 
 ExpiresInSeconds = Annotated[int, msgspec.Meta(ge=60, le=315_360_000)]  # a minute to ten years
 
+RequestsPerSecond = Annotated[int, msgspec.Meta(ge=1, le=10_000)]
+
 CACHE_SECONDS = 60  # a revoked token is refused everywhere after this long
 CACHE_SIZE = 1000  # tokens in each of the two caches
 
@@ -34,7 +36,11 @@ _refused: Cache[None] = OrderedDict()
 
 
 class Mint(msgspec.Struct, forbid_unknown_fields=True):
-    """The request for a token. Without `expires_in_seconds` it ends when the minting token ends, if that ends."""
+    """The request for a token.
+
+    Without `expires_in_seconds` it ends when the minting token ends, if that ends; without `requests_per_second` it has
+    that token's limit, if that has one.
+    """
 
     name: TokenName
     scopes: Annotated[list[Scope], msgspec.Meta(min_length=1, max_length=len(SCOPES))]
@@ -42,10 +48,14 @@ class Mint(msgspec.Struct, forbid_unknown_fields=True):
         default_factory=lambda: ["*"]
     )
     expires_in_seconds: ExpiresInSeconds | None = None
+    requests_per_second: RequestsPerSecond | None = None
 
 
 class Token(msgspec.Struct, frozen=True):
-    """A token without its text, which is not stored. `expires_at` None: it never ends."""
+    """A token without its text, which is not stored. `expires_at` None: it never ends.
+
+    `requests_per_second` is its limit in each process; None: it has none.
+    """
 
     id: UUID
     name: str
@@ -53,6 +63,7 @@ class Token(msgspec.Struct, frozen=True):
     topics: list[str]
     created_at: datetime
     expires_at: datetime | None
+    requests_per_second: int | None
 
     def is_valid_for(self, seconds: float) -> bool:
         """Whether the token ends later than so many seconds from now, by this machine's clock."""
@@ -80,6 +91,7 @@ class MintedToken(msgspec.Struct, frozen=True):
     topics: list[str]
     created_at: datetime
     expires_at: datetime | None
+    requests_per_second: int | None
 
 
 def covers(pattern: str, topic: str) -> bool:
@@ -107,7 +119,8 @@ def authorize(token: str) -> Token:
     if (refusal := _refused.get(key)) and refusal[0] >= now:
         raise Unauthorized
     found = database.call(
-        "SELECT id, name, scopes, topics, created_at, expires_at FROM broker.authorize_token(%(hash)s)",
+        "SELECT id, name, scopes, topics, created_at, expires_at, requests_per_second"
+        " FROM broker.authorize_token(%(hash)s)",
         {"hash": key},
         Token,
     )
@@ -132,7 +145,7 @@ def forget() -> None:
 
 
 def mint(request: Mint, minter: Token) -> MintedToken:
-    """Make a token that allows no more than the minter's, and ends no later.
+    """Make a token that allows no more than the minter's, ends no later, and has no higher limit.
 
     Raises InvalidInput, or Conflict when the name is taken. A token that has ended keeps its name while it is listed.
     """
@@ -147,12 +160,16 @@ def mint(request: Mint, minter: Token) -> MintedToken:
     ]
     if request.expires_in_seconds is not None and not minter.is_valid_for(request.expires_in_seconds):
         faults.append(Fault("the minting token ends before that", "/expires_in_seconds"))
+    limit = minter.requests_per_second if request.requests_per_second is None else request.requests_per_second
+    if limit is not None and minter.requests_per_second is not None and limit > minter.requests_per_second:
+        faults.append(Fault("the minting token has a lower limit", "/requests_per_second"))
     if faults:
         raise InvalidInput("a token cannot grant more than it holds", faults=faults)
     token = token_format.make(settings.token_keys()[0])
     minted = database.call(
         "SELECT id, created_at, expires_at FROM broker.mint_token("
-        "%(name)s, %(hash)s, %(scopes)s::text[], %(topics)s::text[], %(expires_in)s::integer, %(latest)s::timestamptz)",
+        "%(name)s, %(hash)s, %(scopes)s::text[], %(topics)s::text[], %(expires_in)s::integer, %(latest)s::timestamptz,"
+        " %(limit)s::integer)",
         {
             "name": request.name,
             "hash": digest(token),
@@ -160,8 +177,16 @@ def mint(request: Mint, minter: Token) -> MintedToken:
             "topics": request.topics,
             "expires_in": request.expires_in_seconds,
             "latest": minter.expires_at,
+            "limit": limit,
         },
-        partial(MintedToken, name=request.name, token=token, scopes=request.scopes, topics=request.topics),
+        partial(
+            MintedToken,
+            name=request.name,
+            token=token,
+            scopes=request.scopes,
+            topics=request.topics,
+            requests_per_second=limit,
+        ),
     )
     if not minted:
         raise Conflict("a token with this name exists")
@@ -196,7 +221,7 @@ def revoke(token_id: UUID, revoker: Token) -> None:
 
 def _list(token_id: UUID | None, after: UUID | None, limit: int) -> list[Token]:
     return database.call(
-        "SELECT id, name, scopes, topics, created_at, expires_at"
+        "SELECT id, name, scopes, topics, created_at, expires_at, requests_per_second"
         " FROM broker.list_tokens(%(id)s::uuid, %(after)s::uuid, %(limit)s)",
         {"id": token_id, "after": after, "limit": limit},
         Token,

@@ -183,6 +183,6 @@ def _store_admin(connection: psycopg.Connection[Any], token_hash: str) -> None:
         "INSERT INTO tokens (id, name, hash, scopes, topics)"
         " VALUES (broker.uuidv7(broker.ticks(clock_timestamp())), 'admin', %(hash)s, %(scopes)s, '{*}')"
         " ON CONFLICT (name) DO UPDATE SET hash = excluded.hash, scopes = excluded.scopes, topics = excluded.topics,"
-        " expires_at = NULL",
+        " expires_at = NULL, requests_per_second = NULL",
         {"hash": bytes.fromhex(token_hash), "scopes": list(tokens.SCOPES)},
     )
