@@ -74,11 +74,12 @@ lint: .venv/development .venv-lint/ready ## have cfn-lint and checkov judge what
 build: .venv-sam/ready ## build what is deployed; needs python3.13 on PATH
 	$(SAM) build
 
-deploy: .venv/development .venv-sam/ready ## deploy it to AWS: make deploy CONFIG=prod STACK= PROFILE= ARCHITECTURE= PARAMETERS="RetentionDays=7"
-	@$(VENV)/python -m scripts.deploy deploy $(DEPLOYMENT) $(if $(ARCHITECTURE),--architecture $(ARCHITECTURE)) --parameters "$$PARAMETERS"
+deploy: .venv/development .venv-sam/ready ## deploy it to AWS: make deploy DATABASE=url CONFIG=prod STACK= PROFILE= ARCHITECTURE= PARAMETERS="RetentionDays=7"
+	@$(VENV)/python -m scripts.deploy deploy $(DEPLOYMENT) $(if $(filter url,$(DATABASE)),--own-database) \
+		$(if $(ARCHITECTURE),--architecture $(ARCHITECTURE)) --parameters "$$PARAMETERS"
 
-undeploy: .venv/development .venv-sam/ready ## delete what `make deploy` has made, but not the database
-	@$(VENV)/python -m scripts.deploy undeploy $(DEPLOYMENT)
+undeploy: .venv/development .venv-sam/ready ## delete what `make deploy` has made; a managed database with DELETE_DATABASE=1 only
+	@$(VENV)/python -m scripts.deploy undeploy $(DEPLOYMENT) $(if $(DELETE_DATABASE),--delete-database)
 
 deploy-check: .venv/development ## look at what only an AWS account shows of what is deployed: make deploy-check STACK= PROFILE= FLOOD=1
 	@$(VENV)/python -m scripts.deploy_check $(DEPLOYMENT) $(if $(FLOOD),--flood)

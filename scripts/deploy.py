@@ -1,7 +1,7 @@
-"""`make deploy` and `make undeploy`: the broker in an AWS account, from a database's URL to a message there and back.
+"""`make deploy` and `make undeploy`: the broker in an AWS account, to a message there and back.
 
-What is deployed is template.yaml, by the SAM CLI. This program asks for the database's URL and stores it as a secret,
-and at the end sends a message through the new address.
+What is deployed is template.yaml, by the SAM CLI, with a managed database; or with one of your own, for whose URL this
+program asks, and which it stores as a secret. At the end it sends a message through the new address.
 """
 
 import argparse
@@ -26,17 +26,22 @@ CHECK_SECONDS = 60  # a database that sleeps answers by then
 TRIES = 3
 
 
-def deploy(to: Stack, *, config: str, architecture: str | None, parameters: Mapping[str, str]) -> None:
+def deploy(
+    to: Stack, *, config: str, architecture: str | None, own_database: bool, parameters: Mapping[str, str]
+) -> None:
     """Build, deploy, and send a message through the new address. Raises NotDeployed.
 
-    Without an architecture it is that of the stack, and x86_64 of a new one.
+    Without an architecture it is that of the stack, and x86_64 of a new one. With a database of one's own it asks for
+    its URL, and moves a stack to it that has another; else the stack keeps its own, and a new one has a managed one.
     """
     if shutil.which("python3.13") is None:
         raise NotDeployed("python3.13 is needed on PATH, because the functions run on it")
     known = {each["ParameterKey"]: each["ParameterValue"] for each in to.describe().get("Parameters", [])}
     given = dict(parameters)
-    if known.get("Database", "managed") == "managed" and "Database" not in given:
+    if own_database:
         given["Database"] = to.store_url(ask_for_url())
+    elif not known and "Database" not in given:
+        say("with a managed database, which sleeps while nobody uses it; DATABASE=url is for one of your own")
     architecture = given["Architecture"] = architecture or known.get("Architecture", "x86_64")
     overrides = ["--parameter-overrides", *starmap(override, given.items())]
     if to.sam("build", "--config-env", config, "--parameter-overrides", f"Architecture={architecture}") != 0:
@@ -117,12 +122,27 @@ def _post(url: str, token: str, document: Mapping[str, object], give_up: float) 
         time.sleep(1)
 
 
-def undeploy(of: Stack) -> None:
-    """Delete the stack and the secret with the database's URL. The database keeps its schema. Raises NotDeployed."""
+def undeploy(of: Stack, *, delete_database: bool) -> None:
+    """Delete the stack and the secret with the database's URL. Raises NotDeployed.
+
+    A database of one's own keeps its schema. A managed one is deleted only when that is said, and a snapshot remains.
+    """
+    cluster = of.managed_cluster()
+    if cluster and not delete_database:
+        raise NotDeployed(
+            f"the stack has the managed database {cluster}, with its messages: `make undeploy DELETE_DATABASE=1`"
+            " deletes it too, and leaves a snapshot"
+        )
+    if cluster:
+        of.unprotect(cluster)
+        say("the network of the functions may take 20 to 40 minutes to be deleted")
     if of.describe() and of.sam("delete", "--stack-name", of.name, "--no-prompts") != 0:
         raise NotDeployed(f"sam delete failed\n{of.failure()}")
     of.forget_url()
-    say("the stack was deleted. The database keeps its messages: DROP SCHEMA broker CASCADE removes them")
+    if cluster:
+        say("the stack was deleted. A snapshot of its database remains: aws rds delete-db-cluster-snapshot removes it")
+    else:
+        say("the stack was deleted. The database keeps its messages: DROP SCHEMA broker CASCADE removes them")
 
 
 def stack_name(config: str) -> str:
@@ -142,18 +162,21 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--stack", help="its name, instead of that in samconfig.toml")
     parser.add_argument("--profile", help="of the AWS CLI")
     parser.add_argument("--architecture", choices=["x86_64", "arm64"])
+    parser.add_argument("--own-database", action="store_true", help="ask for the URL of a database of your own")
+    parser.add_argument("--delete-database", action="store_true", help="of undeploy: the managed database too")
     parser.add_argument("--parameters", default="", help='of template.yaml: "RetentionDays=7 ReservedConcurrency=20"')
     options = parser.parse_args(arguments)
     try:
         stack = Stack(options.stack or stack_name(options.config), options.profile or None)
         say(stack.place)
         if options.action == "undeploy":
-            undeploy(stack)
+            undeploy(stack, delete_database=options.delete_database)
         else:
             deploy(
                 stack,
                 config=options.config,
                 architecture=options.architecture,
+                own_database=options.own_database,
                 parameters=read_parameters(options.parameters),
             )
     except NotDeployed as reason:

@@ -76,18 +76,46 @@ class Stack:
         with contextlib.suppress(secrets.exceptions.ResourceNotFoundException):
             secrets.delete_secret(SecretId=self.secret_name, ForceDeleteWithoutRecovery=True)
 
+    def managed_cluster(self) -> str | None:
+        """The name of the stack's managed database; None when it has none."""
+        nested = self._resource(self.name, "ManagedDatabase")
+        return self._resource(nested, "Cluster") if nested else None
+
+    def unprotect(self, cluster: str) -> None:
+        """Let a managed database be deleted."""
+        self.client("rds").modify_db_cluster(
+            DBClusterIdentifier=cluster, DeletionProtection=False, ApplyImmediately=True
+        )
+
     def failure(self) -> str:
-        """Say which resources failed and why, from the stack's events since its last change began."""
+        """Say which resources failed and why, from the events of the stack and of those in it since its last change."""
         found = self.describe()
-        reasons: list[str] = []
-        if found:
-            pages = self.client("cloudformation").get_paginator("describe_stack_events").paginate(StackName=self.name)
-            for event in (event for page in pages for event in page["StackEvents"]):
-                reason = event.get("ResourceStatusReason", "")
-                if reason == "User Initiated":
-                    break
-                if event["ResourceStatus"].endswith("_FAILED") and "cancelled" not in reason:
-                    reasons.insert(0, f"{event['LogicalResourceId']}: {reason}")
+        reasons = self._reasons(self.name) if found else []
         if found.get("StackStatus") == "ROLLBACK_COMPLETE":
             reasons.append("the stack is empty now: `make undeploy` removes it, and then deploy again")
         return "\n".join(reasons)
+
+    def _reasons(self, stack: str) -> list[str]:
+        reasons: list[str] = []
+        pages = self.client("cloudformation").get_paginator("describe_stack_events").paginate(StackName=stack)
+        for event in (event for page in pages for event in page["StackEvents"]):
+            reason = event.get("ResourceStatusReason", "")
+            if reason == "User Initiated":
+                break
+            if event["ResourceStatus"].endswith("_FAILED") and "cancelled" not in reason:
+                nested, itself = event.get("PhysicalResourceId", ""), event.get("StackId", "")
+                if event.get("ResourceType") == "AWS::CloudFormation::Stack" and nested not in {"", itself}:
+                    reasons[:0] = self._reasons(nested)
+                reasons.insert(0, f"{event['LogicalResourceId']}: {reason}")
+        return reasons
+
+    def _resource(self, stack: str, name: str) -> str | None:
+        """What CloudFormation calls a resource of a stack; None when there is no such one."""
+        try:
+            found = self.client("cloudformation").describe_stack_resource(StackName=stack, LogicalResourceId=name)
+        except ClientError as error:
+            if error.response["Error"]["Code"] == "ValidationError":
+                return None
+            raise NotDeployed(f"CloudFormation does not describe the stack: {error}") from error
+        physical: str | None = found["StackResourceDetail"].get("PhysicalResourceId")
+        return physical

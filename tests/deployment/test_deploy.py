@@ -11,6 +11,7 @@ from scripts import deploy, stack
 from tests.deployment import account, answers
 from tests.support.client import ROOT
 
+OWN = ["deploy", "--own-database"]
 URL = "postgresql://owner:secret@db.example.com/broker?sslmode=verify-full"
 
 
@@ -73,7 +74,7 @@ def secret(name):
 
 
 def test_deploy_stores_the_url_and_ends_with_what_the_readme_needs(sam, asked, broker, capsys):
-    assert deploy.main(["deploy", "--architecture", "arm64", "--parameters", "RetentionDays=7"]) == 0
+    assert deploy.main([*OWN, "--architecture", "arm64", "--parameters", "RetentionDays=7"]) == 0
     assert secret("pgbroker/database") == URL
     build, deployed = sam
     assert build[-1] == "Architecture=arm64"
@@ -83,8 +84,22 @@ def test_deploy_stores_the_url_and_ends_with_what_the_readme_needs(sam, asked, b
     assert capsys.readouterr().out.endswith(f"published, and consumed\n\nexport BROKER={url}\nexport TOKEN={token}\n")
 
 
-def test_a_second_deploy_does_not_ask_again(sam, asked):
+def test_deploy_takes_a_managed_database_and_asks_nothing(sam, asked, capsys):
     assert deploy.main(["deploy"]) == 0
+    assert not any(each.startswith("Database=") for each in sam[-1])
+    assert asked == [URL]
+    assert "DATABASE=url is for one of your own" in capsys.readouterr().out
+
+
+def test_a_stack_moves_to_a_database_of_ones_own_when_that_is_said(sam, asked):
+    assert deploy.main(["deploy"]) == 0
+    assert deploy.main(OWN) == 0
+    assert secret("pgbroker/database") == URL
+    assert any(each.startswith("Database=") for each in sam[-1])
+
+
+def test_a_second_deploy_does_not_ask_again(sam, asked):
+    assert deploy.main(OWN) == 0
     assert deploy.main(["deploy"]) == 0
     assert asked == []
     assert not any(each.startswith("Database=") for each in sam[-1])
@@ -94,13 +109,13 @@ def test_a_secret_that_is_about_to_be_deleted_is_taken_again(sam, asked):
     manager = account.client("secretsmanager")
     manager.create_secret(Name="pgbroker/database", SecretString="postgresql://of@an.earlier/stack")
     manager.delete_secret(SecretId="pgbroker/database", RecoveryWindowInDays=7)
-    assert deploy.main(["deploy"]) == 0
+    assert deploy.main(OWN) == 0
     assert secret("pgbroker/database") == URL
 
 
 def test_the_url_is_never_shown(sam, asked, capfd):
     asked.insert(0, "mysql://owner:secret@db/broker")
-    deploy.main(["deploy"])
+    deploy.main(OWN)
     shown = "".join(capfd.readouterr())
     assert "it must begin with postgresql://" in shown
     assert "secret@" not in shown
@@ -125,22 +140,68 @@ def test_a_url_that_cannot_work_is_named(url, fault):
 
 def test_deploy_gives_up_after_three_urls(sam, asked, capsys):
     asked[:] = ["a", "b", "c"]
-    assert deploy.main(["deploy"]) == 1
+    assert deploy.main(OWN) == 1
     assert "nothing is deployed" in capsys.readouterr().err
     assert sam == []
 
 
 def test_undeploy_leaves_nothing_but_the_database(sam, asked, capsys):
-    deploy.main(["deploy"])
+    deploy.main(OWN)
     assert deploy.main(["undeploy"]) == 0
     assert account.client("cloudformation").list_stacks(StackStatusFilter=["CREATE_COMPLETE"])["StackSummaries"] == []
     assert account.client("secretsmanager").list_secrets()["SecretList"][0]["Name"] == "setup"
     assert "DROP SCHEMA broker" in capsys.readouterr().out
 
 
+def resource_of(given):
+    """The resources of a stack with a managed database."""
+    names = {
+        ("pgbroker", "ManagedDatabase"): "arn:of-the-nested-one",
+        ("arn:of-the-nested-one", "Cluster"): "pgbroker-1",
+    }
+    found = names[given["StackName"], given["LogicalResourceId"]]
+    detail = {"LogicalResourceId": given["LogicalResourceId"], "PhysicalResourceId": found, "ResourceType": "a"}
+    return {"StackResourceDetail": {**detail, "LastUpdatedTimestamp": answers.NOW, "ResourceStatus": "CREATE_COMPLETE"}}
+
+
+@pytest.fixture
+def managed(monkeypatch):
+    """A stack with a managed database; what is asked of RDS is kept."""
+    asked_of_rds = []
+    real = stack.Stack.__init__
+
+    def modify(given):
+        asked_of_rds.append(given)
+        return {"DBCluster": {}}
+
+    def init(of, *arguments):
+        real(of, *arguments)
+        answers.answer_from(
+            of, {"DescribeStackResource": resource_of, "ModifyDBCluster": modify, "DescribeStacks": {"Stacks": []}}
+        )
+        monkeypatch.setattr(of, "describe", lambda: {"StackName": of.name})
+        monkeypatch.setattr(of, "forget_url", lambda: None)
+
+    monkeypatch.setattr(stack.Stack, "__init__", init)
+    return asked_of_rds
+
+
+def test_undeploy_deletes_no_managed_database_by_itself(sam, managed, capsys):
+    assert deploy.main(["undeploy"]) == 1
+    assert "the managed database pgbroker-1, with its messages: `make undeploy DELETE" in capsys.readouterr().err
+    assert sam == managed == []
+
+
+def test_undeploy_deletes_a_managed_database_when_that_is_said(sam, managed, capsys):
+    assert deploy.main(["undeploy", "--delete-database"]) == 0
+    assert managed == [{"DBClusterIdentifier": "pgbroker-1", "DeletionProtection": False, "ApplyImmediately": True}]
+    assert [command[0] for command in sam] == ["delete"]
+    assert "A snapshot of its database remains" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("action", ["deploy", "undeploy"])
 def test_a_stack_that_may_not_be_seen_is_not_taken_for_a_missing_one(action, sam, asked, monkeypatch, capsys):
-    assert deploy.main(["deploy"]) == 0
+    assert deploy.main(OWN) == 0
     asked.append("postgresql://owner:other@db/b")
     sam.clear()
     denied = ClientError({"Error": {"Code": "AccessDenied", "Message": "not authorized"}}, "DescribeStacks")
@@ -175,6 +236,31 @@ def test_the_reason_of_a_failure_is_found_behind_a_long_removal():
     answers.answer_from(found, {"DescribeStacks": {"Stacks": [described]}, "DescribeStackEvents": page})
     assert found.failure().splitlines()[0] == "Publish: a sentence"
     assert "earlier" not in found.failure()
+
+
+def test_the_reason_of_a_failure_is_found_in_a_nested_stack():
+    nested = {"ResourceType": "AWS::CloudFormation::Stack", "PhysicalResourceId": "arn:nested"}
+    events = {
+        "pgbroker": [{**answers.event("ManagedDatabase", "CREATE_FAILED", 3, "Embedded stack failed"), **nested}],
+        "arn:nested": [
+            {
+                **answers.event("nested", "CREATE_FAILED", 3, "The following failed: Cluster"),
+                **nested,
+                "StackId": "arn:nested",
+            },
+            answers.event("Cluster", "CREATE_FAILED", 2, "no such engine"),
+        ],
+    }
+    found = stack.Stack("pgbroker", None)
+    described = {**answers.described({}), "StackStatus": "ROLLBACK_COMPLETE"}
+    answers.answer_from(
+        found,
+        {
+            "DescribeStacks": {"Stacks": [described]},
+            "DescribeStackEvents": lambda given: {"StackEvents": events[given["StackName"]]},
+        },
+    )
+    assert "Cluster: no such engine" in found.failure().splitlines()
 
 
 def test_each_environment_of_samconfig_has_its_stack():
@@ -212,7 +298,9 @@ def test_parameters_of_another_form_are_refused():
 
 
 def test_make_gives_its_variables_to_the_program(tmp_path):
-    command = ["make", "-n", "deploy", "CONFIG=prod", "STACK=mine", "PROFILE=me", "ARCHITECTURE=arm64"]
+    command = ["make", "-n", "deploy", "CONFIG=prod", "STACK=mine", "PROFILE=me", "ARCHITECTURE=arm64", "DATABASE=url"]
     said = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    wanted = 'deploy --config prod --stack mine --profile me --architecture arm64 --parameters "$PARAMETERS"'
-    assert wanted in " ".join(said.split())
+    wanted = (
+        'deploy --config prod --stack mine --profile me --own-database --architecture arm64 --parameters "$PARAMETERS"'
+    )
+    assert wanted in " ".join(said.replace("\\\n", "").split())

@@ -64,9 +64,9 @@ _Loader.add_multi_constructor("!", lambda _loader, _suffix, node: node.value)
 
 
 @cache
-def template() -> Any:
-    """The content of template.yaml."""
-    return yaml.load((ROOT / "template.yaml").read_text(), _Loader)
+def template(file: str = "template.yaml") -> Any:
+    """The content of a template."""
+    return yaml.load((ROOT / file).read_text(), _Loader)
 
 
 @cache
