@@ -67,7 +67,7 @@ def test_the_endpoint_lets_the_stacks_own_account_send_to_the_stacks_queues_and_
     assert statement["Condition"] == {"StringEquals": {"aws:PrincipalAccount": "AWS::AccountId"}}
 
 
-def test_who_logs_in_by_iam_is_in_the_network_and_who_asks_the_internet_is_not():
+def test_what_logs_in_by_iam_is_in_the_network_and_what_asks_the_internet_is_not():
     inside = {name for name, each in resources.functions().items() if "VpcConfig" in each}
     for function in inside:
         managed, _ = resources.functions()[function]["VpcConfig"]["Fn::If"][1:]
