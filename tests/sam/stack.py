@@ -22,6 +22,7 @@ from local.postgres import embedded
 from local.postgres.programs import Programs
 from local.secret_file import read_or_make
 from local.terminal import CannotRun
+from scripts import deploy
 from tests.support.client import ROOT, template
 
 SAM = ROOT / ".venv-sam" / "bin" / "sam"
@@ -88,7 +89,7 @@ class Sam:
             _remove_lost_containers(log)
 
     def _command(self, verb: str, *arguments: str) -> list[str]:
-        parameters = [f"{name}={value}" for name, value in self.parameters.items()]
+        parameters = [deploy.override(name, value) for name, value in self.parameters.items()]
         overrides = ["--parameter-overrides", *parameters] if parameters else []
         common = ("--skip-pull-image", "--template", str(self.template), *overrides)
         # so it ends with this process, as PostgreSQL does
