@@ -16,6 +16,7 @@ import urllib.request
 from collections.abc import Mapping, Sequence
 from itertools import starmap
 from typing import Any
+from urllib.error import HTTPError
 from urllib.parse import urlsplit
 
 from local.terminal import say
@@ -117,7 +118,8 @@ def _post(url: str, token: str, document: Mapping[str, object], give_up: float) 
             with urllib.request.urlopen(request, timeout=30) as response:  # noqa: S310
                 return json.load(response)
         except OSError as error:
-            if time.monotonic() > give_up:
+            refused = isinstance(error, HTTPError) and error.code in {401, 403}
+            if refused or time.monotonic() > give_up:
                 raise NotDeployed(f"{url} does not answer as it should: {error}") from error
         time.sleep(1)
 

@@ -17,7 +17,7 @@ from broker.aws import database_login
 from broker.database import Database
 from broker.errors import DatabaseUnavailable
 from broker.queue import messages
-from broker.schema import migrations, payload
+from broker.schema import migrations, payload, steps
 from tests.support.aurora import HOST, REGION, aurora
 from tests.support.client import Context, app
 from tests.support.runner import until
@@ -158,6 +158,23 @@ def test_a_token_that_is_old_is_refused(cluster, use, monkeypatch):
 def test_a_role_without_the_right_is_refused(cluster, use, monkeypatch):
     monkeypatch.setattr(cluster, "permits", lambda key, user: (key, user) != ("AKIA", FUNCTIONS))
     assert "rds-db:connect" in reason_of_a_refusal()
+
+
+def test_migrate_waits_until_iam_knows_its_new_role(cluster, use, monkeypatch):
+    monkeypatch.setattr(steps, "ADMISSION_PAUSE_SECONDS", 0)
+    refusals = iter([False] * 3)
+    monkeypatch.setattr(cluster, "permits", lambda _, user: user != "administrator" or next(refusals, True))
+    assert migrations.migrate(SETUP).notes == []
+    refusals = iter([False] * 3)
+    monkeypatch.setattr(cluster, "permits", lambda _, user: user != FUNCTIONS or next(refusals, True))
+    assert migrations.migrate(SETUP).notes == []
+
+
+def test_migrate_does_not_wait_for_ever(cluster, use, monkeypatch):
+    monkeypatch.setattr(steps, "ADMISSION_SECONDS", 0)
+    monkeypatch.setattr(cluster, "permits", lambda *_: False)
+    with pytest.raises(DatabaseUnavailable, match="rds-db:connect"):
+        migrations.migrate(SETUP)
 
 
 def test_without_credentials_the_setting_that_lacks_is_named(cluster, use, monkeypatch):

@@ -105,6 +105,11 @@ def test_a_second_deploy_does_not_ask_again(sam, asked):
     assert not any(each.startswith("Database=") for each in sam[-1])
 
 
+def test_a_token_that_is_refused_is_not_tried_for_a_minute(broker, capsys):
+    with pytest.raises(stack.NotDeployed, match="401"):
+        deploy.check(broker[0], "brk_of_somebody_else")
+
+
 def test_a_secret_that_is_about_to_be_deleted_is_taken_again(sam, asked):
     manager = account.client("secretsmanager")
     manager.create_secret(Name="pgbroker/database", SecretString="postgresql://of@an.earlier/stack")

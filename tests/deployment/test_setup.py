@@ -15,6 +15,9 @@ from tests.deployment.cloudformation import CloudFormation
 from tests.support.client import Context, app
 
 
+DENIED = ClientError({"Error": {"Code": "AccessDeniedException", "Message": "a secret"}}, "Invoke")
+
+
 @pytest.fixture
 def cloudformation():
     with CloudFormation() as found:
@@ -22,14 +25,20 @@ def cloudformation():
 
 
 class Lambda:
-    """Invokes the real functions in this process, and notes which; `failure` is raised or answered instead."""
+    """Invokes the real functions in this process, and notes which; `failure` is raised or answered instead.
+
+    Before that each of `failures` is raised once.
+    """
 
     def __init__(self):
         self.invoked = []
         self.failure = None
+        self.failures = []
 
     def invoke(self, FunctionName, Payload, InvocationType="RequestResponse"):  # noqa: N803  the names are those of boto3
         self.invoked.append(FunctionName)
+        if self.failures:
+            raise self.failures.pop()
         if isinstance(self.failure, Exception):
             raise self.failure
         if self.failure is not None:
@@ -60,6 +69,8 @@ def secrets(monkeypatch, functions, owner):
         settings.current.cache_clear()
         clients = {"lambda": functions, "secretsmanager": manager}
         monkeypatch.setattr(setup, "_client", clients.__getitem__)
+        monkeypatch.setattr(setup, "ADMISSION_SECONDS", 0)
+        monkeypatch.setattr(setup, "ADMISSION_PAUSE_SECONDS", 0)
         yield lambda name: json.loads(manager.get_secret_value(SecretId=name)["SecretString"])
     settings.current.cache_clear()
 
@@ -154,10 +165,7 @@ def test_the_removal_of_a_stack_touches_nothing(run, functions, secrets):
         ({"errorType": "Runtime.ExitError"}, "Migrate failed: Runtime.ExitError"),
         (ReadTimeoutError(endpoint_url="https://lambda"), "Migrate did not answer in time"),
         (RuntimeError("a secret"), "RuntimeError: the log of Setup says where"),
-        (
-            ClientError({"Error": {"Code": "AccessDeniedException", "Message": "a secret"}}, "Invoke"),
-            "ClientError AccessDeniedException: the log of Setup says where",
-        ),
+        (DENIED, "ClientError AccessDeniedException: the log of Setup says where"),
     ],
 )
 def test_what_goes_wrong_is_the_reason_that_who_deploys_sees(run, functions, failure, reason):
@@ -166,6 +174,13 @@ def test_what_goes_wrong_is_the_reason_that_who_deploys_sees(run, functions, fai
     assert answer["Status"] == "FAILED"
     assert answer["Reason"].startswith(reason)
     assert "secret" not in answer["Reason"]
+
+
+def test_setup_asks_again_while_iam_does_not_know_its_new_role(run, functions, monkeypatch):
+    monkeypatch.setattr(setup, "ADMISSION_SECONDS", 60)
+    functions.failures = [DENIED, DENIED]
+    assert run()["Status"] == "SUCCESS"
+    assert functions.invoked == ["Migrate"] * 3 + ["Maintain"]
 
 
 def test_a_return_to_the_version_before_succeeds_on_the_newer_schema(run, functions, secrets):

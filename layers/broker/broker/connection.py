@@ -11,7 +11,7 @@ from psycopg.conninfo import conninfo_attempts, conninfo_to_dict, make_conninfo
 
 from broker import authorities, connection_mistakes, deadlines
 from broker.aws import database_login
-from broker.connection_mistakes import NO_ANSWER, RESTARTING, WRONG_PASSWORD, Mistake
+from broker.connection_mistakes import NO_ANSWER, REFUSED_BY_IAM, RESTARTING, WRONG_PASSWORD, Mistake
 from broker.session import Connection
 
 LEAST_SECONDS = 2  # psycopg gives no address less
@@ -31,6 +31,10 @@ class CannotConnect(Exception):
     def login_refused(self) -> bool:
         """Whether the password is wrong. A server that says so in another language had asked for it before."""
         return self.mistake is WRONG_PASSWORD or (self.mistake is None and self._used_password)
+
+    @property
+    def refused_by_iam(self) -> bool:
+        return self.mistake is REFUSED_BY_IAM
 
     @property
     def retry_seconds(self) -> int:

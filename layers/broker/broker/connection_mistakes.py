@@ -23,6 +23,12 @@ WRONG_PASSWORD = Mistake(
     r"password authentication failed|no password supplied|(?i:tenant.*user.*not found)",
     "correct the user and the password in the URL or the secret; Migrate sets the password of the functions' login",
 )
+REFUSED_BY_IAM = Mistake(
+    "a login by IAM that is refused",
+    r"PAM authentication failed",
+    "the function's role needs rds-db:connect for this login of this cluster, and the login needs GRANT rds_iam, which"
+    " Migrate gives to that of the functions",
+)
 TOO_MANY = Mistake(
     "too many connections",
     r"too many (clients|connections)|remaining connection slots|max clients reached",
@@ -59,12 +65,7 @@ PARAMETER = Mistake(
 # Sorted by how far the connection came: of a host with several addresses, the first of these is reported.
 MISTAKES = (
     WRONG_PASSWORD,
-    Mistake(
-        "a login by IAM that is refused",
-        r"PAM authentication failed",
-        "the function's role needs rds-db:connect for this login of this cluster, and the login needs GRANT rds_iam,"
-        " which Migrate gives to that of the functions",
-    ),
+    REFUSED_BY_IAM,
     Mistake(
         "no such database",
         r'database ".*" does not exist',

@@ -151,10 +151,10 @@ class Database:
                 if (rotated := secrets.database_url(setting)) == url:
                     raise
                 return _connect(rotated)
-        except secrets.SecretUnusable as error:
-            raise DatabaseUnavailable(reason=str(error)) from error
-        except CannotConnect as error:
-            raise DatabaseUnavailable(reason=str(error), retry_seconds=error.retry_seconds) from error
+        except (secrets.SecretUnusable, CannotConnect) as error:
+            unavailable = DatabaseUnavailable(reason=str(error), retry_seconds=error.retry_seconds)
+            unavailable.refused_by_iam = error.refused_by_iam
+            raise unavailable from error
 
 
 def _connect(url: str) -> Session:

@@ -113,6 +113,7 @@ class DatabaseUnavailable(BrokerError):
 
     status = HTTPStatus.SERVICE_UNAVAILABLE
     outcome_unknown = False  # whether the statement may have taken effect
+    refused_by_iam = False  # whether the function's role lacks a right, which one that is seconds old may get yet
 
     def __init__(self, detail: str | None = None, *, reason: str | None = None, retry_seconds: int = 2) -> None:
         super().__init__(detail)

@@ -7,6 +7,7 @@ the admin token reaches the database.
 import hashlib
 import json
 import secrets
+import time
 from functools import cache
 from typing import Any, TypedDict
 
@@ -15,6 +16,7 @@ from broker import settings, telemetry, token_format
 DISPATCH_EXECUTIONS = 8  # the most at once, as template.yaml says
 API_FUNCTIONS = 5  # publish, consume, subscribe, broadcast, manage
 MIGRATE_SECONDS = 860  # to wait for Migrate, which has 840
+ADMISSION_SECONDS, ADMISSION_PAUSE_SECONDS = 60.0, 2.0
 
 
 class SetupFailed(Exception):
@@ -71,7 +73,7 @@ def _prepare(stored: dict[str, Any], *, is_new: bool, reserved: int) -> Secrets:
     if _read(wanted.login_secret_arn) != login:
         _write(wanted.login_secret_arn, login)
     if is_new:
-        _client("lambda").invoke(FunctionName=wanted.maintain_function, InvocationType="Event", Payload=b"{}")
+        _ask("lambda", "invoke", FunctionName=wanted.maintain_function, InvocationType="Event", Payload=b"{}")
     return kept
 
 
@@ -131,7 +133,7 @@ def _invoke(function: str, payload: dict[str, Any]) -> dict[str, Any]:
     from botocore.exceptions import ReadTimeoutError  # noqa: PLC0415  as in _client
 
     try:
-        response = _client("lambda").invoke(FunctionName=function, Payload=json.dumps(payload).encode())
+        response = _ask("lambda", "invoke", FunctionName=function, Payload=json.dumps(payload).encode())
     except ReadTimeoutError:
         raise SetupFailed(f"{function} did not answer in time: its log says what it was doing") from None
     answer: dict[str, Any] = json.loads(response["Payload"].read())
@@ -141,12 +143,26 @@ def _invoke(function: str, payload: dict[str, Any]) -> dict[str, Any]:
 
 
 def _read(arn: str) -> dict[str, Any]:
-    value: dict[str, Any] = json.loads(_client("secretsmanager").get_secret_value(SecretId=arn)["SecretString"])
+    value: dict[str, Any] = json.loads(_ask("secretsmanager", "get_secret_value", SecretId=arn)["SecretString"])
     return value
 
 
 def _write(arn: str, value: Any) -> None:
-    _client("secretsmanager").put_secret_value(SecretId=arn, SecretString=json.dumps(value))
+    _ask("secretsmanager", "put_secret_value", SecretId=arn, SecretString=json.dumps(value))
+
+
+def _ask(service: str, operation: str, **arguments: object) -> Any:
+    """Ask AWS, and for a minute again while IAM refuses: the rights of a role that was just made come in a moment."""
+    from botocore.exceptions import ClientError  # noqa: PLC0415  as in _client
+
+    ends_at = time.monotonic() + ADMISSION_SECONDS
+    while True:
+        try:
+            return getattr(_client(service), operation)(**arguments)
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "AccessDeniedException" or time.monotonic() > ends_at:
+                raise
+        time.sleep(ADMISSION_PAUSE_SECONDS)
 
 
 @cache

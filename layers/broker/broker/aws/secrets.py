@@ -11,6 +11,7 @@ from broker.aws import client
 from broker.aws.client import CallFailed
 
 SECONDS = 5  # to read a secret
+DENIED = "AccessDeniedException"
 SCHEMES = ("postgresql://", "postgres://")
 
 _values: dict[str, str] = {}  # by ARN
@@ -19,9 +20,12 @@ _values: dict[str, str] = {}  # by ARN
 class SecretUnusable(Exception):
     """A secret cannot be read, or is no database's URL. `reason` says which and what to change, never its content."""
 
-    def __init__(self, reason: str) -> None:
+    retry_seconds = 2
+
+    def __init__(self, reason: str, *, refused_by_iam: bool = False) -> None:
         super().__init__(reason)
         self.reason = reason
+        self.refused_by_iam = refused_by_iam
 
 
 def is_secret(setting: str) -> bool:
@@ -103,7 +107,8 @@ def _fetch(arn: str) -> str:
             seconds=min(SECONDS, max(1, deadlines.left())),
         )
     except (CallFailed, settings.SettingMissing) as failed:
-        raise SecretUnusable(_explain(failed, arn, region, host)) from failed
+        refused = isinstance(failed, CallFailed) and failed.reason == DENIED
+        raise SecretUnusable(_explain(failed, arn, region, host), refused_by_iam=refused) from failed
     if "SecretString" not in answer:
         raise SecretUnusable(f"{arn} holds bytes: store a text")
     return str(answer["SecretString"])
@@ -119,7 +124,7 @@ def _explain(failed: CallFailed | settings.SettingMissing, arn: str, region: str
         )
     if failed.reason == "ResourceNotFoundException":
         return f"{arn} does not exist, or has no value yet"
-    if failed.reason == "AccessDeniedException":
+    if failed.reason == DENIED:
         return (
             f"{arn} cannot be read, because the function's role lacks secretsmanager:GetSecretValue on it, or"
             " kms:Decrypt on its key"

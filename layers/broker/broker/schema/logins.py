@@ -81,7 +81,7 @@ def check(logins: Iterable[Login]) -> Iterator[str]:
         if login.is_owner or not login.exists:
             continue
         try:
-            if not _is_accepted(login):
+            if not steps.admitted(partial(_is_accepted, login)):
                 _set_password(login, "ALTER")
                 open_session(login.url).close()
         except psycopg.errors.InsufficientPrivilege:

@@ -8,12 +8,14 @@ import contextlib
 import random
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any, TypeVar
 
 import psycopg
 from psycopg.errors import DeadlockDetected, LockNotAvailable
 
 from broker import database, deadlines
+from broker.connection import CannotConnect
 from broker.errors import DatabaseUnavailable
 
 LOCK_MS = 500  # for which a step waits for a lock, and a publish behind it
@@ -29,7 +31,21 @@ LIMITS = """
     SET {local} statement_timeout = 0;  -- a change of a large table may take long
     SET {local} lock_timeout = {lock_ms};"""
 
+ADMISSION_SECONDS, ADMISSION_PAUSE_SECONDS = 60.0, 2.0
+
 Value = TypeVar("Value")
+
+
+def admitted(call: Callable[[], Value]) -> Value:
+    """Call, and for a minute again while IAM refuses: the rights of a role that was just made come in a moment."""
+    ends_at = time.monotonic() + min(ADMISSION_SECONDS, deadlines.left())
+    while True:
+        try:
+            return call()
+        except (DatabaseUnavailable, CannotConnect) as error:
+            if not error.refused_by_iam or time.monotonic() + ADMISSION_PAUSE_SECONDS > ends_at:
+                raise
+        time.sleep(ADMISSION_PAUSE_SECONDS)
 
 
 def persist(step: Callable[[int], Value]) -> Value:
@@ -43,7 +59,7 @@ def persist(step: Callable[[int], Value]) -> Value:
     while True:
         tries += 1
         try:
-            return step(LOCK_MS if tries % 4 else LONG_LOCK_MS)
+            return admitted(partial(step, LOCK_MS if tries % 4 else LONG_LOCK_MS))
         except DatabaseUnavailable as error:
             if not isinstance(error.__cause__, LockNotAvailable | DeadlockDetected):
                 raise
