@@ -14,7 +14,6 @@ from broker.schema import roles
 from tests.deployment.cloudformation import CloudFormation
 from tests.support.client import Context, app
 
-
 DENIED = ClientError({"Error": {"Code": "AccessDeniedException", "Message": "a secret"}}, "Invoke")
 
 
