@@ -13,7 +13,7 @@ import psycopg
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from broker import database, settings, token_format, tokens
+from broker import authorization, database, settings, token_format
 from broker.queue import leases
 from broker.schema import migrations, roles, verbs
 from broker.schema.payload import Payload
@@ -79,7 +79,7 @@ def create_broker_database(on: Server, name: str) -> Iterator[Database]:
     with create_database(on, name) as owner_url:
         broker = Database(owner_url, _with_parts(owner_url, user=LOGIN, password=on.password))
         use(broker)
-        migrations.migrate(Payload(admin_token_hash=tokens.digest(ADMIN_TOKEN).hex()))
+        migrations.migrate(Payload(admin_token_hash=authorization.digest(ADMIN_TOKEN).hex()))
         database.owner.close()
         try:
             yield broker
@@ -99,7 +99,7 @@ def use(broker: Database) -> None:
     }
     database.functions.close()
     settings.current.cache_clear()
-    tokens.forget()
+    authorization.forget()
     leases.forget()
 
 

@@ -15,7 +15,7 @@ from moto import mock_aws
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from broker import database, deadlines, rate_limits, settings, telemetry, tokens
+from broker import authorization, database, deadlines, rate_limits, settings, telemetry
 from broker.aws import connections
 from broker.dispatch import notifier
 from broker.pubsub import subscriptions
@@ -35,7 +35,7 @@ from tests.support.topic import Topic
 
 pytest_plugins = ["tests.support.concurrent_sessions", "tests.support.interleaving"]
 
-ADMIN = Payload(admin_token_hash=tokens.digest(ADMIN_TOKEN).hex())
+ADMIN = Payload(admin_token_hash=authorization.digest(ADMIN_TOKEN).hex())
 LOGIN, PASSWORD = "broker_functions", "a test's password"
 QUICK = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_connections": "300"}
 
@@ -285,7 +285,7 @@ def invoices(owner: psycopg.Connection[Any]) -> Topic:
 @pytest.fixture(autouse=True)
 def _clean(cleaner: Callable[[], None]) -> Iterator[None]:
     yield
-    tokens.forget()
+    authorization.forget()
     rate_limits.forget()
     notifier.forget()
     leases.forget()

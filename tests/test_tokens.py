@@ -7,7 +7,7 @@ import psycopg
 import pytest
 from msgspec.structs import replace
 
-from broker import database, settings, token_format, tokens
+from broker import authorization, database, settings, token_format, tokens
 from broker.errors import Conflict, DatabaseUnavailable, Forbidden, InvalidInput, NotFound, Unauthorized
 from broker.schema import maintenance
 from tests.support.client import ADMIN_TOKEN, TOKEN_KEY, make_token
@@ -18,10 +18,11 @@ OTHER_KEY = "x" * 42 + "A"
 def holder(name, scopes, topics, ends_in=None, limit=None):
     """A token as a request has it, which ends in so many seconds, and may send so many requests a second."""
     now = datetime.now(UTC)
-    return tokens.Token(uuid.uuid4(), name, scopes, topics, now, ends_in and now + timedelta(seconds=ends_in), limit)
+    ends_at = ends_in and now + timedelta(seconds=ends_in)
+    return authorization.Token(uuid.uuid4(), name, scopes, topics, now, ends_at, limit)
 
 
-ALL = holder("all", list(tokens.SCOPES), ["*"])
+ALL = holder("all", list(authorization.SCOPES), ["*"])
 
 
 def mint(name="shop", scopes=("publish",), topics=("*",), minter=ALL, **options):
@@ -30,27 +31,27 @@ def mint(name="shop", scopes=("publish",), topics=("*",), minter=ALL, **options)
 
 def expire_cache():
     """Make every entry of both caches just too old."""
-    for cache in (tokens._known, tokens._refused):
-        cache.update({key: (until - tokens.CACHE_SECONDS, value) for key, (until, value) in cache.items()})
+    for cache in (authorization._known, authorization._refused):
+        cache.update({key: (until - authorization.CACHE_SECONDS, value) for key, (until, value) in cache.items()})
 
 
 def is_valid(token):
     try:
-        tokens.authorize(token)
+        authorization.authorize(token)
     except Unauthorized:
         return False
     return True
 
 
 def test_the_admin_token_may_do_everything():
-    admin = tokens.authorize(ADMIN_TOKEN)
-    assert (admin.name, admin.scopes, admin.topics) == ("admin", list(tokens.SCOPES), ["*"])
+    admin = authorization.authorize(ADMIN_TOKEN)
+    assert (admin.name, admin.scopes, admin.topics) == ("admin", list(authorization.SCOPES), ["*"])
 
 
 def test_a_minted_token_has_the_requested_scopes_and_topics():
     minted = mint(scopes=["publish", "consume"], topics=["orders", "invoices.*"])
     assert token_format.verify(minted.token, [TOKEN_KEY])
-    token = tokens.authorize(minted.token)
+    token = authorization.authorize(minted.token)
     assert (token.id, token.name) == (minted.id, "shop")
     assert (token.scopes, token.topics) == (["publish", "consume"], ["orders", "invoices.*"])
 
@@ -59,13 +60,13 @@ def test_only_the_sha_256_of_a_token_is_stored(owner):
     minted = mint()
     rows = owner.execute("SELECT t::text FROM tokens t").fetchall()
     assert minted.token not in str(rows)
-    assert tokens.digest(minted.token).hex() in str(rows)
+    assert authorization.digest(minted.token).hex() in str(rows)
 
 
 @pytest.mark.parametrize("token", ["", "brk_unknown", "\ud800", "é" * 10_000, make_token("u")])
 def test_an_unknown_token_is_refused(token):
     with pytest.raises(Unauthorized):
-        tokens.authorize(token)
+        authorization.authorize(token)
 
 
 @pytest.mark.usefixtures("no_database")
@@ -74,10 +75,10 @@ def test_an_unknown_token_is_refused(token):
 )
 def test_a_text_that_is_no_token_of_this_broker_costs_no_look_at_the_database_and_no_place_in_a_cache(token):
     with pytest.raises(Unauthorized):
-        tokens.authorize(token)
-    assert not tokens._refused
+        authorization.authorize(token)
+    assert not authorization._refused
     with pytest.raises(DatabaseUnavailable):
-        tokens.authorize(ADMIN_TOKEN)
+        authorization.authorize(ADMIN_TOKEN)
 
 
 def test_during_a_rotation_both_keys_verify_and_the_first_signs(rotate):
@@ -96,57 +97,57 @@ def test_during_a_rotation_both_keys_verify_and_the_first_signs(rotate):
 
 def test_a_valid_token_is_cached_for_a_minute(owner):
     minted = mint()
-    tokens.authorize(minted.token)
+    authorization.authorize(minted.token)
     owner.execute("DELETE FROM tokens WHERE id = %s", [minted.id])
-    assert tokens.authorize(minted.token).name == "shop"
+    assert authorization.authorize(minted.token).name == "shop"
 
     expire_cache()
 
     with pytest.raises(Unauthorized):
-        tokens.authorize(minted.token)
+        authorization.authorize(minted.token)
 
 
 def test_a_refusal_is_cached_for_a_minute(owner):
     later = make_token("l")
     with pytest.raises(Unauthorized):
-        tokens.authorize(later)
+        authorization.authorize(later)
     owner.execute(
         "INSERT INTO tokens (id, name, hash, scopes, topics)"
         " VALUES (gen_random_uuid(), 'later', %s, '{publish}', '{*}')",
-        [tokens.digest(later)],
+        [authorization.digest(later)],
     )
     with pytest.raises(Unauthorized):
-        tokens.authorize(later)
+        authorization.authorize(later)
 
     expire_cache()
 
-    assert tokens.authorize(later).name == "later"
+    assert authorization.authorize(later).name == "later"
 
 
 def test_nothing_is_cached_while_the_database_is_unavailable(no_database):
     with pytest.raises(DatabaseUnavailable):
-        tokens.authorize(ADMIN_TOKEN)
+        authorization.authorize(ADMIN_TOKEN)
     no_database.undo()
-    assert tokens.authorize(ADMIN_TOKEN).name == "admin"
+    assert authorization.authorize(ADMIN_TOKEN).name == "admin"
 
 
 def test_a_token_ends_so_many_seconds_after_its_creation(owner):
     minted = mint(expires_in_seconds=3600)
     assert minted.expires_at - minted.created_at == timedelta(hours=1)
-    assert tokens.authorize(minted.token).expires_at == minted.expires_at
+    assert authorization.authorize(minted.token).expires_at == minted.expires_at
     assert tokens.read(minted.id).expires_at == minted.expires_at
-    tokens.forget()
+    authorization.forget()
 
     owner.execute("UPDATE tokens SET expires_at = now() WHERE id = %s", [minted.id])
 
     with pytest.raises(Unauthorized):
-        tokens.authorize(minted.token)
+        authorization.authorize(minted.token)
     assert tokens.read(minted.id).expires_at < datetime.now(UTC)
 
 
 def test_a_token_ends_in_the_cache_too(owner):
     minted = mint(expires_in_seconds=3600)
-    tokens.authorize(minted.token)
+    authorization.authorize(minted.token)
     owner.execute("UPDATE tokens SET expires_at = expires_at - interval '1 hour' WHERE id = %s", [minted.id])
     assert is_valid(minted.token)
 
@@ -157,10 +158,10 @@ def test_a_token_ends_in_the_cache_too(owner):
 
 def move_ends_in_the_cache(earlier):
     """Let each cached token end earlier, while its entry is as young as before."""
-    tokens._known.update(
+    authorization._known.update(
         {
             key: (until, replace(token, expires_at=token.expires_at - earlier))
-            for key, (until, token) in tokens._known.items()
+            for key, (until, token) in authorization._known.items()
         }
     )
 
@@ -168,7 +169,7 @@ def move_ends_in_the_cache(earlier):
 def test_a_token_without_an_end_never_ends():
     minted = mint()
     assert minted.expires_at is None
-    assert tokens.authorize(minted.token).expires_at is None
+    assert authorization.authorize(minted.token).expires_at is None
 
 
 def test_a_token_cannot_mint_one_that_ends_later():
@@ -189,7 +190,7 @@ def test_without_an_end_of_its_own_a_token_ends_with_the_one_that_mints_it():
 def test_a_token_has_the_limit_that_it_was_minted_with():
     minted = mint(requests_per_second=50)
     assert minted.requests_per_second == 50
-    assert tokens.authorize(minted.token).requests_per_second == 50
+    assert authorization.authorize(minted.token).requests_per_second == 50
     assert tokens.read(minted.id).requests_per_second == 50
     limits = {token.name: token.requests_per_second for token in tokens.list_tokens(None, 9).items}
     assert limits == {"admin": None, "shop": 50}
@@ -198,7 +199,7 @@ def test_a_token_has_the_limit_that_it_was_minted_with():
 def test_a_token_without_a_limit_mints_tokens_without_one():
     minted = mint()
     assert minted.requests_per_second is None
-    assert tokens.authorize(minted.token).requests_per_second is None
+    assert authorization.authorize(minted.token).requests_per_second is None
 
 
 def test_a_token_cannot_mint_one_with_a_higher_limit():
@@ -258,7 +259,7 @@ def rotate(monkeypatch):
     def rotate(keys):
         monkeypatch.setenv("TOKEN_KEYS", keys)
         settings.token_keys.cache_clear()
-        tokens.forget()
+        authorization.forget()
 
     yield rotate
     settings.token_keys.cache_clear()
@@ -266,17 +267,17 @@ def rotate(monkeypatch):
 
 @pytest.fixture
 def small_caches(monkeypatch):
-    monkeypatch.setattr(tokens, "CACHE_SIZE", 2)
+    monkeypatch.setattr(authorization, "CACHE_SIZE", 2)
 
 
 @pytest.mark.usefixtures("small_caches")
 def test_refused_tokens_push_no_valid_one_out_of_the_cache(owner):
     minted = mint()
-    tokens.authorize(minted.token)
+    authorization.authorize(minted.token)
     owner.execute("DELETE FROM tokens")
     assert not any(is_valid(make_token(str(n))) for n in range(10))
     assert is_valid(minted.token)
-    assert len(tokens._refused) == 2
+    assert len(authorization._refused) == 2
 
 
 @pytest.mark.usefixtures("small_caches")
@@ -284,7 +285,7 @@ def test_a_full_cache_of_valid_tokens_loses_the_oldest(owner):
     minted = [mint(name=f"shop-{n}").token for n in range(3)]
     assert all(map(is_valid, minted))
     owner.execute("DELETE FROM tokens")
-    assert len(tokens._known) == 2
+    assert len(authorization._known) == 2
     assert [is_valid(token) for token in minted] == [False, True, True]
 
 
@@ -303,11 +304,11 @@ def test_a_full_cache_of_refused_tokens_loses_the_oldest(owner):
 @pytest.mark.usefixtures("small_caches")
 def test_a_token_that_was_looked_up_again_is_the_newest_in_the_cache(owner):
     first, second, third = (mint(name=f"shop-{n}").token for n in range(3))
-    tokens.authorize(first)
-    tokens.authorize(second)
+    authorization.authorize(first)
+    authorization.authorize(second)
     expire_cache()
     for token in (first, third):
-        tokens.authorize(token)
+        authorization.authorize(token)
     owner.execute("DELETE FROM tokens")
     assert [is_valid(token) for token in (first, second, third)] == [True, False, True]
 
@@ -328,7 +329,7 @@ def test_a_token_that_was_looked_up_again_is_the_newest_in_the_cache(owner):
     ],
 )
 def test_a_pattern_covers_a_name_or_a_prefix_of_names(pattern, topic, covered):
-    assert tokens.covers(pattern, topic) is covered
+    assert authorization.covers(pattern, topic) is covered
 
 
 def test_a_token_is_limited_to_its_scopes_and_topics():
@@ -378,11 +379,11 @@ def test_a_token_cannot_revoke_one_that_allows_more():
 
 def test_the_process_that_revoked_a_token_refuses_it_at_once():
     minted = mint()
-    admin = holder("admin", list(tokens.SCOPES), ["*"])
-    tokens.authorize(minted.token)
+    admin = holder("admin", list(authorization.SCOPES), ["*"])
+    authorization.authorize(minted.token)
     tokens.revoke(minted.id, admin)
     with pytest.raises(Unauthorized):
-        tokens.authorize(minted.token)
+        authorization.authorize(minted.token)
     with pytest.raises(NotFound):
         tokens.read(minted.id)
     with pytest.raises(NotFound):

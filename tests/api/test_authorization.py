@@ -10,7 +10,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from broker import token_format, tokens
+from broker import authorization, token_format
 from tests.support import contract
 from tests.support.client import ADMIN_TOKEN, Client, Response, make_token
 from tests.support.contract_examples import Story
@@ -107,12 +107,12 @@ def test_a_route_needs_a_token_with_its_scope_and_topic(
 ) -> None:
     right = (operation.spec["x-scope"], TOPIC)
     topics = (TOPIC, OTHER_TOPIC) if operation in TOPIC_OPERATIONS else (TOPIC,)
-    clients = {scope: client_with(client, scope, topics=PATTERNS) for scope in tokens.SCOPES}
+    clients = {scope: client_with(client, scope, topics=PATTERNS) for scope in authorization.SCOPES}
     before = everything(owner)
 
     statuses = {
         (scope, topic): clients[scope].request(*make_request(operation, topic)).status
-        for scope, topic in product(tokens.SCOPES, topics)
+        for scope, topic in product(authorization.SCOPES, topics)
         if (scope, topic) != right
     }
 
@@ -124,12 +124,12 @@ def test_a_route_needs_a_token_with_its_scope_and_topic(
 @pytest.mark.parametrize("operation", SCOPED, ids=operation_id)
 def test_a_token_with_all_other_scopes_is_refused(client: Client, operation: contract.Operation) -> None:
     scope = operation.spec["x-scope"]
-    others = client_with(client, *(other for other in tokens.SCOPES if other != scope))
+    others = client_with(client, *(other for other in authorization.SCOPES if other != scope))
     response = others.request(*faulty_request(operation))
     assert (response.status, response.json["detail"]) == (403, f"the token does not have the scope {scope}")
 
 
-@pytest.mark.parametrize("scope", tokens.SCOPES)
+@pytest.mark.parametrize("scope", authorization.SCOPES)
 def test_a_token_reads_itself_with_any_scope(client: Client, scope: str) -> None:
     request = {"name": "own", "scopes": [scope], "topics": PATTERNS}
     minted = client.post("/tokens", {**request, "expires_in_seconds": 60, "requests_per_second": 5})
@@ -154,8 +154,8 @@ def test_a_request_without_a_valid_token_is_refused_and_changes_nothing(
     owner: psycopg.Connection[Any], make_request: MakeRequest, operation: contract.Operation
 ) -> None:
     before = everything(owner)
-    for name, authorization in INVALID_AUTHORIZATIONS.items():
-        headers = {} if authorization is None else {"authorization": authorization}
+    for name, header in INVALID_AUTHORIZATIONS.items():
+        headers = {} if header is None else {"authorization": header}
         for request in (faulty_request(operation), make_request(operation)):
             assert is_unauthorized(Client(None).request(*request, headers=headers)), name
     assert everything(owner) == before
@@ -165,7 +165,7 @@ def test_a_request_without_a_valid_token_is_refused_and_changes_nothing(
 def test_a_revoked_token_is_refused_on_every_route(
     client: Client, owner: psycopg.Connection[Any], make_request: MakeRequest, operation: contract.Operation
 ) -> None:
-    minted = client.post("/tokens", {"name": "lost", "scopes": tokens.SCOPES}).json
+    minted = client.post("/tokens", {"name": "lost", "scopes": authorization.SCOPES}).json
     revoked = Client(minted["token"])
     assert revoked.get("/topics").status == 200
     client.delete(f"/tokens/{minted['id']}")
@@ -182,7 +182,7 @@ def test_a_request_over_the_limit_of_its_token_is_refused_on_every_route_and_cha
     limit_clock: Callable[[float], None],
     operation: contract.Operation,
 ) -> None:
-    limited = client_with(client, *tokens.SCOPES, limit=50)  # that of the example of a mint
+    limited = client_with(client, *authorization.SCOPES, limit=50)  # that of the example of a mint
     while limited.get("/tokens/self").status == 200:
         pass
     before = everything(owner)
@@ -205,9 +205,9 @@ def is_unauthorized(response: Response) -> bool:
 
 
 @pytest.mark.parametrize("operation", PUBLIC, ids=operation_id)
-@pytest.mark.parametrize("authorization", [None, "Bearer nonsense"])
-def test_a_public_route_needs_no_token(operation: contract.Operation, authorization: str | None) -> None:
-    headers = {} if authorization is None else {"authorization": authorization}
+@pytest.mark.parametrize("header", [None, "Bearer nonsense"])
+def test_a_public_route_needs_no_token(operation: contract.Operation, header: str | None) -> None:
+    headers = {} if header is None else {"authorization": header}
     assert Client(None).request(operation.method, operation.path, headers=headers).status == 200
 
 
@@ -218,7 +218,7 @@ def test_the_scheme_bearer_may_be_written_in_any_case(client: Client, scheme: st
 
 def test_the_health_check_of_the_database_needs_the_scope_manage(client: Client) -> None:
     assert Client(None).get("/health?database=false").status == 200
-    for scope in tokens.SCOPES:
+    for scope in authorization.SCOPES:
         response = client_with(client, scope, topics=PATTERNS).get("/health?database=true")
         assert response.status == (200 if scope == "manage" else 403)
     assert is_unauthorized(Client(None).get("/health?database=true"))

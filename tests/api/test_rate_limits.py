@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from broker import database, tokens
+from broker import authorization, database
 from tests.support.client import Client, Response
 from tests.support.topic import Topic
 
@@ -16,7 +16,8 @@ MoveClock = Callable[[float], None]
 
 def client_with(client: Client, limit: int | None, *scopes: str, name: str = "till-3") -> Client:
     """A client with a new token that has this limit, for the topic orders."""
-    request = {"name": name, "scopes": scopes or tokens.SCOPES, "topics": ["orders"], "requests_per_second": limit}
+    allowed = {"scopes": scopes or authorization.SCOPES, "topics": ["orders"], "requests_per_second": limit}
+    request = {"name": name, **allowed}
     return Client(client.post("/tokens", request).json["token"])
 
 

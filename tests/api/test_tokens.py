@@ -5,7 +5,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from broker import tokens
+from broker import authorization
 from tests.support.client import Client
 
 
@@ -59,7 +59,7 @@ def test_a_token_that_has_ended_is_refused_and_shown_with_its_end(
     holder = Client(minted["token"])
     assert holder.get("/topics").status == 200
     owner.execute("UPDATE tokens SET expires_at = now() WHERE name = 'till-3'")
-    tokens.forget()
+    authorization.forget()
 
     assert holder.get("/topics").status == 401
     assert client.get(f"/tokens/{minted['id']}").json["expires_at"] < minted["expires_at"]

@@ -10,7 +10,7 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
-from broker import database, settings, telemetry, tokens
+from broker import authorization, database, settings, telemetry
 from tests.support import contract
 from tests.support.client import ADMIN_TOKEN, Client, make_token
 
@@ -73,7 +73,7 @@ def end_sessions(owner: psycopg.Connection[Any]) -> None:
 def test_an_unreachable_database_gives_503_and_a_log_line(
     client: Client, move_database: MoveDatabase, unreachable_url: str, target: str, log_text: Callable[[], str]
 ) -> None:
-    tokens.forget()
+    authorization.forget()
     move_database(unreachable_url)
     response = client.get(target)
     assert response.status == 503
@@ -98,7 +98,7 @@ def test_no_token_is_refused_while_the_database_is_unavailable(
     client: Client, move_database: MoveDatabase, unreachable_url: str, database_url: str
 ) -> None:
     url = settings.current().database_url
-    tokens.forget()
+    authorization.forget()
     move_database(unreachable_url)
     assert client.get("/topics").status == 503
     move_database(url)

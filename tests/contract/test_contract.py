@@ -9,7 +9,7 @@ import msgspec
 import openapi_spec_validator
 import pytest
 
-from broker import errors, token_format, tokens, topics
+from broker import authorization, errors, token_format, tokens, topics
 from broker.pubsub import attempts, broadcasts, secrets, subscriptions
 from broker.queue import browsing, dead_letters, leases, messages
 from scripts.contract import SERVED
@@ -54,7 +54,7 @@ RESPONSES = {
     "Dead": topics.Dead,
     "DeadLetter": dead_letters.DeadLetter,
     "RotatedSecret": secrets.Rotated,
-    "ListedToken": tokens.Token,
+    "ListedToken": authorization.Token,
     "MintedToken": tokens.MintedToken,
 }
 QUERIES = {
@@ -106,7 +106,7 @@ def test_an_operation_documents_each_parameter_of_its_path(operation: contract.O
 def test_an_operation_documents_its_errors(operation: contract.Operation) -> None:
     statuses = operation.spec["responses"].keys()
     guarded = {"401", "429", "503"} if operation.spec.get("x-scope") else set()
-    guarded |= {"400", "403"} if operation.spec.get("x-scope") in tokens.SCOPES else set()
+    guarded |= {"400", "403"} if operation.spec.get("x-scope") in authorization.SCOPES else set()
     sized = {"413"} if "requestBody" in operation.spec else set()
     assert statuses >= {"500"} | guarded | sized
 
@@ -155,7 +155,7 @@ def test_the_token_of_the_example_has_a_valid_check() -> None:
 
 
 def test_the_contract_names_every_scope() -> None:
-    assert tuple(contract.document()["components"]["schemas"]["Scope"]["enum"]) == tokens.SCOPES
+    assert tuple(contract.document()["components"]["schemas"]["Scope"]["enum"]) == authorization.SCOPES
 
 
 def test_the_contract_names_every_problem() -> None:

@@ -17,9 +17,9 @@ CHOSEN = {
     "database.owner": "owner_database_url",
     "queues.dispatch": "dispatch_queue_url",
     "queues.delivery": "delivery_queue_url",
-    "tokens.authorize": "token_keys",
+    "authorization.authorize": "token_keys",
 }
-HOLDERS = {"database", "tokens", "transport.queues"}
+HOLDERS = {"authorization", "database", "tokens", "transport.queues"}
 
 
 def names_by_field() -> dict[str, set[str]]:

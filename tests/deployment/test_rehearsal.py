@@ -12,7 +12,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from broker import authorities, database, settings, setup, tokens
+from broker import authorities, authorization, database, settings, setup
 from broker.aws import secrets
 from broker.connection import parse, to_url
 from broker.dispatch import notifier
@@ -144,7 +144,7 @@ def _forget():
     for cached in (settings.current, settings.token_keys, setup._client):
         cached.cache_clear()
     secrets._values.clear()
-    tokens.forget()
+    authorization.forget()
     notifier.forget()
     database.functions.close()
     database.owner.close()

@@ -9,7 +9,7 @@ import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
 from moto import mock_aws
 
-from broker import settings, setup, token_format, tokens
+from broker import authorization, settings, setup, token_format
 from broker.schema import roles
 from tests.deployment.cloudformation import CloudFormation
 from tests.support.client import Context, app
@@ -104,7 +104,7 @@ def test_a_new_stack_gets_its_secrets_its_schema_and_its_login(run, secrets, fun
     assert answer["NoEcho"] is True
     assert functions.invoked == ["Migrate", "Maintain"]
     assert owner.execute("SELECT hash FROM tokens WHERE name = 'admin'").fetchone() == (
-        tokens.digest(kept["admin_token"]),
+        authorization.digest(kept["admin_token"]),
     )
     with psycopg.connect(secrets("login")["url"]) as connection:
         assert connection.info.user == roles.name("functions", owner)

@@ -5,7 +5,7 @@ import hashlib
 import psycopg
 import pytest
 
-from broker import tokens, topics
+from broker import authorization, topics
 from broker.errors import Unauthorized
 from broker.schema import migrations, roles
 from broker.schema.payload import Payload
@@ -76,31 +76,31 @@ def admin(token):
 
 def test_a_migration_replaces_the_admin_token_by_the_one_of_the_payload(new):
     migrations.migrate(admin(make_token("1")))
-    first = tokens.authorize(make_token("1"))
-    tokens.forget()
+    first = authorization.authorize(make_token("1"))
+    authorization.forget()
 
     migrations.migrate(admin(make_token("2")))
 
-    assert tokens.authorize(make_token("2")) == first
+    assert authorization.authorize(make_token("2")) == first
     with pytest.raises(Unauthorized):
-        tokens.authorize(make_token("1"))
+        authorization.authorize(make_token("1"))
 
 
 def test_a_migration_makes_an_admin_token_that_never_ends_and_has_no_limit(new):
     migrations.migrate(admin(make_token("1")))
     new.execute("UPDATE broker.tokens SET expires_at = now() - interval '1 day', requests_per_second = 5")
     with pytest.raises(Unauthorized):
-        tokens.authorize(make_token("1"))
-    tokens.forget()
+        authorization.authorize(make_token("1"))
+    authorization.forget()
     migrations.migrate(admin(make_token("1")))
-    token = tokens.authorize(make_token("1"))
+    token = authorization.authorize(make_token("1"))
     assert (token.expires_at, token.requests_per_second) == (None, None)
 
 
 def test_the_stored_admin_token_stays_when_the_payload_has_none(new):
     migrations.migrate(admin(make_token("1")))
     migrations.migrate()
-    assert tokens.authorize(make_token("1")).scopes == list(tokens.SCOPES)
+    assert authorization.authorize(make_token("1")).scopes == list(authorization.SCOPES)
 
 
 def test_the_topics_that_a_token_may_create_are_those_in_the_settings(new, migrate):

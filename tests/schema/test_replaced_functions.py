@@ -3,7 +3,7 @@
 import psycopg
 import pytest
 
-from broker import settings, tokens
+from broker import authorization, settings
 from broker.schema import functions, migrations
 from tests.conftest import ADMIN
 from tests.support.client import ADMIN_TOKEN
@@ -167,10 +167,10 @@ def test_the_statements_of_the_version_before_work_on_the_tokens_of_this_one(new
     with psycopg.connect(settings.current().database_url, autocommit=True) as session:
         minted = session.execute(
             "SELECT id, created_at FROM broker.mint_token(%s, %s, %s::text[], %s::text[])",
-            ["old", tokens.digest("old"), ["publish"], ["*"]],
+            ["old", authorization.digest("old"), ["publish"], ["*"]],
         ).fetchone()
         found = session.execute(
-            "SELECT id, name, scopes, topics FROM broker.authorize_token(%s)", [tokens.digest("old")]
+            "SELECT id, name, scopes, topics FROM broker.authorize_token(%s)", [authorization.digest("old")]
         ).fetchone()
         shown = session.execute(
             "SELECT id, name, scopes, topics, created_at FROM broker.list_tokens(%s::uuid, %s::uuid, %s)",
@@ -182,7 +182,7 @@ def test_the_statements_of_the_version_before_work_on_the_tokens_of_this_one(new
         new.execute("UPDATE broker.tokens SET expires_at = now() WHERE name = 'old'")
 
         ended = session.execute(
-            "SELECT id, name, scopes, topics FROM broker.authorize_token(%s)", [tokens.digest("old")]
+            "SELECT id, name, scopes, topics FROM broker.authorize_token(%s)", [authorization.digest("old")]
         ).fetchall()
         assert ended == []
 
@@ -194,12 +194,12 @@ def test_the_statements_of_the_version_before_the_limits_work_on_the_tokens_of_t
         minted = session.execute(
             "SELECT id, created_at, expires_at FROM broker.mint_token("
             "%s, %s, %s::text[], %s::text[], %s::integer, %s::timestamptz)",
-            ["old", tokens.digest("old"), ["publish"], ["*"], 3600, None],
+            ["old", authorization.digest("old"), ["publish"], ["*"], 3600, None],
         ).fetchone()
         new.execute("UPDATE broker.tokens SET requests_per_second = 5 WHERE name = 'old'")
         expected = (minted[0], "old", ["publish"], ["*"], *minted[1:])
         columns = "SELECT id, name, scopes, topics, created_at, expires_at FROM"
-        found = session.execute(f"{columns} broker.authorize_token(%s)", [tokens.digest("old")]).fetchone()
+        found = session.execute(f"{columns} broker.authorize_token(%s)", [authorization.digest("old")]).fetchone()
         listed = session.execute(
             f"{columns} broker.list_tokens(%s::uuid, %s::uuid, %s)", [minted[0], None, 1]
         ).fetchone()
@@ -217,7 +217,7 @@ def test_a_session_with_a_prepared_statement_goes_on_when_a_result_changed(new, 
     migrations.migrate(ADMIN)
     statement = "SELECT name, topics FROM broker.authorize_token(%s)"
     with psycopg.connect(settings.current().database_url, autocommit=True) as session:
-        earlier = session.execute(statement, [tokens.digest(ADMIN_TOKEN)], prepare=True).fetchall()
+        earlier = session.execute(statement, [authorization.digest(ADMIN_TOKEN)], prepare=True).fetchall()
         migrate()
-        assert session.execute(statement, [tokens.digest(ADMIN_TOKEN)], prepare=True).fetchall() == earlier
+        assert session.execute(statement, [authorization.digest(ADMIN_TOKEN)], prepare=True).fetchall() == earlier
     assert earlier == [("admin", ["*"])]

@@ -6,7 +6,7 @@ import re
 import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from broker import database, settings, tokens
+from broker import authorization, database, settings
 from broker.schema import migrations, verbs
 from tests.conftest import ADMIN, PASSWORD
 from tests.support.client import ROOT, app
@@ -48,7 +48,7 @@ def called(new_database, queues, monkeypatch):
             monkeypatch.setenv("DATABASE_URL", urls[folder])
             settings.current.cache_clear()
             database.functions.close()
-            tokens.forget()  # each function has a memory of its own
+            authorization.forget()  # each function has a memory of its own
             return handler(event, context)
 
         return act

@@ -5,7 +5,7 @@ from typing import Any, Self
 import psycopg
 from psycopg import sql
 
-from broker import tokens
+from broker import authorization
 
 TABLES = """SELECT relname FROM pg_class WHERE relnamespace = 'broker'::regnamespace AND relkind IN ('r', 'p')
             AND NOT relispartition AND relname NOT IN ('migrations', 'ring', 'partitions', 'limits', 'wake_up')"""
@@ -25,7 +25,7 @@ END $$
 class Cleaner:
     def __init__(self, url: str, admin_token: str) -> None:
         self._url = url
-        self._values = [tokens.digest(admin_token), list(tokens.SCOPES)]
+        self._values = [authorization.digest(admin_token), list(authorization.SCOPES)]
         self._connection: psycopg.Connection[Any] | None = None
 
     def __enter__(self) -> Self:

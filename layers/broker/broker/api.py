@@ -13,13 +13,13 @@ from uuid import UUID
 
 import msgspec
 
-from broker import deadlines, json_input, rate_limits, telemetry, tokens
+from broker import authorization, deadlines, json_input, rate_limits, telemetry
 from broker.errors import BrokerError, InternalError, TooLarge, TooManyRequests, Unauthorized
 from broker.fields import TopicName
 from broker.pagination import Page
 
 T = TypeVar("T")
-Scope = tokens.Scope | Literal["any"]  # any: each token may call it
+Scope = authorization.Scope | Literal["any"]  # any: each token may call it
 
 MAX_REQUEST = 4 * 1024 * 1024  # bytes
 
@@ -41,14 +41,14 @@ class Request:
 
     def __init__(self, event: Mapping[str, Any]) -> None:
         self._event = event
-        self._token: tokens.Token | None = None
+        self._token: authorization.Token | None = None
         self.topic: str = ""
         self.due = False  # whether Dispatch must be notified of the topic
         self.limit_fields: Mapping[str, str] = {}  # what the response says about the token's limit
         self.message_count = 0  # for the metrics: how many messages the route's function stored, leased or moved
 
     @property
-    def token(self) -> tokens.Token:
+    def token(self) -> authorization.Token:
         if self._token is None:
             raise Unauthorized
         return self._token
@@ -61,7 +61,7 @@ class Request:
         kind, _, token = (self.header("authorization") or "").partition(" ")
         if kind.lower() != "bearer" or not token:
             raise Unauthorized
-        self._token = tokens.authorize(token.strip())
+        self._token = authorization.authorize(token.strip())
         if (limit := self._token.requests_per_second) is not None:
             self._count(self._token, limit)
         topic = (self._event.get("pathParameters") or {}).get("topic")
@@ -70,7 +70,7 @@ class Request:
         if topic is not None:
             self.topic = self.path("topic", TopicName)
 
-    def _count(self, token: tokens.Token, limit: int) -> None:
+    def _count(self, token: authorization.Token, limit: int) -> None:
         left = rate_limits.take(token.id, limit)
         self.limit_fields = rate_limits.fields(limit, left)
         if left is None:

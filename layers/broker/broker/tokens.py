@@ -1,38 +1,20 @@
-"""Bearer tokens: what each allows, on which topics."""
+"""Bearer tokens: minted, listed and revoked. No token can give another more than it has itself."""
 
-import hashlib
-import time
-from collections import OrderedDict
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from functools import partial
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated
 from uuid import UUID
 
 import msgspec
 
-from broker import database, pagination, settings, token_format
-from broker.errors import Conflict, Fault, Forbidden, InvalidInput, NotFound, Unauthorized
+from broker import authorization, database, pagination, settings, token_format
+from broker.authorization import SCOPES, Pattern, Scope, Token
+from broker.errors import Conflict, Fault, Forbidden, InvalidInput, NotFound
 from broker.fields import TokenName
-
-Scope = Literal["publish", "consume", "subscribe", "broadcast", "browse", "manage", "tokens"]
-SCOPES: tuple[Scope, ...] = ("publish", "consume", "subscribe", "broadcast", "browse", "manage", "tokens")
-
-# The name of a topic, or a prefix and a star.
-Pattern = Annotated[str, msgspec.Meta(pattern=r"^([A-Za-z0-9._-]{1,128}|[A-Za-z0-9._-]{0,127}\*)\Z")]
 
 ExpiresInSeconds = Annotated[int, msgspec.Meta(ge=60, le=315_360_000)]  # a minute to ten years
 
 RequestsPerSecond = Annotated[int, msgspec.Meta(ge=1, le=10_000)]
-
-CACHE_SECONDS = 60  # a revoked token is refused everywhere after this long
-CACHE_SIZE = 1000  # tokens in each of the two caches
-
-Value = TypeVar("Value")
-Cache = OrderedDict[bytes, tuple[float, Value]]  # by digest: until when, what; the oldest first
-
-# Two, so that many tokens that are revoked, or belong to another broker with the same key, push no good one out.
-_known: Cache["Token"] = OrderedDict()
-_refused: Cache[None] = OrderedDict()
 
 
 class Mint(msgspec.Struct, forbid_unknown_fields=True):
@@ -51,36 +33,6 @@ class Mint(msgspec.Struct, forbid_unknown_fields=True):
     requests_per_second: RequestsPerSecond | None = None
 
 
-class Token(msgspec.Struct, frozen=True):
-    """A token without its text, which is not stored. `expires_at` None: it never ends.
-
-    `requests_per_second` is its limit in each process; None: it has none.
-    """
-
-    id: UUID
-    name: str
-    scopes: list[str]
-    topics: list[str]
-    created_at: datetime
-    expires_at: datetime | None
-    requests_per_second: int | None
-
-    def is_valid_for(self, seconds: float) -> bool:
-        """Whether the token ends later than so many seconds from now, by this machine's clock."""
-        return self.expires_at is None or datetime.now(UTC) + timedelta(seconds=seconds) <= self.expires_at
-
-    def demand(self, scope: Scope, topic: str | None) -> None:
-        """Raise Forbidden unless the token has the scope and, where there is one, may touch the topic."""
-        if scope not in self.scopes:
-            raise Forbidden(f"the token does not have the scope {scope}")
-        if topic is not None and not self.covers(topic):
-            raise Forbidden("the token does not cover this topic")
-
-    def covers(self, topic: str) -> bool:
-        """Whether one of the token's patterns covers a topic's name, or all that another pattern covers."""
-        return any(covers(pattern, topic) for pattern in self.topics)
-
-
 class MintedToken(msgspec.Struct, frozen=True):
     """A new token. `token`, its text, is shown only here."""
 
@@ -92,56 +44,6 @@ class MintedToken(msgspec.Struct, frozen=True):
     created_at: datetime
     expires_at: datetime | None
     requests_per_second: int | None
-
-
-def covers(pattern: str, topic: str) -> bool:
-    """Whether a pattern covers a topic's name, or all that another pattern covers."""
-    if pattern.endswith("*"):
-        return topic.startswith(pattern[:-1])
-    return pattern == topic
-
-
-def digest(token: str) -> bytes:
-    """Return the SHA-256 of a token, which is all that is stored of it."""
-    return hashlib.sha256(token.encode(errors="replace")).digest()
-
-
-def authorize(token: str) -> Token:
-    """Look up what a token allows; the result is cached for 60 s. Raises Unauthorized when it is unknown or has ended.
-
-    A text that is no token of this broker is refused without a look at the database, and leaves nothing in a cache.
-    """
-    key, now = digest(token), time.monotonic()
-    if (entry := _known.get(key)) and entry[0] >= now and entry[1].is_valid_for(0):
-        return entry[1]
-    if not token_format.verify(token, settings.token_keys()):
-        raise Unauthorized
-    if (refusal := _refused.get(key)) and refusal[0] >= now:
-        raise Unauthorized
-    found = database.call(
-        "SELECT id, name, scopes, topics, created_at, expires_at, requests_per_second"
-        " FROM broker.authorize_token(%(hash)s)",
-        {"hash": key},
-        Token,
-    )
-    if not found:
-        _remember(_refused, key, None)
-        raise Unauthorized
-    _remember(_known, key, found[0])
-    return found[0]
-
-
-def _remember(cache: Cache[Value], key: bytes, value: Value) -> None:
-    cache[key] = (time.monotonic() + CACHE_SECONDS, value)
-    cache.move_to_end(key)
-    if len(cache) > CACHE_SIZE:
-        cache.popitem(last=False)
-
-
-def forget() -> None:
-    """Empty both caches."""
-    _known.clear()
-    _refused.clear()
 
 
 def mint(request: Mint, minter: Token) -> MintedToken:
@@ -172,7 +74,7 @@ def mint(request: Mint, minter: Token) -> MintedToken:
         " %(limit)s::integer)",
         {
             "name": request.name,
-            "hash": digest(token),
+            "hash": authorization.digest(token),
             "scopes": request.scopes,
             "topics": request.topics,
             "expires_in": request.expires_in_seconds,
@@ -214,7 +116,7 @@ def revoke(token_id: UUID, revoker: Token) -> None:
     if not (set(found.scopes) <= set(revoker.scopes) and all(map(revoker.covers, found.topics))):
         raise Forbidden("the token allows more than the revoking token does")
     revoked: bool = database.value("SELECT broker.revoke_token(%(id)s)", {"id": token_id})
-    forget()
+    authorization.forget()
     if not revoked:
         raise NotFound("there is no such token")
 

@@ -13,7 +13,7 @@ import msgspec
 import psycopg
 from psycopg import sql
 
-from broker import settings, tokens
+from broker import authorization, settings
 from broker.schema import functions, logins, ownership, roles, steps
 from broker.schema.payload import NOTHING, Payload
 
@@ -184,5 +184,5 @@ def _store_admin(connection: psycopg.Connection[Any], token_hash: str) -> None:
         " VALUES (broker.uuidv7(broker.ticks(clock_timestamp())), 'admin', %(hash)s, %(scopes)s, '{*}')"
         " ON CONFLICT (name) DO UPDATE SET hash = excluded.hash, scopes = excluded.scopes, topics = excluded.topics,"
         " expires_at = NULL, requests_per_second = NULL",
-        {"hash": bytes.fromhex(token_hash), "scopes": list(tokens.SCOPES)},
+        {"hash": bytes.fromhex(token_hash), "scopes": list(authorization.SCOPES)},
     )
