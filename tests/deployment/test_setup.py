@@ -2,6 +2,8 @@
 
 import io
 import json
+import re
+import subprocess
 
 import boto3
 import psycopg
@@ -12,7 +14,9 @@ from moto import mock_aws
 from broker import authorization, settings, setup, token_format
 from broker.schema import roles
 from tests.deployment.cloudformation import CloudFormation
-from tests.support.client import Context, app
+from tests.support.client import ROOT, Context, app
+
+PAGE = (ROOT / "docs/how-to/rotate-a-secret.md").read_text()
 
 DENIED = ClientError({"Error": {"Code": "AccessDeniedException", "Message": "a secret"}}, "Invoke")
 
@@ -147,6 +151,54 @@ def test_a_second_key_is_kept_and_a_replaced_one_brings_a_new_admin_token(run, s
         SecretId="setup", SecretString=json.dumps({**first, "token_keys": new})
     )
     run("Update")
+    assert token_format.verify(secrets("setup")["admin_token"], [new])
+
+
+@pytest.fixture
+def rotate(run, secrets, tmp_path):
+    """Change the secret by the line under a heading of the page, and run Setup."""
+
+    def change(heading, *, line=0):
+        _, _, section = PAGE.partition(f"### {heading}\n")
+        command = re.findall(r"^python3 .*$", section, re.MULTILINE)[line]
+        file = tmp_path / "secret.json"
+        file.write_text(json.dumps(secrets("setup")))
+        subprocess.run(["bash", "-c", command], cwd=tmp_path, check=True)
+        boto3.client("secretsmanager").put_secret_value(SecretId="setup", SecretString=file.read_text())
+        assert run("Update", Options=f"{heading}{line}")["Status"] == "SUCCESS"
+
+    return change
+
+
+def test_the_admin_token_is_rotated_as_the_page_says(run, rotate, secrets, owner):
+    run()
+    before = secrets("setup")
+    rotate("The admin token")
+    after = secrets("setup")
+    assert after["admin_token"] != before["admin_token"]
+    assert {**after, "admin_token": "", "last_success": ""} == {**before, "admin_token": "", "last_success": ""}
+    hashes = owner.execute("SELECT hash FROM tokens WHERE name = 'admin'").fetchall()
+    assert hashes == [(authorization.digest(after["admin_token"]),)]
+
+
+def test_the_functions_password_is_rotated_as_the_page_says(run, rotate, secrets):
+    run()
+    before = secrets("login")["url"]
+    rotate("The functions' password")
+    psycopg.connect(secrets("login")["url"]).close()
+    with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
+        psycopg.connect(before)
+
+
+def test_the_key_of_the_tokens_is_rotated_as_the_page_says(run, rotate, secrets):
+    run()
+    [old] = token_format.read_keys(secrets("setup")["token_keys"])
+    admin = secrets("setup")["admin_token"]
+    rotate("The key of the tokens")
+    new, kept = token_format.read_keys(secrets("setup")["token_keys"])
+    assert (kept, secrets("setup")["admin_token"]) == (old, admin)
+    rotate("The key of the tokens", line=1)
+    assert token_format.read_keys(secrets("setup")["token_keys"]) == (new,)
     assert token_format.verify(secrets("setup")["admin_token"], [new])
 
 
