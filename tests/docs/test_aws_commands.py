@@ -5,7 +5,7 @@ import shlex
 
 import pytest
 
-from tests.support.aws_commands import Command, commands, faults
+from tests.support.aws_commands import Command, commands, faults, options
 from tests.support.client import ROOT, template
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -60,10 +60,25 @@ def test_a_command_ends_where_the_shell_ends_it() -> None:
 
 
 def test_a_resource_that_the_pages_name_is_in_a_template() -> None:
-    """The functions `resource` and `output` of the shell are those of docs/how-to/managed-database.md."""
-    here, database = template(), template("infrastructure/database.yaml")
-    for page in PAGES:
-        for name, stack in re.findall(r'\$\(resource (\w+)(?: "\$(\w+)")?\)', page.read_text()):
-            assert name in (database if stack else here)["Resources"], f"{page.name}: {name}"
-        for name in re.findall(r"\$\(output (\w+)\)", page.read_text()):
-            assert name in here["Outputs"], f"{page.name}: {name}"
+    """By the functions `resource` and `output` of the shell, which docs/how-to/managed-database.md defines."""
+    stacks = {
+        "": template(),
+        "$DATABASE": template("infrastructure/database.yaml"),
+        "$STACK-bastion": template("infrastructure/bastion.yaml"),
+    }
+    named = [
+        (page.name, kind, name, stack)
+        for page in PAGES
+        for kind, name, stack in re.findall(r'\$\((resource|output) (\w+)(?: "([^"]+)")?\)', page.read_text())
+    ]
+    assert named
+    sections = {"resource": "Resources", "output": "Outputs"}
+    assert [each for each in named if each[2] not in stacks[each[3]][sections[each[1]]]] == []
+
+
+def test_the_bastion_gets_its_parameters() -> None:
+    [command] = [each for each in COMMANDS if each.words[:2] == ["cloudformation", "deploy"]]
+    given = options(command.words)[1]
+    parameters = template(given["--template-file"][0])["Parameters"]
+    needed = {name for name, each in parameters.items() if "Default" not in each}
+    assert {each.partition("=")[0] for each in given["--parameter-overrides"]} == needed

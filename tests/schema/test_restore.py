@@ -27,6 +27,7 @@ from tests.support.topic import TOKEN_ID, Topic
 PAGE = (ROOT / "docs/how-to/restore.md").read_text()
 COPY, COPY_SCHEMA = re.findall(r"^```sh\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
 PAUSE, MAKE_PARTITIONS, SET_SEQUENCE = re.findall(r"^```sql\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
+MOVE = (ROOT / "docs/how-to/move-the-database.md").read_text()
 URL = "http://127.0.0.1:8000/"
 
 
@@ -165,6 +166,33 @@ def test_subscriptions_go_on_in_a_copy(ring, restore):
     assert (orders.broadcast().messages, orders.logged()[:3]) == (1, [a, b, c])
     recorded = attempts.list_attempts("orders", sent.id, None, 10).items
     assert [attempt.webhook_id for attempt in recorded] == [after[sent.id].webhook_id, before[sent.id].webhook_id]
+
+
+def test_a_copy_takes_the_place_of_the_schema_that_a_deployment_has_made(ring, new_database, tmp_path):
+    """As docs/how-to/move-the-database.md moves into the managed database, which Migrate has prepared."""
+    [done, kept] = Topic("orders", ring).publish("done", "kept")
+    receipt = Topic("orders", ring).consume(max=1)[0].receipt
+    old, new = settings.current().owner_database_url, new_database()
+    migrations.migrate()
+    with connect(new) as made:
+        Topic("orders", made).publish("of the deployment")
+
+    tools = programs.find(tmp_path, print).folder
+    [drop] = re.findall(r"^```sql\n(.*?)^```", MOVE, re.DOTALL | re.MULTILINE)
+    dump, _ = re.findall(r"^pg_dump .*\n", MOVE, re.MULTILINE)
+    restore = re.findall(r"^psql .*\n", MOVE, re.MULTILINE)[:2]
+    run(dump, tmp_path, tools, OLD=old)
+    with connect(new) as made:
+        made.execute(drop)
+    run("".join(restore), tmp_path, tools, MANAGED=new)
+    migrations.migrate()
+    leases.forget()
+
+    with connect(new) as copy:
+        orders = Topic("orders", copy)
+        assert orders.settle(ack=[receipt]).acked == 1
+        assert orders.contents(orders.consume()) == ["kept"]
+        assert [browsing.trace("orders", each).state for each in (done, kept)] == ["consumed", "leased"]
 
 
 @pytest.fixture
