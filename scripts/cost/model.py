@@ -49,15 +49,25 @@ def cost(traffic: Traffic, by: Parameters) -> Cost:
 
 def idle(by: Parameters) -> float:
     """Return what a month costs beside its messages, and without the database."""
-    return by.queues * POLLS * by.sqs / MILLION + by.secrets * by.secret + by.interfaces * by.interface
+    return by.queues * POLLS * by.sqs / MILLION + by.secrets * by.secret
 
 
-def sleeping_database(by: Parameters) -> float:
+def endpoints(by: Parameters) -> float:
+    """Return what the network of the managed database costs in a month."""
+    return by.interfaces * by.interface
+
+
+def sleeping_aurora(by: Parameters) -> float:
     """Return what Aurora costs in a month in which only Maintain wakes it, once a day; 1 GB is stored."""
     return 30 * AWAKE_HOURS * LEAST_ACU * by.acu_hour + by.storage
 
 
-def database(traffic: Traffic, messages: float, by: Parameters) -> float:
+def awake_aurora(by: Parameters) -> float:
+    """Return what Aurora costs in a month in which it never sleeps, and has little to do; 1 GB is stored."""
+    return MONTH_HOURS * LEAST_ACU * by.acu_hour + by.storage
+
+
+def aurora(traffic: Traffic, messages: float, by: Parameters) -> float:
     """Return what Aurora costs in a month of so many messages, which never lets it sleep. They are kept for 30 days."""
     cores = messages / MONTH_SECONDS * traffic.database_ms / 1000
     capacity = max(LEAST_ACU, by.headroom * cores / by.acu_cores)

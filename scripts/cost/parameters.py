@@ -39,8 +39,8 @@ class Parameters:
         0, "bytes that Lambda logs itself for each invocation: 0 for warnings only, else 400"
     )
     queues: float = _parameter(2, "queues whose event sources poll them: 5 pollers, each every 20 s")
-    secrets: float = _parameter(3, "secrets: the owner's, the functions', and the key of the tokens")
-    interfaces: float = _parameter(0, "interface endpoints, times zones: a database in a VPC of its own needs some")
+    secrets: float = _parameter(2, "secrets of the stack: SetupSecret and LoginSecret")
+    interfaces: float = _parameter(1, "interface endpoints of the managed database, times zones: one of SQS")
     acu_cores: float = _parameter(0.25, "cores of an Aurora capacity unit")
     headroom: float = _parameter(2, "times the CPU time measured, that the database has for it")
 

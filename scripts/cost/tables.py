@@ -30,7 +30,8 @@ def tables(measured: Measured, by: Parameters) -> dict[str, str]:
         ),
         "idle": _table("a month without messages | $", _idle(by)),
         "months": _table(
-            "messages a month, as | pgbroker | its Aurora | SNS to HTTPS | SNS, SQS, Lambda | EventBridge | QStash",
+            "messages a month, as | pgbroker | managed database"
+            " | SNS to HTTPS | SNS, SQS, Lambda | EventBridge | QStash",
             _months(measured, by),
         ),
         "savings": _table("change | $ a million at 1/s | at 40/s", _savings(measured, by)),
@@ -55,16 +56,18 @@ def _messages(measured: Measured, by: Parameters) -> Iterator[Sequence[str]]:
 
 
 def _idle(by: Parameters) -> Iterator[Sequence[str]]:
-    none = replace(by, queues=0, secrets=0, interfaces=0)
+    none = replace(by, queues=0, secrets=0)
+    asleep, awake = model.sleeping_aurora(by), model.awake_aurora(by)
+    without = model.idle(by)
     yield "polling of the two queues", f"{model.idle(replace(none, queues=by.queues)):.2f}"
     yield f"{by.secrets:g} secrets", f"{model.idle(replace(none, secrets=by.secrets)):.2f}"
-    yield f"{by.interfaces:g} interface endpoints", f"{model.idle(replace(none, interfaces=by.interfaces)):.2f}"
-    yield "all but the database", f"**{model.idle(by):.2f}**"
-    yield "Aurora that sleeps, but for Maintain once a day", f"{model.sleeping_database(by):.2f}"
-    yield (
-        "Aurora that never sleeps, at half a unit",
-        f"{model.LEAST_ACU * model.MONTH_HOURS * by.acu_hour + by.storage:.2f}",
-    )
+    yield "**all but the database**", f"**{without:.2f}**"
+    yield f"interface endpoints of the managed database: {by.interfaces:g}", f"{model.endpoints(by):.2f}"
+    yield "its Aurora, which sleeps, but for Maintain once a day", f"{asleep:.2f}"
+    yield "**with the managed database**", f"**{without + model.endpoints(by) + asleep:.2f}**"
+    yield "its Aurora, when it never sleeps, at half a unit", f"{awake:.2f}"
+    yield "**with the managed database, which never sleeps**", f"**{without + model.endpoints(by) + awake:.2f}**"
+    yield "with a database of your own: a secret for its URL, and what it costs", f"{without + by.secret:.2f}"
 
 
 def _months(measured: Measured, by: Parameters) -> Iterator[Sequence[str]]:
@@ -77,7 +80,7 @@ def _months(measured: Measured, by: Parameters) -> Iterator[Sequence[str]]:
         yield (
             f"{millions:,.0f} M, {load}",
             _pair(model.idle(by) + millions * model.cost(each, by).total for each in pair.values()),
-            _pair(model.database(each, messages, by) for each in pair.values()),
+            _pair(model.endpoints(by) + model.aurora(each, messages, by) for each in pair.values()),
             _pair(millions * model.sns(number, prices) for number in pair),
             _pair(
                 millions * model.sns_with_queues(number, measured.find(SPARSE, 1).deliver, prices) for number in pair

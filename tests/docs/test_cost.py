@@ -62,6 +62,25 @@ def test_the_assumptions_are_those_of_the_template() -> None:
     assert (Parameters().platform_log == 0) == quiet
 
 
+def test_the_managed_database_is_that_of_its_template() -> None:
+    kinds = [each["Type"] for each in template()["Resources"].values()]
+    assert Parameters().secrets == kinds.count("AWS::SecretsManager::Secret")
+    database = template("infrastructure/database.yaml")["Resources"]
+    endpoints = [each["Properties"] for each in database.values() if each["Type"] == "AWS::EC2::VPCEndpoint"]
+    assert Parameters().interfaces == sum(len(each["SubnetIds"]) for each in endpoints)
+    scaling = database["Cluster"]["Properties"]["ServerlessV2ScalingConfiguration"]
+    assert scaling["MinCapacity"] == 0
+    idle_session = 60  # seconds until PostgreSQL ends the connection of a function
+    assert scaling["SecondsUntilAutoPause"] + idle_session == model.AWAKE_HOURS * 3600
+
+
+def test_a_managed_database_costs_its_endpoint_and_its_hours() -> None:
+    prices = replace(Parameters(), acu_hour=1, storage=10, interface=7, interfaces=2)
+    assert model.endpoints(prices) == 14
+    assert model.sleeping_aurora(prices) == pytest.approx(30 * 0.1 * 0.5 + 10)
+    assert model.awake_aurora(prices) == pytest.approx(730 * 0.5 + 10)
+
+
 def test_a_request_to_sqs_is_counted_for_each_64_kib() -> None:
     runs = [run("Publish", cpu=nth) for nth in range(3)] + [run("Dispatch", cpu=nth) for nth in range(3)]
     runs += [run("Deliver", cpu=nth, size=CHUNK_BYTES + 1) for nth in range(3)]

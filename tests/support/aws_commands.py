@@ -17,6 +17,7 @@ OF_ALL = {"--region", "--profile", "--cli-read-timeout", "--cli-binary-format"}
 OUTPUTS = {"json", "text", "table", "yaml"}
 # Commands without an operation: the options that they need, and those that they may have.
 OF_THE_CLI = {
+    ("logs", "tail"): (set[str](), {"--since", "--follow", "--format", "--filter-pattern"}),
     ("rds", "generate-db-auth-token"): ({"--hostname", "--port", "--username"}, set[str]()),
     ("ec2-instance-connect", "ssh"): (
         {"--instance-id"},
