@@ -163,6 +163,13 @@ def test_a_misspelt_parameter() -> None:
     expect(error, "a misspelt parameter", 'it has the parameter "sslmod"')
 
 
+def test_a_login_that_iam_refuses() -> None:
+    """In the words of Amazon RDS; tests/aws/test_database_login.py has the way to them."""
+    mistake = connection_mistakes.find('FATAL:  PAM authentication failed for user "administrator"')
+    assert mistake is not None
+    assert mistake.name == "a login by IAM that is refused"
+
+
 def test_an_address_without_a_way(resolve: Resolve, database_url: str) -> None:
     resolve("far.example.com", "255.255.255.255")  # as an IPv6 address is where only IPv4 is
     expect(fail(database_url, host="far.example.com"), "no way to the address", "Network is unreachable")
