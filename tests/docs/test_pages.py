@@ -169,6 +169,23 @@ def test_a_page_has_no_dead_link(page: Path) -> None:
     assert [link for link in links if not (page.parent / link).exists()] == []
 
 
+def anchors(page: Path) -> set[str]:
+    """What GitHub makes of the headings of a page."""
+    prose = re.sub(r"^```.*?^```", "", page.read_text(), flags=re.DOTALL | re.MULTILINE)
+    headings = [
+        re.sub(r"\[([^\]]*)\]\([^)]*\)|`", r"\1", each) for each in re.findall(r"^#+ (.*)$", prose, re.MULTILINE)
+    ]
+    return {re.sub(r"[^\w\- ]", "", each.lower()).replace(" ", "-") for each in headings}
+
+
+@pytest.mark.parametrize("page", [*PAGES, ROOT / "CHANGELOG.md"], ids=name)
+def test_a_link_leads_to_a_heading(page: Path) -> None:
+    links = re.findall(r"\]\((?!https?://)([^)#]*)#([^)]+)\)", page.read_text())
+    assert [
+        (link, anchor) for link, anchor in links if anchor not in anchors((page.parent / link) if link else page)
+    ] == []
+
+
 def test_every_page_is_on_the_map() -> None:
     linked = {(DOCS / link).resolve() for link in re.findall(r"\]\(([^)#]+\.md)\)", (DOCS / "README.md").read_text())}
     assert linked == set(DOCS.rglob("*.md")) - {DOCS / "README.md"}
