@@ -1,6 +1,6 @@
 """The checks in their order: what each looks at, what it expects, and what to do otherwise."""
 
-from scripts.deploy_check import account, logs, traffic
+from scripts.deploy_check import account, database, logs, traffic
 from scripts.deploy_check.deployed import Check
 
 CHECKS = [
@@ -47,9 +47,37 @@ CHECKS = [
         account.throttle,
     ),
     Check(
+        "managed database",
+        "the cluster and its writer, as Amazon RDS describes them",
+        "PostgreSQL 17, available, encrypted, protected, with logins by IAM, without a password or a public address",
+        "Deploy again, or undo what was changed by hand.",
+        database.cluster,
+    ),
+    Check(
+        "endpoint of SQS",
+        "the endpoint in the network of the managed database",
+        "available, with the name of SQS, and a policy for SendMessage to the two queues only",
+        "Deploy again. Without it webhooks wait for the daily sweep.",
+        database.endpoint,
+    ),
+    Check(
+        "resume",
+        "`GET /health?database=true`, if the managed database sleeps; so this is the first request that asks it",
+        "200 within a minute",
+        "Read the log of Manage: it has what a sleeping database answers, as `reason`.",
+        database.resume,
+    ),
+    Check(
+        "sleep",
+        "the capacity of the managed database in a day",
+        "a figure: how much of the day it slept",
+        "",
+        database.sleep,
+    ),
+    Check(
         "health",
         "`GET /health?database=true` with the admin token; `GET /topics` without one",
-        "200 and 401: a function reads its secret, trusts the database's certificate, and knows the token",
+        "200 and 401: a function logs in, trusts the database's certificate, and knows the token",
         "Read the log of Manage: it has the database's reason.",
         traffic.health,
     ),

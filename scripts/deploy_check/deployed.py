@@ -40,12 +40,23 @@ class Deployed:
         self.status: str = found["StackStatus"]
         self.parameters = {each["ParameterKey"]: each["ParameterValue"] for each in found.get("Parameters", [])}
         self.outputs = {each["OutputKey"]: each["OutputValue"] for each in found.get("Outputs", [])}
-        listed = list(self.pages("cloudformation", "list_stack_resources", StackName=stack.name))
-        resources = [resource for page in listed for resource in page["StackResourceSummaries"]]
+        resources = self._resources(stack.name)
         self.names: Mapping[str, str] = {each["LogicalResourceId"]: each["PhysicalResourceId"] for each in resources}
         self.functions = sorted(
             each["LogicalResourceId"] for each in resources if each["ResourceType"] == "AWS::Lambda::Function"
         )
+
+    @cached_property
+    def database(self) -> Mapping[str, str]:
+        """What AWS calls the resources of the managed database; empty when the database is one of your own."""
+        if "ManagedDatabase" not in self.names:
+            return {}
+        found = self._resources(self.names["ManagedDatabase"])
+        return {each["LogicalResourceId"]: each["PhysicalResourceId"] for each in found}
+
+    def _resources(self, stack: str) -> list[Mapping[str, Any]]:
+        listed = self.pages("cloudformation", "list_stack_resources", StackName=stack)
+        return [resource for page in listed for resource in page["StackResourceSummaries"]]
 
     def client(self, service: str) -> Any:
         """The client of a service, made once: botocore reads megabytes for each."""

@@ -1,5 +1,6 @@
 """What AWS answers about a stack that is as it should be, in the form of botocore's models."""
 
+import json
 import re
 from datetime import UTC, datetime, timedelta
 
@@ -8,6 +9,7 @@ from botocore.validate import validate_parameters
 
 from scripts.deploy_check import account, logs
 from tests.deployment import resources
+from tests.support.client import template
 
 NOW = datetime.now(UTC)
 LINE = {"message": '{"route": "POST /topics/{topic}/messages", "status": 201}'}
@@ -54,11 +56,50 @@ CONFIGURATION = {
     "State": "Active",
     "LastUpdateStatus": "Successful",
 }
+CLUSTER = {
+    "Status": "available",
+    "Engine": "aurora-postgresql",
+    "EngineVersion": "17.5",
+    "IAMDatabaseAuthenticationEnabled": True,
+    "StorageEncrypted": True,
+    "DeletionProtection": True,
+    "ServerlessV2ScalingConfiguration": {"MinCapacity": 0.0, "MaxCapacity": 4.0, "SecondsUntilAutoPause": 300},
+}
+WRITER = {"DBInstanceStatus": "available", "PubliclyAccessible": False}
+ENDPOINT = {
+    "State": "available",
+    "PrivateDnsEnabled": True,
+    "SubnetIds": ["subnet-1"],
+    "PolicyDocument": json.dumps(
+        {
+            "Statement": [
+                {
+                    "Action": "sqs:SendMessage",
+                    "Resource": [
+                        f"arn:aws:sqs:us-east-1:1:pgbroker-{queue}-1" for queue in ("DispatchQueue", "DeliveryQueue")
+                    ],
+                }
+            ]
+        }
+    ),
+}
+
+
+def capacity(*units):
+    """What CloudWatch says of the capacity of the managed database, the last one last; of other metrics nothing."""
+    points = [{"Timestamp": NOW + timedelta(minutes=5 * nth), "Maximum": each} for nth, each in enumerate(units)]
+    points.reverse()  # CloudWatch sorts nothing
+    return lambda given: {"Datapoints": points if given["MetricName"] == "ServerlessDatabaseCapacity" else []}
+
+
 # By operation: its answer, or what makes the answer of the arguments.
 ANSWERS = {
     "GetFunctionConfiguration": CONFIGURATION,
     "GetFunctionRecursionConfig": {"RecursiveLoop": "Allow"},
-    "GetMetricStatistics": {"Datapoints": []},
+    "GetMetricStatistics": capacity(0.0, 0.5),
+    "DescribeDBClusters": {"DBClusters": [CLUSTER]},
+    "DescribeDBInstances": {"DBInstances": [WRITER]},
+    "DescribeVpcEndpoints": {"VpcEndpoints": [ENDPOINT]},
     "ListEventSourceMappings": lambda given: mapping(function_of(given)),
     "GetAccountSettings": {"AccountLimit": {"ConcurrentExecutions": 1000, "UnreservedConcurrentExecutions": 1000}},
     "GetStage": {"StageName": "$default", "DefaultRouteSettings": account.THROTTLE},
@@ -76,14 +117,22 @@ def described(outputs):
     }
 
 
-def summary(name, arns):
+def summary(name, arns, kind=None):
     return {
         "LogicalResourceId": name,
         "PhysicalResourceId": arns.get(name, f"pgbroker-{name}-1"),
-        "ResourceType": resources.resources()[name]["Type"],
+        "ResourceType": kind or resources.resources()[name]["Type"],
         "LastUpdatedTimestamp": NOW,
         "ResourceStatus": "CREATE_COMPLETE",
     }
+
+
+def listed(arns):
+    """The resources of the stack, and of that of the managed database in it."""
+    here = [summary(name, arns) for name in resources.resources()]
+    kinds = {name: each["Type"] for name, each in template("infrastructure/database.yaml")["Resources"].items()}
+    nested = [summary(name, {}, kind) for name, kind in kinds.items()]
+    return lambda given: {"StackResourceSummaries": here if given["StackName"] == "pgbroker" else nested}
 
 
 def answer_from(stack, answers):

@@ -11,23 +11,27 @@ from moto import mock_aws
 
 from broker import setup
 from scripts.deploy_check import __main__ as program
-from scripts.deploy_check import account, logs, traffic
+from scripts.deploy_check import account, database, logs, traffic
 from scripts.deploy_check.checks import CHECKS, FLOOD
 from scripts.deploy_check.deployed import Deployed
 from scripts.stack import Stack
 from tests.deployment import resources, test_order
 from tests.deployment.answers import (
     ANSWERS,
+    CLUSTER,
     CONFIGURATION,
+    ENDPOINT,
     EVENTS,
     LINE,
+    WRITER,
     answer_from,
+    capacity,
     described,
     event,
+    listed,
     mapping,
-    summary,
 )
-from tests.support.client import ROOT
+from tests.support.client import ROOT, template
 
 PAGE = ROOT / "docs/how-to/deploy-check.md"
 LOGIN = "postgresql://functions:a-password@db/broker"
@@ -51,9 +55,7 @@ def answers(monkeypatch, broker):
         outputs = {"Url": url, "SetupSecret": arns["SetupSecret"]}
         given = dict(ANSWERS)
         given["DescribeStacks"] = {"Stacks": [described(outputs)]}
-        given["ListStackResources"] = {
-            "StackResourceSummaries": [summary(name, arns) for name in resources.resources()]
-        }
+        given["ListStackResources"] = listed(arns)
         given["stack"] = stack
         answer_from(stack, given)
         monkeypatch.setattr(program, "Stack", lambda *_: stack)
@@ -81,7 +83,7 @@ def test_a_stack_as_it_should_be_passes_every_check(answers, broker, capfd):
     shown, errors = capfd.readouterr()
     assert errors == ""
     found = dict(re.findall(r"^\| ([\w -]+) \| (yes|no|seen) \|", shown, re.MULTILINE))
-    figures = {"cold starts": "seen", "wording": "seen"}
+    figures = {"cold starts": "seen", "wording": "seen", "resume": "seen", "sleep": "seen"}
     assert found == {check.name: figures.get(check.name, "yes") for check in CHECKS}
     assert f"| catch-up | yes | {traffic.BATCHES} x 202, in " in shown
     assert [ask(broker, path) for path in ("/topics", "/tokens")] == before
@@ -95,6 +97,32 @@ WRONG = [
     ("order", "DescribeStackEvents", {"StackEvents": EARLY}, "Dispatch before Migrated"),
     ("recursion", "GetFunctionRecursionConfig", {"RecursiveLoop": "Terminate"}, "Deliver: Terminate"),
     ("recursion", "GetMetricStatistics", {"Datapoints": [{"Sum": 3.0}]}, "dropped in a day: 6"),
+    ("managed database", "DescribeDBClusters", {"DBClusters": [{**CLUSTER, "Status": "stopped"}]}, "Status is stopped"),
+    (
+        "managed database",
+        "DescribeDBClusters",
+        {"DBClusters": [{**CLUSTER, "DeletionProtection": False, "EngineVersion": "16.9"}]},
+        "DeletionProtection is False; its version is 16.9",
+    ),
+    (
+        "managed database",
+        "DescribeDBClusters",
+        {"DBClusters": [{**CLUSTER, "MasterUserSecret": {"SecretArn": "arn"}}]},
+        "the administrator has a password",
+    ),
+    (
+        "managed database",
+        "DescribeDBInstances",
+        {"DBInstances": [{**WRITER, "PubliclyAccessible": True}]},
+        "the writer has a public address",
+    ),
+    ("endpoint of SQS", "DescribeVpcEndpoints", {"VpcEndpoints": [{**ENDPOINT, "State": "pending"}]}, "it is pending"),
+    (
+        "endpoint of SQS",
+        "DescribeVpcEndpoints",
+        {"VpcEndpoints": [{**ENDPOINT, "PolicyDocument": '{"Statement": [{"Action": "*", "Resource": "*"}]}'}]},
+        "it allows * on *",
+    ),
     ("event sources", "ListEventSourceMappings", {"EventSourceMappings": []}, "Dispatch has 0 queues"),
     ("event sources", "ListEventSourceMappings", mapping("Dispatch", State="Disabled"), "State is Disabled"),
     ("event sources", "ListEventSourceMappings", mapping("Dispatch"), "Deliver: MaximumConcurrency is 8, not 32"),
@@ -140,6 +168,35 @@ def test_a_change_that_does_not_migrate_has_no_order(look, answers):
         "StackEvents": [each for each in EVENTS if each["LogicalResourceId"] != "Migrated"]
     }
     assert look("order").is_expected is None
+
+
+def test_a_database_that_sleeps_is_timed_until_it_answers(look, answers):
+    answers["GetMetricStatistics"] = capacity(0.5, 0.0)
+    finding = look("resume")
+    assert finding.is_expected is True
+    assert re.fullmatch(r"asleep; after \d s 200, after 0 x another answer", finding.seen)
+
+
+def test_a_database_that_does_not_resume_is_not_expected(look, answers, monkeypatch):
+    monkeypatch.setattr(database, "RESUME_SECONDS", 0)
+    monkeypatch.setattr(traffic, "ask", lambda *_: (503, None))
+    answers["GetMetricStatistics"] = capacity(0.0)
+    finding = look("resume")
+    assert (finding.is_expected, finding.seen) == (False, "asleep; after 0 s 503, after 0 x another answer")
+
+
+def test_the_share_of_a_day_that_a_database_sleeps_is_a_figure(look, answers):
+    answers["GetMetricStatistics"] = capacity(0.0, 0.0, 0.0, 1.5)
+    assert look("sleep").seen == "asleep for 75% of a day; at most 1.5 units"
+
+
+@pytest.mark.parametrize("name", ["managed database", "endpoint of SQS", "resume", "sleep"])
+def test_of_a_database_of_your_own_nothing_is_expected(look, answers, name):
+    here = answers["ListStackResources"]({"StackName": "pgbroker"})["StackResourceSummaries"]
+    own = [each for each in here if each["LogicalResourceId"] != "ManagedDatabase"]
+    answers["ListStackResources"] = {"StackResourceSummaries": own}
+    finding = look(name)
+    assert (finding.is_expected, finding.seen) == (None, "the database is your own")
 
 
 def test_what_a_loop_that_was_ended_leaves_is_not_expected():
@@ -199,6 +256,8 @@ def test_the_checks_expect_what_the_template_says():
     assert executions == account.EXECUTIONS
     [stage] = [each["Properties"] for each in found.values() if each["Type"] == "AWS::ApiGatewayV2::Stage"]
     assert stage["DefaultRouteSettings"] == account.THROTTLE
+    cluster = template("infrastructure/database.yaml")["Resources"]["Cluster"]["Properties"]
+    assert (cluster["EngineVersion"], cluster["Engine"]) == (database.VERSION, CLUSTER["Engine"])
     assert (account.BEFORE, account.WITHOUT_DATABASE) == (test_order.BEFORE, test_order.WITHOUT_DATABASE)
     assert account.SECRETS["SetupSecret"] == setup.Secrets.__annotations__.keys()
 
