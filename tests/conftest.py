@@ -285,6 +285,7 @@ def invoices(owner: psycopg.Connection[Any]) -> Topic:
 @pytest.fixture(autouse=True)
 def _clean(cleaner: Callable[[], None]) -> Iterator[None]:
     yield
+    telemetry.forget()
     authorization.forget()
     rate_limits.forget()
     notifier.forget()

@@ -14,5 +14,4 @@ handler = app.handler
 def broadcast(request: api.Request) -> api.Response:
     moved = broadcasts.broadcast(request.topic)
     request.due = moved.due
-    request.message_count = moved.messages
     return api.done(moved, HTTPStatus.ACCEPTED)

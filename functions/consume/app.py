@@ -9,9 +9,7 @@ handler = app.handler
 
 @app.route("POST /topics/{topic}/consume", scope="consume")
 def consume(request: api.Request) -> api.Response:
-    leased = leases.consume(request.topic, request.body(leases.Consume))
-    request.message_count = len(leased)
-    return api.ok({"messages": leased})
+    return api.ok({"messages": leases.consume(request.topic, request.body(leases.Consume))})
 
 
 @app.route("POST /topics/{topic}/settle", scope="consume")

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from broker import deadlines
+from broker import deadlines, telemetry
 from broker.dispatch import dispatcher, notifier
 from broker.transport import payloads
 
@@ -12,4 +12,5 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     deadlines.begin_invocation(context)
     failed = dispatcher.handle_records(event["Records"])
     notifier.run_without_queues()
+    telemetry.log_step("dispatch", context.aws_request_id)
     return payloads.batch_failures(failed)

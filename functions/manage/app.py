@@ -121,7 +121,6 @@ def list_dead_letters(request: api.Request) -> api.Response:
 def redrive(request: api.Request) -> api.Response:
     done = dead_letters.redrive(request.topic, request.body(dead_letters.Redrive))
     request.due = done.due
-    request.message_count = done.redriven
     return api.done(done)
 
 

@@ -17,6 +17,5 @@ def publish(request: api.Request) -> api.Response:
     idempotency = messages.idempotency(request.header("idempotency-key"), body)
     published = messages.publish(request.topic, publication, request.token.name, request.token.id, idempotency)
     request.due = published.due
-    request.message_count = 0 if published.replayed else len(published.ids)
     answer = {"ids": published.ids} if publication.many else {"id": published.ids[0]}
     return api.ok(answer, HTTPStatus.CREATED, {"Idempotency-Replayed": "true"} if published.replayed else {})

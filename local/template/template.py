@@ -16,6 +16,7 @@ from typing import Any
 from local.template.values import TemplateError, Values
 
 INVOKED = frozenset({"Migrate"})  # the functions without events that the runner invokes itself
+PSEUDO = {"AWS::StackName": "pgbroker"}  # what CloudFormation knows of each stack
 
 
 @dataclass(frozen=True)
@@ -110,6 +111,7 @@ def read(
     }
     values = Values(
         {
+            **PSEUDO,
             **_parameter_values(translated.get("Parameters", {}), parameters),
             **{name: queue_base_url + name for name in queues},
             **(resources or {}),

@@ -1,6 +1,5 @@
 """The documents say what is: settings, versions and limits."""
 
-import json
 import re
 import tomllib
 from pathlib import Path
@@ -57,20 +56,11 @@ def test_the_settings_of_the_functions_are_documented() -> None:
     assert LAMBDA.keys() <= _read_by("layers")
 
 
-def test_the_metrics_are_documented(capsys: pytest.CaptureFixture[str]) -> None:
-    telemetry.log_request("GET /", 500, "orders", 1, "id", 0.1)
-    telemetry.log_partitions(1, 45)
-    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    of_requests, of_partitions = (directive for line in lines for directive in line["_aws"]["CloudWatchMetrics"])
+def test_the_metrics_are_documented() -> None:
     page = (ROOT / "docs/how-to/watch.md").read_text()
-    shown = re.findall(r"^\| `(\w+)` \| (Milliseconds|Count)\b[^|]* \|", page, re.MULTILINE)
-    assert shown == [
-        (metric["Name"], metric["Unit"]) for each in (of_requests, of_partitions) for metric in each["Metrics"]
-    ]
-    assert f"in the namespace `{of_requests['Namespace']}`, by `service`\n(`pgbroker`) and `route`" in page
-    assert of_requests["Dimensions"] == [["service", "route"]]
-    assert of_partitions["Namespace"] == of_requests["Namespace"]
-    assert of_partitions["Dimensions"] == [["service"]]
+    shown = re.findall(r"^\| `(\w+)` \| (Milliseconds|Seconds|Count)\b[^|]* \|", page, re.MULTILINE)
+    assert shown == list(telemetry.UNITS.items())
+    assert "in the namespace `pgbroker`, by `service`, which is the name of the stack" in page
 
 
 def test_the_warnings_of_maintain_are_documented() -> None:
@@ -106,7 +96,7 @@ def test_a_setting_has_the_parameter_and_default_that_the_document_says(name: st
         assert _variables()[name] == default
         return
     assert _variables()[name] == parameter
-    if parameter.partition(".")[0] in template()["Resources"]:
+    if parameter.partition(".")[0] in template()["Resources"] or parameter.startswith("AWS::"):
         return
     declared = template()["Parameters"][parameter].get("Default", "needed")
     assert str(declared) == ("" if default in {"none", *FUNCTIONS} else default)

@@ -83,6 +83,7 @@ def test_a_function_has_its_folder_layer_and_limits(broker):
 def test_the_environment_of_a_function_has_the_parameters(broker):
     assert broker.functions["Publish"].environment["DATABASE_URL"] == "postgresql://here"
     assert broker.functions["Publish"].environment["OPTIONS"] == "{}"
+    assert broker.functions["Publish"].environment["POWERTOOLS_SERVICE_NAME"] == "pgbroker"  # the name of the stack
     assert "OWNER_DATABASE_URL" not in broker.functions["Publish"].environment
     assert broker.functions["Migrate"].environment["OWNER_DATABASE_URL"] == "postgresql://owner"
 

@@ -37,7 +37,7 @@ class Response(msgspec.Struct, frozen=True):
 class Request:
     """One request, its path's parameters checked. `token` is the caller's; on a public route there is none."""
 
-    __slots__ = ("_event", "_token", "due", "limit_fields", "message_count", "topic")
+    __slots__ = ("_event", "_token", "due", "limit_fields", "topic")
 
     def __init__(self, event: Mapping[str, Any]) -> None:
         self._event = event
@@ -45,7 +45,6 @@ class Request:
         self.topic: str = ""
         self.due = False  # whether Dispatch must be notified of the topic
         self.limit_fields: Mapping[str, str] = {}  # what the response says about the token's limit
-        self.message_count = 0  # for the metrics: how many messages the route's function stored, leased or moved
 
     @property
     def token(self) -> authorization.Token:
@@ -150,14 +149,8 @@ class Application:
             response = _problem(InternalError(), context.aws_request_id)
         if self._notify:  # after a failure too: what made it due was committed before
             self._notify(request.topic if request.due else None)
-        telemetry.log_request(
-            key,
-            response.status,
-            request.topic,
-            request.message_count,
-            context.aws_request_id,
-            time.perf_counter() - started,
-        )
+        seconds = time.perf_counter() - started
+        telemetry.log_request(key, response.status, request.topic, context.aws_request_id, seconds)
         return _encode_response(response, request.limit_fields)
 
 

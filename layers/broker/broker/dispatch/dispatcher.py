@@ -13,7 +13,7 @@ from typing import TypeGuard
 from urllib.parse import urlsplit
 
 from broker import database, deadlines, settings, telemetry
-from broker.dispatch import planner
+from broker.dispatch import measures, planner
 from broker.errors import DatabaseUnavailable
 from broker.pubsub import broadcasts
 from broker.transport import payloads, queues, sqs
@@ -88,6 +88,7 @@ def _look(arrived: Sequence[WakeUp], outcomes: Sequence[Outcome]) -> None:
     sweep = any(wake_up.sweep for wake_up in arrived)
     if outcomes:
         _plan(outcomes)  # before all that takes time, or may fail
+        measures.count(outcomes)
         moved = [_move(topic, sweep=sweep) for topic in {None, *topics}]
         if any(moved):
             _plan()

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from broker import database, telemetry
+from broker.dispatch import measures
 from broker.errors import DatabaseUnavailable
 from broker.transport.payloads import Job, Outcome
 from broker.webhooks import signatures
@@ -73,7 +74,7 @@ def _lease(limit: int, outcomes: Sequence[Outcome]) -> list[_Unsigned]:
         return []
     return database.call(
         "SELECT subscription_id, fence, url, headers, secrets, webhook_id, first_seq, last_seq, attempt,"
-        " retry_schedule, ordered, redelivery, body"
+        " retry_schedule, ordered, redelivery, body, broadcast_at"
         " FROM broker.plan_batches(%(limit)s, %(lease)s, p_outcomes => %(outcomes)s::json)",
         {"limit": limit, "lease": LEASE_SECONDS, "outcomes": _json(outcomes) if outcomes else None},
         dict,
@@ -88,7 +89,8 @@ def _sign(leased: Iterable[_Unsigned]) -> Iterator[Job]:
                 raise ContentMissing  # noqa: TRY301  handled as all that may be wrong with a row
             signed = signatures.sign(row.pop("secrets"), row["webhook_id"], now, row["body"].encode())
             own = _HEADERS.decode(row.pop("headers"))
-            job = Job(headers={**own, "content-type": "application/json", **signed}, **row)
+            since = row.pop("broadcast_at") or measures.published_at(row["webhook_id"])
+            job = Job(headers={**own, "content-type": "application/json", **signed}, since=since, **row)
         except Exception as error:  # noqa: BLE001  whatever is wrong with one, the others go out
             telemetry.log_failure(error, "dispatch", row["webhook_id"])
         else:

@@ -7,7 +7,7 @@ from datetime import datetime
 
 import msgspec
 
-from broker import database, deadlines
+from broker import database, deadlines, telemetry
 from broker.errors import NotFound
 
 MOVE_SECONDS = 15  # for moving; the rest of the request's time is for sending
@@ -113,4 +113,6 @@ def _move(topic: str, until: datetime | None, *, skip: bool, open_window: bool) 
         {"topic": topic, "until": until, "skip": skip, "open_window": open_window},
         _Moved,
     )
+    telemetry.count("Broadcast", moved.messages)
+    telemetry.count("Dead", moved.exhausted)
     return moved

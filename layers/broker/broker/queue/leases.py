@@ -1,13 +1,13 @@
 """Consume: lease messages to a consumer. Settle: end the leases by their receipts."""
 
 import time
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 from uuid import UUID
 
 import msgspec
 
-from broker import database, deadlines
+from broker import database, deadlines, telemetry
 from broker.errors import Fault, InvalidInput, StaleReceipt
 from broker.fields import DelaySeconds, LeaseSeconds, Reason
 
@@ -121,10 +121,10 @@ def settle(topic: str, request: Settle) -> Settled:
     if len(request.ack) + len(request.release) + len(request.extend) + len(request.reject) > MAX_RECEIPTS:
         raise InvalidInput(faults=[Fault(f"there are over {MAX_RECEIPTS} receipts", pointer="")])
     [settled] = database.call(
-        "SELECT acked, released, extended, rejected, gone, stale"
+        "SELECT acked, released, extended, rejected, gone, stale, dead"
         " FROM broker.settle_unchecked(%(topic)s, %(receipts)s::json)",
         {"topic": topic, "receipts": msgspec.json.encode(request).decode()},
-        Settled,
+        _settled,
     )
     return settled
 
@@ -140,25 +140,36 @@ def ack(topic: str, receipt: str) -> None:
         raise StaleReceipt
 
 
+def _settled(dead: int, **columns: Any) -> Settled:
+    settled = Settled(**columns)
+    telemetry.count("Acked", settled.acked)
+    telemetry.count("Dead", dead)
+    return settled
+
+
 def forget() -> None:
     """Forget the floors: the next claims start at the beginning."""
     _floors.clear()
 
 
 def _claim(topic: str, request: Consume) -> list[LeasedMessage]:
-    oldest: list[datetime] = []
+    ready_at: list[datetime] = []
 
-    def leased(was_ready_at: datetime, **columns: Any) -> LeasedMessage:
-        oldest.append(was_ready_at)
+    def leased(was_ready_at: datetime, dead: int | None, **columns: Any) -> LeasedMessage | None:
+        if dead is not None:  # a last row, with this count only
+            telemetry.count("Dead", dead)
+            return None
+        ready_at.append(was_ready_at)
         return LeasedMessage(**columns)
 
     now = time.monotonic()
     until, floor = _floors.get(topic, (0.0, None))
     if until < now:
         floor = None
-    claimed = database.call(
-        "SELECT id, receipt, content, sender, key, attributes, created_at, receives, lease_expires_at, was_ready_at"
-        " FROM broker.consume(%(topic)s, %(max)s, %(lease)s::integer, %(auto_ack)s, %(floor)s::timestamptz)",
+    rows = database.call(
+        "SELECT id, receipt, content, sender, key, attributes, created_at, receives, lease_expires_at, was_ready_at,"
+        " dead FROM broker.consume(%(topic)s, %(max)s, %(lease)s::integer, %(auto_ack)s, %(floor)s::timestamptz,"
+        " p_count_dead => true)",
         {
             "topic": topic,
             "max": request.max,
@@ -168,10 +179,14 @@ def _claim(topic: str, request: Consume) -> list[LeasedMessage]:
         },
         leased,
     )
-    if not oldest and not floor:
-        oldest.append(database.value("SELECT statement_timestamp()"))
-    if oldest:
+    claimed = [row for row in rows if row is not None]
+    if ready_at:
+        telemetry.count("Consumed", len(claimed))
+        telemetry.count_age(min(ready_at), datetime.now(UTC))
+    elif not floor:
+        ready_at.append(database.value("SELECT statement_timestamp()"))
+    if ready_at:
         if len(_floors) >= MAX_FLOORS:
             _floors.clear()
-        _floors[topic] = (until if floor else now + FLOOR_SECONDS, min(oldest) - FLOOR_MARGIN)
+        _floors[topic] = (until if floor else now + FLOOR_SECONDS, min(ready_at) - FLOOR_MARGIN)
     return claimed

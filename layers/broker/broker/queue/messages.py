@@ -7,7 +7,7 @@ from uuid import UUID
 
 import msgspec
 
-from broker import database, json_input
+from broker import database, json_input, telemetry
 from broker.errors import Fault, TooLarge
 from broker.fields import IdempotencyKey, Label
 
@@ -119,6 +119,7 @@ def publish(
         },
         _Stored,
     )
+    telemetry.count("Published", 0 if stored.replayed else len(stored.ids or ()))
     # measured from before the statement to after its commit: Dispatch looks when the window ends
     due = stored.auto and time.monotonic() - started >= stored.batch_window
     return Published(stored.ids, due, stored.replayed)

@@ -65,7 +65,9 @@ def maintain() -> Maintained:
         else:
             removed.append(partition.name)
     _try(_clear_kept, None, failures)
-    telemetry.log_partitions(len(kept), max((each.age_days for each in kept), default=0))
+    telemetry.log_maintenance(
+        len(kept), max((each.age_days for each in kept), default=0), {"kept": kept, "removed": removed}
+    )
     if failures:
         raise failures[0]
     return Maintained(made, lost, ended, removed, kept, cleared)
@@ -87,6 +89,7 @@ def _expire_backlog() -> int:
     lost = _JSON.decode(database.owner.value("SELECT broker.expire_backlog()"))
     for each in lost:
         telemetry.warn("a subscription's backlog expired", **each)
+        telemetry.count("Lost", each["messages"])
     return len(lost)
 
 

@@ -27,7 +27,8 @@ _encode = msgspec.json.Encoder().encode
 class Job(msgspec.Struct, frozen=True):
     """One POST to a subscription, on lease under `fence`: a batch of its log, or one message as a `redelivery`.
 
-    `headers` are all that matter, the signature's too: the secrets stay with Dispatch.
+    `headers` are all that matter, the signature's too: the secrets stay with Dispatch. `since`: for so long its first
+    message waits, from its publish in an auto topic, else from its broadcast.
     """
 
     subscription_id: UUID
@@ -42,6 +43,7 @@ class Job(msgspec.Struct, frozen=True):
     ordered: bool
     redelivery: UUID | None  # the message
     body: str
+    since: Time | None = None
 
 
 Action = Literal["delivered", "refused", "retry", "slow", "dead", "disable", "expired"]
@@ -66,6 +68,7 @@ class Outcome(msgspec.Struct, frozen=True):
     retry_seconds: float | None
     refused: list[UUID] | None  # messages of a delivered batch
     pause_seconds: float | None = None  # of the whole subscription, after a redelivery that failed
+    since: Time | None = None  # that of the job
 
 
 class WakeUp(msgspec.Struct, frozen=True, omit_defaults=True):

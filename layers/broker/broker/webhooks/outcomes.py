@@ -69,6 +69,7 @@ def _outcome(job: Job, **found: Any) -> Outcome:
         last_seq=job.last_seq,
         attempt=job.attempt,
         redelivery=job.redelivery,
+        since=job.since,
         **found,
     )
 

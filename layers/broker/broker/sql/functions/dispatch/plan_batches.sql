@@ -2,6 +2,7 @@
 -- next batch of its log, or a redelivery, in turns. The end of a batch is stored, so that a retry sends the same batch under
 -- the same webhook_id. A webhook_id names the messages, by their ids: after a restore a seq may be that of another message, and
 -- receivers drop the webhook_ids that they know. body is null when a message has no content, which nothing of the broker makes.
+-- broadcast_at is that of the first message, null in an auto topic: there a message waits from its publish on.
 -- p_limit: lease at most so many.
 -- p_lease_seconds: so long no other planner leases them. An outcome that carries another fence changes nothing.
 -- p_in_flight: at most so many are on lease at once, and at most half of these failed last time: so failing endpoints do not
@@ -12,7 +13,7 @@ CREATE OR REPLACE FUNCTION broker.plan_batches(
     p_limit integer, p_lease_seconds integer, p_in_flight integer DEFAULT 1000, p_outcomes json DEFAULT NULL)
 RETURNS TABLE (subscription_id uuid, fence bigint, url text, headers json, secrets text[], webhook_id text,
                first_seq bigint, last_seq bigint, attempt integer, retry_schedule integer[], ordered boolean,
-               redelivery uuid, body text)
+               redelivery uuid, body text, broadcast_at timestamptz)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = broker, pg_temp SET jit = off SET lock_timeout = '5s'
 -- planned once a session, by index only: see consume.sql
 SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_bitmapscan = off SET enable_hashjoin = off
@@ -49,8 +50,9 @@ BEGIN
 
     RETURN QUERY
     WITH due AS MATERIALIZED (
-        SELECT c.subscription_id AS id, c.topic_id, t.name AS topic, c.cursor, c.epoch, c.failures, c.failing, c.batch_last_seq,
-               h.last_seq AS log_end, c.redelivery_due_at <= call_time() AND (c.cursor >= h.last_seq OR NOT c.redelivered) AS again,
+        SELECT c.subscription_id AS id, c.topic_id, t.name AS topic, t.broadcast, c.cursor, c.epoch, c.failures, c.failing,
+               c.batch_last_seq, h.last_seq AS log_end,
+               c.redelivery_due_at <= call_time() AND (c.cursor >= h.last_seq OR NOT c.redelivered) AS again,
                least(c.cursor + s.batch_size, h.last_seq) AS reach, s.url, s.headers, s.retry_schedule, s.ordered,
                live_secrets(s.secrets, s.old_secrets_until) AS secrets
           FROM unnest(v_due) d (id), cursors c, subscriptions s, topics t, topic_states h
@@ -81,7 +83,8 @@ BEGIN
            webhook_id(s.id, s.epoch, coalesce(s.message_id, (max(content.first_id) OVER same)::uuid),
                       CASE WHEN s.message_id IS NULL THEN max(content.digest) OVER same END),
            s.first_seq, s.last_seq, s.attempt, s.retry_schedule, s.ordered, s.message_id,
-           '{"topic":"' || s.topic || '","subscription":"' || s.id || '","messages":[' || max(content.messages) OVER same || ']}'
+           '{"topic":"' || s.topic || '","subscription":"' || s.id || '","messages":[' || max(content.messages) OVER same || ']}',
+           CASE WHEN s.broadcast <> 'auto' THEN max(content.broadcast_at) OVER same END
       FROM ranked s
       -- read once for all that are sent the same: the others take the first's
       LEFT JOIN LATERAL batch_content(s.topic_id, s.first_seq, s.last_seq) content ON s.nth = 1

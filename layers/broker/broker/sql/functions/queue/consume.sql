@@ -4,12 +4,13 @@
 -- p_floor: start at this ready_at, and so skip the index entries of rows that were removed: the oldest was_ready_at of the
 -- caller's last claim, less a margin for late commits. What commits later than that is found by a call without it.
 -- p_max_bytes: stop before the messages have more bytes than this together; one message always fits.
+-- p_count_dead: when messages became dead letters, add a last row with their number in dead, and nothing else.
 -- It never waits for another session. Raises MB400, MB404.
 CREATE OR REPLACE FUNCTION broker.consume(
     p_topic text, p_max integer DEFAULT 10, p_lease_seconds integer DEFAULT NULL, p_auto_ack boolean DEFAULT false,
-    p_floor timestamptz DEFAULT NULL, p_max_bytes integer DEFAULT 5500000)
+    p_floor timestamptz DEFAULT NULL, p_max_bytes integer DEFAULT 5500000, p_count_dead boolean DEFAULT false)
 RETURNS TABLE (id uuid, receipt text, content json, sender text, key text, attributes json, created_at timestamptz,
-               receives integer, lease_expires_at timestamptz, was_ready_at timestamptz)
+               receives integer, lease_expires_at timestamptz, was_ready_at timestamptz, dead integer)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = broker, pg_temp SET jit = off SET lock_timeout = '5s'
 -- Only index scans in nested loops, so that one plan, made once a session, holds from no rows to millions.
 -- = ANY (ARRAY[id]) instead of = id: where statistics say that the queue is empty, = was planned as a walk of all ids.
@@ -27,6 +28,7 @@ DECLARE
     v_left       integer;  -- wanted from this pass
     v_locked     bigint;  -- rows that this pass locked
     v_exhausted  bigint;  -- of these, those whose receives are exhausted
+    v_dead       integer := 0;  -- in all passes
     v_taken      integer;  -- of these, leased
     v_bytes      integer;
 BEGIN
@@ -93,13 +95,15 @@ BEGIN
             RETURN NEXT;
         END LOOP;
         v_given := v_given + v_taken;
+        v_dead := v_dead + v_exhausted;
         IF v_taken > 0 THEN  -- as many as fit when they are as large as those before
             v_step := greatest(1, least(1000, v_room * v_given / greatest(1, p_max_bytes - v_room)));
         END IF;
         EXIT WHEN v_taken + v_exhausted < v_locked;  -- there is no more room
         IF v_exhausted > 0 AND v_exhausted = v_locked THEN
             -- the head of the queue may be full of them, and the next pass must not walk over them again
-            v_floor := coalesce(dead_letter_exhausted(v_topic.id, v_floor), '-infinity');
+            SELECT coalesce(d.next_ready_at, '-infinity'), v_dead + d.dead INTO v_floor, v_dead
+              FROM dead_letter_exhausted(v_topic.id, v_floor) d;
             EXIT WHEN clock_timestamp() > call_time() + interval '5 s';  -- the next call goes on
         ELSE
             EXIT WHEN v_locked < v_left;
@@ -107,6 +111,10 @@ BEGIN
     END LOOP;
     IF v_given > 0 AND NOT p_auto_ack AND v_topic.broadcast = 'auto' THEN
         PERFORM lower_next_due(v_topic.id, v_leased_at + v_lease);
+    END IF;
+    IF p_count_dead AND v_dead > 0 THEN
+        RETURN QUERY SELECT NULL::uuid, NULL::text, NULL::json, NULL::text, NULL::text, NULL::json, NULL::timestamptz,
+                            NULL::integer, NULL::timestamptz, NULL::timestamptz, v_dead;
     END IF;
 END
 $$;

@@ -1,8 +1,10 @@
--- End leases by receipts that were checked before: by settle, or by the function that HTTP calls. See settle.
+-- End leases by receipts that were checked before: by settle, or by the function that HTTP calls. See settle. dead counts those
+-- that became dead letters: they were rejected, or released and their receives are exhausted.
 -- Raises MB404. Raises MB400, with the faults as JSON in its DETAIL, when a receipt belongs to another topic or is listed more
 -- than once.
 CREATE OR REPLACE FUNCTION broker.settle_unchecked(p_topic text, p_receipts json)
-RETURNS TABLE (acked integer, released integer, extended integer, rejected integer, gone text[], stale text[])
+RETURNS TABLE (acked integer, released integer, extended integer, rejected integer, gone text[], stale text[],
+               dead integer)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = broker, pg_temp SET jit = off SET lock_timeout = '5s'
 -- planned once a session, by index only: see consume.sql
 SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
@@ -33,6 +35,7 @@ BEGIN
                CASE WHEN r.verb = 'extend' OR r.seconds > 0
                     THEN v_now + make_interval(secs => coalesce(r.seconds, v_topic.lease_seconds))
                     ELSE call_time() END AS ready_at,
+               r.verb = 'reject' OR r.verb = 'release' AND q.receives >= q.max_receives AS dies,
                row_number() OVER (PARTITION BY r.receipt ORDER BY r.pointer) > 1 AS repeated
           FROM receipts(p_receipts) r LEFT JOIN queue q ON q.message_id = ANY (ARRAY[r.message_id])
     ), removed AS (
@@ -41,10 +44,9 @@ BEGIN
         UPDATE queue q
            SET ready_at = s.ready_at,
                leased_at = CASE WHEN s.result = 'extend' THEN q.leased_at END,
-               died_at = CASE WHEN s.result = 'reject' OR s.result = 'release' AND q.receives >= q.max_receives
-                              THEN call_time() END,
+               died_at = CASE WHEN s.dies THEN call_time() END,
                reason = CASE WHEN s.result = 'reject' THEN coalesce(s.reason, 'rejected')
-                             WHEN s.result = 'release' AND q.receives >= q.max_receives THEN 'receives exhausted' END
+                             WHEN s.dies THEN 'receives exhausted' END
           FROM settled s
          WHERE s.result IN ('release', 'extend', 'reject') AND q.message_id = ANY (ARRAY[s.message_id])
     )
@@ -55,8 +57,9 @@ BEGIN
            json_agg(json_build_object('pointer', s.pointer, 'detail', CASE WHEN s.repeated THEN 'receipt is listed more than once'
                                                                            ELSE 'receipt belongs to another topic' END))
                FILTER (WHERE s.repeated OR s.result = 'foreign'),
-           min(s.ready_at) FILTER (WHERE s.result IN ('release', 'extend'))
-      INTO acked, released, extended, rejected, gone, stale, v_faults, v_ready_at
+           min(s.ready_at) FILTER (WHERE s.result IN ('release', 'extend')),
+           count(*) FILTER (WHERE s.dies AND s.result IN ('release', 'reject'))
+      INTO acked, released, extended, rejected, gone, stale, v_faults, v_ready_at, dead
       FROM settled s;
     IF v_faults IS NOT NULL THEN
         RAISE EXCEPTION 'nothing was settled' USING ERRCODE = 'MB400', DETAIL = v_faults;
