@@ -50,6 +50,7 @@ logging.raiseExceptions = False  # when a line cannot be written, no trace with 
 _counted: dict[str, float] = {}
 _lags: list[float] = []
 _failures: list[Facts] = []
+_oldest: dict[str, object] = {}
 
 
 def count(metric: str, number: int = 1) -> None:
@@ -64,10 +65,12 @@ def count_lag(seconds: float) -> None:
         _lags.append(round(max(0.0, seconds), 3))
 
 
-def count_age(since: datetime, now: datetime) -> None:
-    """Note since when a message has waited: the line has the age of the oldest."""
+def count_age(since: datetime, now: datetime, **facts: object) -> None:
+    """Note since when a message has waited: the line has the age of the oldest, with these facts."""
     age = round(max(0.0, (now - since).total_seconds()), 3)
-    _counted["OldestAge"] = max(age, _counted.get("OldestAge", 0))
+    if age >= _counted.get("OldestAge", 0):
+        _counted["OldestAge"] = age
+        _oldest.update(facts)
 
 
 def count_failure(**facts: object) -> None:
@@ -102,6 +105,7 @@ def forget() -> None:
     _counted.clear()
     _lags.clear()
     _failures.clear()
+    _oldest.clear()
 
 
 def _write(facts: Facts) -> None:
@@ -111,9 +115,10 @@ def _write(facts: Facts) -> None:
     Powertools' Metrics need 8 times as long for the same line, and 4 ms more to import.
     """
     values: Facts = {**_counted, "Lag": _lags} if _lags else _counted
-    failures = {"failures": _failures} if _failures else {}
+    if _failures:
+        _oldest["failures"] = _failures
     metrics = {"Timestamp": int(time.time() * 1000), "CloudWatchMetrics": _directives(*values)}
-    line = {"service": _logger.service, **facts, **failures, **values, "_aws": metrics}
+    line = {"service": _logger.service, **facts, **_oldest, **values, "_aws": metrics}
     sys.stdout.write(_encode(line).decode() + "\n")  # Lambda reads standard output
     sys.stdout.flush()
     forget()

@@ -20,7 +20,7 @@ def _count(outcome: Outcome) -> None:
         return
     ended_at = outcome.started_at + timedelta(milliseconds=outcome.duration_ms)
     if outcome.since:
-        telemetry.count_age(outcome.since, ended_at)
+        telemetry.count_age(outcome.since, ended_at, oldest=outcome.subscription_id)
     if outcome.action == "delivered":
         refused = len(outcome.refused or ())
         telemetry.count("Delivered", messages - refused)

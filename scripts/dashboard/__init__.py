@@ -1,0 +1,1 @@
+"""The dashboard's picture for docs/how-to/watch.md."""
