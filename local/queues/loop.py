@@ -45,15 +45,16 @@ class QueueLoop:
 
     def __init__(self, broker: Template, listener: socket.socket, invoke: Invoke) -> None:
         self._queues = {name: Queue(definition) for name, definition in broker.queues.items()}
-        self._sources = [
-            EventSource(definition, self._queues[definition.queue.name], invoke) for definition in broker.sources
-        ]
+        for definition in broker.queues.values():
+            if definition.last_resort:
+                self._queues[definition.name].last_resort = self._queues[definition.last_resort]
+        self._sources = [EventSource(source, self._queues[source.queue.name], invoke) for source in broker.sources]
         server = Server(endpoint.Endpoint(self._queues, ACCESS_KEY))
         self._endpoint = asyncio.create_task(server.serve(sockets=[listener]))
-        for definition in broker.sources:
-            if definition.function.name == "Dispatch":
+        for source in broker.sources:
+            if source.function.name == "Dispatch":
                 # the last run's queues are lost, but the database still knows what is due
-                self._queues[definition.queue.name].send('{"wake_up": {"sweep": true}}')
+                self._queues[source.queue.name].send('{"wake_up": {"sweep": true}}')
 
     def tasks(self) -> list[Coroutine[Any, Any, None]]:
         """Return the coroutines to run until the runner ends: the endpoint, and each event source."""

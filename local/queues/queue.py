@@ -34,11 +34,12 @@ class Message:
 class Queue:
     """One queue. A delayed message is hidden until its delay ends, a received one until its visibility time-out ends.
 
-    It belongs to one event loop.
+    A message that was received as often as it may be goes to `last_resort`. It belongs to one event loop.
     """
 
     def __init__(self, definition: template.Queue) -> None:
         self.name = definition.name
+        self.last_resort: Queue | None = None
         self._definition = definition
         self._visible: deque[Message] = deque()
         self._has_visible = asyncio.Event()
@@ -71,7 +72,8 @@ class Queue:
             message.timer.cancel()
 
     def release(self, message: Message) -> None:
-        """Show a message that was received again, at once."""
+        """Show a message that was received again, at once: it does not count as received."""
+        message.receives -= 1
         self.delete(message)
         self._show(message)
 
@@ -82,6 +84,10 @@ class Queue:
             message.timer = asyncio.get_running_loop().call_later(seconds, self._show, message)
 
     def _show(self, message: Message) -> None:
+        if self.last_resort is not None and message.receives >= self._definition.max_receives:
+            print(f"{self.name}: a message failed {message.receives} times", file=sys.stderr, flush=True)
+            self.last_resort.send(message.body)
+            return
         self._visible.append(message)
         self._has_visible.set()
 

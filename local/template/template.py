@@ -49,6 +49,8 @@ class Queue:
     name: str
     visibility_seconds: int
     retention_seconds: int
+    max_receives: int = 0  # after so many a message goes to the queue `last_resort`; 0: never
+    last_resort: str = ""
 
 
 @dataclass(frozen=True)
@@ -213,7 +215,11 @@ def _schedules(resources: Mapping[str, Any], functions: _Functions) -> Iterator[
 
 def _queue(name: str, properties: Mapping[str, Any]) -> Queue:
     visibility, retention = properties.get("VisibilityTimeout", 30), properties.get("MessageRetentionPeriod", 345_600)
-    return Queue(name, visibility, retention)
+    redrive = properties.get("RedrivePolicy")
+    if redrive is None:
+        return Queue(name, visibility, retention)
+    last_resort = redrive["deadLetterTargetArn"]["Fn::GetAtt"][0]
+    return Queue(name, visibility, retention, redrive["maxReceiveCount"], last_resort)
 
 
 def _sources(resources: Mapping[str, Any], functions: _Functions, queues: Mapping[str, Queue]) -> Iterator[EventSource]:

@@ -32,6 +32,7 @@ NOT_IN_MOTO = {
     "AWS::CloudFormation::Stack",
     "AWS::ApiGatewayV2::Api",
     "AWS::ApiGatewayV2::Stage",
+    "AWS::Lambda::EventInvokeConfig",
     "AWS::Lambda::EventSourceMapping",  # moto has it, and would give messages to its own functions
     "AWS::Lambda::Permission",
     "Custom::Migrated",

@@ -20,7 +20,7 @@ OTHERS = (
 )
 ACTIONS = (*RECEIVE, SEND, READ, WRITE, INVOKE, LOG_IN, *LOG, "secretsmanager:DeleteSecret", *OTHERS)
 TARGETS = {
-    "sqs": ["DispatchQueue", "DeliveryQueue"],
+    "sqs": ["DispatchQueue", "DeliveryQueue", "LastResortQueue"],
     "secretsmanager": ["Owner", "SetupSecret", "LoginSecret"],
     "rds-db": sorted(account.LOGINS),
     "logs": ["Log"],
@@ -37,7 +37,7 @@ EXPECTED = {
     "Manage": NOTIFY,
     "Consume": {(READ, "LoginSecret")},
     "Migrate": {(READ, "Owner"), (READ, "LoginSecret")},
-    "Maintain": NOTIFY | {(READ, "Owner")},
+    "Maintain": NOTIFY | {(READ, "Owner"), (SEND, "LastResortQueue")},
     "Dispatch": NOTIFY | {(SEND, "DeliveryQueue")} | RECEIVE_WAKE_UPS,
     "Deliver": {(SEND, "DispatchQueue")} | {(action, "DeliveryQueue") for action in RECEIVE},
     "Setup": {

@@ -58,9 +58,11 @@ class Function:
 
 
 @asynccontextmanager
-async def event_source(folder, *, batch_size=10, concurrency=2, visibility=30, retention=60, reports=True):
+async def event_source(
+    folder, *, batch_size=10, concurrency=2, visibility=30, retention=60, reports=True, max_receives=0
+):
     """A queue, and the function that its messages invoke."""
-    definition = template.Queue("Letters", visibility, retention)
+    definition = template.Queue("Letters", visibility, retention, max_receives)
     consumer = Function(folder)
     queue = Queue(definition)
     source = EventSource(
@@ -213,6 +215,32 @@ def test_messages_are_shown_again_at_once_when_no_worker_is_free(tmp_path):
     bodies, seconds = clock.run(run())
     assert bodies == [["a"]] * 3
     assert seconds < 30
+
+
+def test_a_message_that_failed_as_often_as_it_may_goes_to_the_last_resort(tmp_path, capsys):
+    async def run():
+        async with event_source(tmp_path, visibility=30, max_receives=5) as (queue, consumer):
+            queue.last_resort = Queue(template.Queue("LastResort", 30, 60))
+            failing = queue.send("fails")
+            consumer.answer = {"batchItemFailures": [{"itemIdentifier": failing.message_id}]}
+            [message] = await queue.last_resort.receive(10)
+            return consumer.bodies(), message.body, clock.now()
+
+    assert clock.run(run()) == ([["fails"]] * 5, "fails", 5 * 30)
+    assert "Letters: a message failed 5 times" in capsys.readouterr().err
+
+
+def test_a_message_for_which_no_worker_is_free_has_not_failed(tmp_path):
+    async def run():
+        async with event_source(tmp_path, visibility=30, max_receives=2) as (queue, consumer):
+            queue.last_resort = Queue(template.Queue("LastResort", 30, 60))
+            consumer.answer = NoWorker()
+            consumer.seconds = 0.01
+            queue.send("a")
+            await consumer.wait_for_calls(4)
+            return consumer.events[-1][0]["attributes"]["ApproximateReceiveCount"]
+
+    assert clock.run(run()) == "1"
 
 
 def test_a_message_is_dropped_after_its_retention_period(tmp_path):

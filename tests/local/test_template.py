@@ -104,7 +104,14 @@ def test_each_queue_has_its_function(broker):
         assert source.reports_failures
         assert source.queue.visibility_seconds >= 6 * source.function.timeout_seconds
         assert source.queue.retention_seconds == 24 * 3600  # the daily sweep finds what was lost
+        assert (source.queue.max_receives, source.queue.last_resort) == (5, "LastResortQueue")
     assert (sources["Dispatch"].concurrency, sources["Deliver"].concurrency) == (8, 32)
+
+
+def test_the_queue_of_the_last_resort_invokes_nothing(broker):
+    last = broker.queues["LastResortQueue"]
+    assert (last.retention_seconds, last.max_receives, last.last_resort) == (14 * 24 * 3600, 0, "")
+    assert last not in [source.queue for source in broker.sources]
 
 
 def test_a_queue_url_is_the_base_url_and_its_name(translated_broker, broker):
