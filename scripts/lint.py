@@ -23,13 +23,14 @@ EXCEPTIONS = {
     # cfn-lint
     "W3002": "sam deploy packages the nested templates",
     "WS1000": "X-Ray costs as much as the functions; a message's own trace says more",
-    "WS1004": "to come: log groups of the stack's own, with a retention",
+    "WS1004": "all functions write to one log group with a retention, Log; the rule looks for one for each",
     "ES1001": "a message that its function does not complete is planned again from the database, which is the truth",
     "ES4000": "an alarm says when Maintain has not run, whatever the reason, and its next run does what one has missed",
     "ES6000": "LastResortQueue is where the others redrive to; in an expanded template the rule does not see that",
     # checkov
     "CKV_AWS_158": "CloudWatch encrypts logs with its own key, and no log has content; KMS costs a dollar a month",
     "CKV_AWS_27": "SQS encrypts with its own key; KMS costs a request for each message, and nothing stays for long",
+    "CKV_AWS_118": "the dashboard has capacity and connections; enhanced monitoring costs a role and a log of its own",
     "CKV_AWS_115": "a reservation fails in a new account, which has 10 executions: ReservedConcurrency is for others",
     "CKV_AWS_116": "as ES1001, and HTTP requests have no queue",
     "CKV_AWS_117": "Deliver and Setup ask the internet, which a VPC without NAT keeps from them",

@@ -105,11 +105,11 @@ def test_the_database_is_encrypted_protected_kept_and_may_sleep():
 
 
 def causes(function):
-    """What invokes a function: the types of what refers to it."""
+    """What invokes a function: the types of what refers to it. The stack Watch has only its name."""
     return {
         each["Type"]
         for name, each in resources.resources().items()
-        if function in resources.named(each) and name != function
+        if function in resources.named(each) and name not in {function, "Watch"}
     } - {"AWS::Lambda::Permission", "AWS::IAM::Role", "AWS::Lambda::Function"}
 
 
