@@ -197,7 +197,9 @@ def _routes(resources: Mapping[str, Any], functions: _Functions) -> Iterator[Rou
             for path, methods in api["Properties"]["Body"]["paths"].items():
                 for method, operation in methods.items():
                     uri = operation["x-amazon-apigateway-integration"]["uri"]["Fn::Sub"]
-                    [name] = re.findall(r"\$\{(\w+)\.Arn\}", uri)
+                    [name] = re.findall(r"/functions/\$\{(\w+)(?:\.Arn)?\}", uri)
+                    if resources[name]["Type"] == "AWS::Lambda::Alias":
+                        name = resources[name]["Properties"]["FunctionName"]["Ref"]
                     yield Route(method.upper(), path, functions.named(name))
 
 

@@ -43,13 +43,22 @@ def cost(traffic: Traffic, by: Parameters) -> Cost:
         invocations=runs * by.invocations,
         compute=gb_seconds * by.gb_seconds,
         sqs=traffic.sqs_requests * by.sqs,
-        logs=(runs * by.platform_log + traffic.log_bytes) * by.logs * MILLION / BILLION,
+        logs=(runs * by.platform_log + traffic.log_bytes + traffic.publish.runs * by.access_log)
+        * by.logs
+        * MILLION
+        / BILLION,
     )
 
 
 def idle(by: Parameters) -> float:
     """Return what a month costs beside its messages, and without the database."""
-    return by.queues * POLLS * by.sqs / MILLION + by.secrets * by.secret
+    waiting = by.queues * POLLS * by.sqs / MILLION + by.secrets * by.secret
+    return waiting + by.alarm_metrics * by.alarm + by.dashboards * by.dashboard + by.daily_metrics * by.metric / 24
+
+
+def metrics(by: Parameters) -> float:
+    """Return what the metrics of a month cost in which something of everything happens in every hour."""
+    return by.metrics * by.metric
 
 
 def endpoints(by: Parameters) -> float:

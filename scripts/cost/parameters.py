@@ -21,6 +21,11 @@ class Parameters:
     gb_seconds: float = _parameter(16.67, "$ for a million GB-seconds of Lambda; on arm64 13.33")
     sqs: float = _parameter(0.40, "$ for a million requests to SQS, of 64 KiB each")
     logs: float = _parameter(0.50, "$ for a GB of logs in CloudWatch")
+    metric: float = _parameter(
+        0.30, "$ for a metric of one's own and month, in CloudWatch; by the hours in which it is written"
+    )
+    alarm: float = _parameter(0.10, "$ for a metric that an alarm reads, and month")
+    dashboard: float = _parameter(3.00, "$ for a dashboard and month")
     acu_hour: float = _parameter(0.12, "$ for an hour of an Aurora capacity unit")
     storage: float = _parameter(0.10, "$ for a GB and month of Aurora's storage")
     io: float = _parameter(0.20, "$ for a million requests to Aurora's storage")
@@ -38,6 +43,11 @@ class Parameters:
     platform_log: float = _parameter(
         0, "bytes that Lambda logs itself for each invocation: 0 for warnings only, else 400"
     )
+    access_log: float = _parameter(270, "bytes that API Gateway logs for each request")
+    metrics: float = _parameter(13, "metrics of requests and of Dispatch; as if each was written in every hour")
+    daily_metrics: float = _parameter(3, "metrics of Maintain, written in one hour a day")
+    alarm_metrics: float = _parameter(19, "metrics that the alarms read; 0 for `Alarms=off`")
+    dashboards: float = _parameter(1, "dashboards")
     queues: float = _parameter(2, "queues whose event sources poll them: 5 pollers, each every 20 s")
     secrets: float = _parameter(2, "secrets of the stack: SetupSecret and LoginSecret")
     interfaces: float = _parameter(1, "interface endpoints of the managed database, times zones: one of SQS")

@@ -56,11 +56,17 @@ def _messages(measured: Measured, by: Parameters) -> Iterator[Sequence[str]]:
 
 
 def _idle(by: Parameters) -> Iterator[Sequence[str]]:
-    none = replace(by, queues=0, secrets=0)
+    none = replace(by, queues=0, secrets=0, alarm_metrics=0, dashboards=0, daily_metrics=0)
     asleep, awake = model.sleeping_aurora(by), model.awake_aurora(by)
     without = model.idle(by)
     yield "polling of the two queues", f"{model.idle(replace(none, queues=by.queues)):.2f}"
     yield f"{by.secrets:g} secrets", f"{model.idle(replace(none, secrets=by.secrets)):.2f}"
+    yield (
+        f"alarms, which read {by.alarm_metrics:g} metrics",
+        f"{model.idle(replace(none, alarm_metrics=by.alarm_metrics)):.2f}",
+    )
+    yield "the dashboard", f"{model.idle(replace(none, dashboards=by.dashboards)):.2f}"
+    yield "the metrics of Maintain", f"{model.idle(replace(none, daily_metrics=by.daily_metrics)):.2f}"
     yield "**all but the database**", f"**{without:.2f}**"
     yield f"interface endpoints of the managed database: {by.interfaces:g}", f"{model.endpoints(by):.2f}"
     yield "its Aurora, which sleeps, but for Maintain once a day", f"{asleep:.2f}"
@@ -79,7 +85,7 @@ def _months(measured: Measured, by: Parameters) -> Iterator[Sequence[str]]:
         prices = replace(by, sns=by.sns / batch)
         yield (
             f"{millions:,.0f} M, {load}",
-            _pair(model.idle(by) + millions * model.cost(each, by).total for each in pair.values()),
+            _pair(model.idle(by) + model.metrics(by) + millions * model.cost(each, by).total for each in pair.values()),
             _pair(model.endpoints(by) + model.aurora(each, messages, by) for each in pair.values()),
             _pair(millions * model.sns(number, prices) for number in pair),
             _pair(

@@ -13,13 +13,14 @@ FILE = Path(__file__).parents[2] / "infrastructure" / "watch.yaml"
 DEFAULTS = {"Alarms": "on", "Cluster": "pgbroker-database"}
 
 
-class _Loader(yaml.SafeLoader):
+class Loader(yaml.SafeLoader):
     """Reads YAML with CloudFormation's short forms, and writes them in full."""
 
 
 def _full(loader: yaml.SafeLoader, suffix: str, node: yaml.Node) -> dict[str, Any]:
     if isinstance(node, yaml.ScalarNode):
-        value: Any = loader.construct_scalar(node)
+        text = str(loader.construct_scalar(node))
+        value: Any = text.split(".", 1) if suffix == "GetAtt" else text
     elif isinstance(node, yaml.SequenceNode):
         value = loader.construct_sequence(node, deep=True)
     else:
@@ -27,12 +28,12 @@ def _full(loader: yaml.SafeLoader, suffix: str, node: yaml.Node) -> dict[str, An
     return {suffix if suffix in {"Ref", "Condition"} else f"Fn::{suffix}": value}
 
 
-_Loader.add_multi_constructor("!", _full)
+Loader.add_multi_constructor("!", _full)
 
 
 def read() -> dict[str, Any]:
     """Read the template."""
-    template: dict[str, Any] = yaml.load(FILE.read_text(), _Loader)  # noqa: S506  a safe one, with short forms
+    template: dict[str, Any] = yaml.load(FILE.read_text(), Loader)  # noqa: S506  a safe one, with short forms
     return template
 
 

@@ -8,12 +8,14 @@ from dataclasses import replace
 import msgspec
 import pytest
 
+from broker import telemetry
 from scripts.cost import __main__ as cost
 from scripts.cost import model, traffic
 from scripts.cost.counts import CHUNK_BYTES, State, count
 from scripts.cost.events import Event, Invocation, Sent
 from scripts.cost.parameters import Parameters
 from scripts.cost.tables import tables
+from scripts.dashboard import watch
 from tests.support.client import ROOT, template
 
 MEASURE = "import msgspec; from scripts.cost.measure import Load, measure"
@@ -58,6 +60,11 @@ def test_the_assumptions_are_those_of_the_template() -> None:
         for event in each.get("Properties", {}).get("Events", {}).values()
         if isinstance(event, dict)
     )
+    assert Parameters().metrics + Parameters().daily_metrics == len(telemetry.UNITS)
+    alarms = [each.get("Metrics", [each]) for each in watch.alarms().values()]
+    assert Parameters().alarm_metrics == sum(
+        "MetricStat" in each or "MetricName" in each for read in alarms for each in read
+    )
     quiet = every.get("LoggingConfig", {}).get("SystemLogLevel") == "WARN"
     assert (Parameters().platform_log == 0) == quiet
 
@@ -79,6 +86,33 @@ def test_a_managed_database_costs_its_endpoint_and_its_hours() -> None:
     assert model.endpoints(prices) == 14
     assert model.sleeping_aurora(prices) == pytest.approx(30 * 0.1 * 0.5 + 10)
     assert model.awake_aurora(prices) == pytest.approx(730 * 0.5 + 10)
+
+
+def test_a_line_of_the_access_log_has_as_many_bytes_as_is_assumed() -> None:
+    line = template()["Resources"]["Api"]["Properties"]["AccessLogSettings"]["Format"]
+    values = {
+        "integration.requestId": "6f1ed002-ab5d-5e7a-9d2e-4f5c0a1b2c3d",
+        "requestId": "JKJaXmPLvHcESHA=",
+        "requestTimeEpoch": "1764530000000",
+        "identity.sourceIp": "203.0.113.178",
+        "routeKey": "POST /topics/{topic}/messages",
+        "status": "201",
+        "responseLatency": "14",
+        "integrationLatency": "12",
+        "responseLength": "45",
+        "error.message": "-",
+    }
+    for name, value in values.items():
+        line = line.replace(f'$context.{name}"', f'{value}"')
+    assert "$context" not in line
+    overhead = 26  # of each event, which CloudWatch counts too
+    assert Parameters().access_log == pytest.approx(len(line) + overhead, rel=0.05)
+
+
+def test_alarms_and_metrics_can_be_left_out() -> None:
+    without = replace(Parameters(), alarm_metrics=0, dashboards=0, daily_metrics=0)
+    assert model.idle(Parameters()) - model.idle(without) == pytest.approx(19 * 0.10 + 3.00 + 3 * 0.30 / 24)
+    assert model.metrics(Parameters()) == pytest.approx(13 * 0.30)
 
 
 def test_a_request_to_sqs_is_counted_for_each_64_kib() -> None:
@@ -112,7 +146,7 @@ def test_a_million_messages_cost_the_sum_of_their_parts() -> None:
         wal_bytes=0,
         database_ms=0,
     )
-    found = model.cost(message, replace(Parameters(), platform_log=400, memory=1024, deliver_memory=512))
+    found = model.cost(message, replace(Parameters(), platform_log=400, access_log=0, memory=1024, deliver_memory=512))
     assert found.api == pytest.approx(1.00)
     assert found.invocations == pytest.approx(4 * 0.20)
     assert found.compute == pytest.approx(3.5 * 0.1 * 16.67)

@@ -1,5 +1,9 @@
 """The alarms of infrastructure/watch.yaml: what they look at exists, and their bounds are as written."""
 
+import json
+import re
+
+import boto3
 import pytest
 from botocore.session import get_session
 
@@ -143,3 +147,11 @@ def test_the_page_has_each_alarm_with_its_bound_and_what_to_do(name):
 def test_the_page_lists_no_other_alarm():
     table = PAGE.partition("## Alarms\n")[2].partition("\n## ")[0]
     assert {line.split("`")[1] for line in table.splitlines() if line.startswith("| `")} == ALARMS.keys()
+
+
+def test_cloudwatch_takes_each_alarm(aws):
+    client = boto3.client("cloudwatch", region_name="us-east-1")
+    for name, properties in watch.alarms(Alarms=TOPIC).items():
+        named = re.sub(r'{"Ref": ("\w+")}', r"\1", json.dumps(properties)).replace('["Alarms"]', f'["{TOPIC}"]')
+        client.put_metric_alarm(AlarmName=name, **json.loads(named))
+    assert {each["AlarmName"] for each in client.describe_alarms()["MetricAlarms"]} == EXPECTED.keys()

@@ -1,8 +1,10 @@
 """The dashboard of infrastructure/watch.yaml: what it shows exists, and its picture is that of today."""
 
 import itertools
+import json
 import re
 
+import boto3
 import pytest
 
 from scripts.dashboard import __main__ as program
@@ -142,3 +144,11 @@ def test_the_made_up_day_has_a_shape_for_each_line_and_no_other():
     labels = {line[-1]["label"] for _, line in LINES}
     assert series.SHAPES.keys() == labels
     assert set(series.SHAPES_BY_TITLE) <= {(title, line[-1]["label"]) for title, line in LINES}
+
+
+def test_cloudwatch_takes_the_dashboard(aws):
+    client = boto3.client("cloudwatch", region_name="us-east-1")
+    for parameters in ({}, {"Alarms": "off", "Cluster": ""}):
+        body = json.dumps(watch.dashboard(**parameters))
+        answer = client.put_dashboard(DashboardName="pgbroker", DashboardBody=body)
+        assert answer.get("DashboardValidationMessages", []) == []
