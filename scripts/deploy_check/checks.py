@@ -1,6 +1,6 @@
 """The checks in their order: what each looks at, what it expects, and what to do otherwise."""
 
-from scripts.deploy_check import account, database, logs, traffic
+from scripts.deploy_check import account, database, logs, traffic, watched
 from scripts.deploy_check.deployed import Check
 
 CHECKS = [
@@ -101,6 +101,20 @@ CHECKS = [
         "the publish has its line, and no log has its content",
         "Without a line: the role may not write logs. With content: report it as a fault.",
         logs.lines,
+    ),
+    Check(
+        "metrics",
+        "the metric `Delivered` of the stack, for three minutes",
+        "it counts the 20 messages of the catch-up: CloudWatch reads the metrics from the log",
+        "Look at the metrics of `AWS/Logs` about the embedded metric format, and at a line of Dispatch in the log.",
+        watched.metrics,
+    ),
+    Check(
+        "alarms",
+        "the state of each alarm of the stack",
+        "each exists, and none is in ALARM",
+        "The alarm's description says what to do. MaintainMissing may last until Maintain has run once.",
+        watched.alarms,
     ),
     Check(
         "cold starts",

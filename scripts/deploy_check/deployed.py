@@ -40,7 +40,7 @@ class Deployed:
         self.status: str = found["StackStatus"]
         self.parameters = {each["ParameterKey"]: each["ParameterValue"] for each in found.get("Parameters", [])}
         self.outputs = {each["OutputKey"]: each["OutputValue"] for each in found.get("Outputs", [])}
-        resources = self._resources(stack.name)
+        resources = self.resources(stack.name)
         self.names: Mapping[str, str] = {each["LogicalResourceId"]: each["PhysicalResourceId"] for each in resources}
         self.functions = sorted(
             each["LogicalResourceId"] for each in resources if each["ResourceType"] == "AWS::Lambda::Function"
@@ -51,10 +51,11 @@ class Deployed:
         """What AWS calls the resources of the managed database; empty when the database is one of your own."""
         if "ManagedDatabase" not in self.names:
             return {}
-        found = self._resources(self.names["ManagedDatabase"])
+        found = self.resources(self.names["ManagedDatabase"])
         return {each["LogicalResourceId"]: each["PhysicalResourceId"] for each in found}
 
-    def _resources(self, stack: str) -> list[Mapping[str, Any]]:
+    def resources(self, stack: str) -> list[Mapping[str, Any]]:
+        """List the resources of a stack: of this one, or of one that is nested in it."""
         listed = self.pages("cloudformation", "list_stack_resources", StackName=stack)
         return [resource for page in listed for resource in page["StackResourceSummaries"]]
 

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from botocore.awsrequest import AWSResponse
 from botocore.validate import validate_parameters
 
+from scripts.dashboard import watch
 from scripts.deploy_check import account, logs
 from tests.deployment import resources
 from tests.support.client import template
@@ -92,14 +93,23 @@ def capacity(*units):
     return lambda given: {"Datapoints": points if given["MetricName"] == "ServerlessDatabaseCapacity" else []}
 
 
+def statistics(other, *, delivered):
+    """What CloudWatch says of the messages that were delivered; and `other`, of other metrics."""
+    points = {"Datapoints": [{"Sum": float(delivered)}]}
+    return lambda given: points if given["MetricName"] == "Delivered" else other(given)
+
+
 # By operation: its answer, or what makes the answer of the arguments.
 ANSWERS = {
     "GetFunctionConfiguration": CONFIGURATION,
     "GetFunctionRecursionConfig": {"RecursiveLoop": "Allow"},
-    "GetMetricStatistics": capacity(0.0, 0.5),
+    "GetMetricStatistics": statistics(capacity(0.0, 0.5), delivered=20),
     "DescribeDBClusters": {"DBClusters": [CLUSTER]},
     "DescribeDBInstances": {"DBInstances": [WRITER]},
     "DescribeVpcEndpoints": {"VpcEndpoints": [ENDPOINT]},
+    "DescribeAlarms": lambda given: {
+        "MetricAlarms": [{"AlarmName": each, "StateValue": "OK"} for each in given["AlarmNames"]]
+    },
     "ListEventSourceMappings": lambda given: mapping(function_of(given)),
     "GetAccountSettings": {"AccountLimit": {"ConcurrentExecutions": 1000, "UnreservedConcurrentExecutions": 1000}},
     "GetStage": {"StageName": "$default", "DefaultRouteSettings": account.THROTTLE},
@@ -128,11 +138,15 @@ def summary(name, arns, kind=None):
 
 
 def listed(arns):
-    """The resources of the stack, and of that of the managed database in it."""
+    """The resources of the stack, and of those of the managed database and of the alarms in it."""
     here = [summary(name, arns) for name in resources.resources()]
     kinds = {name: each["Type"] for name, each in template("infrastructure/database.yaml")["Resources"].items()}
-    nested = [summary(name, {}, kind) for name, kind in kinds.items()]
-    return lambda given: {"StackResourceSummaries": here if given["StackName"] == "pgbroker" else nested}
+    stacks = {
+        "pgbroker": here,
+        "pgbroker-ManagedDatabase-1": [summary(name, {}, kind) for name, kind in kinds.items()],
+        "pgbroker-Watch-1": [summary(name, {}, "AWS::CloudWatch::Alarm") for name in watch.alarms()],
+    }
+    return lambda given: {"StackResourceSummaries": stacks[given["StackName"]]}
 
 
 def answer_from(stack, answers):

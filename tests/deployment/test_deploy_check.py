@@ -11,7 +11,7 @@ from moto import mock_aws
 
 from broker import setup
 from scripts.deploy_check import __main__ as program
-from scripts.deploy_check import account, database, logs, traffic
+from scripts.deploy_check import account, database, logs, traffic, watched
 from scripts.deploy_check.checks import CHECKS, FLOOD
 from scripts.deploy_check.deployed import Deployed
 from scripts.stack import Stack
@@ -140,6 +140,17 @@ WRONG = [
         "logs with content: Broadcast, Consume",
     ),
     ("logs", "FilterLogEvents", {"events": []}, "lines of Publish: 0"),
+    ("metrics", "GetMetricStatistics", {"Datapoints": [{"Sum": 19.0}]}, "Delivered 19"),
+    ("metrics", "GetMetricStatistics", {"Datapoints": []}, "Delivered 0"),
+    ("alarms", "DescribeAlarms", {"MetricAlarms": []}, "none"),
+    (
+        "alarms",
+        "DescribeAlarms",
+        lambda given: {
+            "MetricAlarms": [{"AlarmName": each, "StateValue": "ALARM"} for each in given["AlarmNames"][:1]]
+        },
+        "1 x ALARM: DeadLetters",
+    ),
 ]
 
 
@@ -148,6 +159,7 @@ WRONG = [
 )
 def test_what_is_not_as_expected_is_named(look, answers, monkeypatch, name, operation, answer, seen):
     monkeypatch.setattr(logs, "LINES_SECONDS", 0)
+    monkeypatch.setattr(watched, "METRIC_SECONDS", 0)
     answers[operation] = answer
     finding = look(name)
     assert finding.is_expected is False
@@ -197,6 +209,11 @@ def test_of_a_database_of_your_own_nothing_is_expected(look, answers, name):
     answers["ListStackResources"] = {"StackResourceSummaries": own}
     finding = look(name)
     assert (finding.is_expected, finding.seen) == (None, "the database is your own")
+
+
+def test_alarms_that_are_off_are_not_looked_at(look, answers):
+    answers["DescribeStacks"]["Stacks"][0]["Parameters"] = [{"ParameterKey": "Alarms", "ParameterValue": "off"}]
+    assert look("alarms").is_expected is None
 
 
 def test_what_a_loop_that_was_ended_leaves_is_not_expected():
