@@ -4,6 +4,7 @@ import json
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
+import psycopg
 import pytest
 
 from broker import telemetry, topics
@@ -214,6 +215,18 @@ def test_maintain_writes_its_line_when_nothing_stays_too(lines, owner):
     [line] = lines()
     assert metrics(line) == {"KeptPartitions": 0, "KeptPartitionAge": 0}
     assert (line["route"], line["kept"]) == ("maintain", [])
+
+
+def test_maintain_says_nothing_of_partitions_that_it_could_not_list(monkeypatch, lines, owner):
+    telemetry.count("Lost", 3)
+    owner.execute("ALTER FUNCTION due_partitions() RENAME TO due_partitions_hidden")
+    try:
+        with pytest.raises(psycopg.errors.UndefinedFunction):
+            maintenance.maintain()
+    finally:
+        owner.execute("ALTER FUNCTION due_partitions_hidden() RENAME TO due_partitions")
+    [line] = lines()
+    assert metrics(line) == {"Lost": 3}
 
 
 def test_maintain_counts_the_messages_that_are_lost(orders, lines, owner):

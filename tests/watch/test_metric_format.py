@@ -6,6 +6,7 @@ import time
 import jsonschema
 
 from broker import telemetry
+from tests.deployment import resources
 from tests.support.client import ROOT, template
 from tests.watch.conftest import metrics
 
@@ -51,6 +52,15 @@ def test_each_stack_is_a_service_of_its_own():
         if "Environment" in (each.get("IgnoreGlobals") or [])
     ]
     assert {each["Environment"]["Variables"]["POWERTOOLS_SERVICE_NAME"] for each in environments} == {"AWS::StackName"}
+
+
+def test_lambda_drops_no_line_of_metrics():
+    """A line of JSON without a level counts as INFO, and Lambda drops what is below the level that is set.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-log-level.html
+    """
+    for name, function in resources.functions().items():
+        assert function["LoggingConfig"].get("ApplicationLogLevel", "INFO") in {"TRACE", "DEBUG", "INFO"}, name
 
 
 def test_the_code_emits_each_metric_that_has_a_unit(emitted):

@@ -52,9 +52,9 @@ def maintain() -> Maintained:
         }.items()
     }
     removed, kept = [], []
-    due: list[removal.DuePartition] = _try(removal.due, [], failures)
+    due: list[removal.DuePartition] | None = _try(removal.due, None, failures)
     blocked = False
-    for partition in due:
+    for partition in due or []:
         if blocked:  # PostgreSQL detaches one partition at a time
             reason = removal.BLOCKED
         else:
@@ -65,9 +65,11 @@ def maintain() -> Maintained:
         else:
             removed.append(partition.name)
     _try(_clear_kept, None, failures)
-    telemetry.log_maintenance(
-        len(kept), max((each.age_days for each in kept), default=0), {"kept": kept, "removed": removed}
-    )
+    if due is None:  # how many stay is not known
+        telemetry.log_step("maintain", "")
+    else:
+        ages = [each.age_days for each in kept]
+        telemetry.log_maintenance(len(kept), max(ages, default=0), {"kept": kept, "removed": removed})
     if failures:
         raise failures[0]
     return Maintained(made, lost, ended, removed, kept, cleared)
