@@ -43,7 +43,7 @@ class Parameters:
     platform_log: float = _parameter(
         0, "bytes that Lambda logs itself for each invocation: 0 for warnings only, else 400"
     )
-    access_log: float = _parameter(270, "bytes that API Gateway logs for each request")
+    access_log: float = _parameter(245, "bytes that API Gateway logs for each request")
     metrics: float = _parameter(13, "metrics of requests and of Dispatch; as if each was written in every hour")
     daily_metrics: float = _parameter(3, "metrics of Maintain, written in one hour a day")
     alarm_metrics: float = _parameter(19, "metrics that the alarms read; 0 for `Alarms=off`")

@@ -17,7 +17,7 @@ LONG_AGO = "2020-01-01T00:00:00Z"
 def live(client: Client, orders: Topic, queues: Queues, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch) -> None:
     """Publish, consume, broadcast, deliver, fail, expire, disable, lose and break, each at least once."""
     _consume(client)
-    _push(client, queues, endpoint)
+    _push(client, orders, queues, endpoint)
     _expire(client, queues)
     _lose(orders)
     _break(client, monkeypatch)
@@ -30,12 +30,13 @@ def _consume(client: Client) -> None:
     client.post("/topics/tasks/settle", {"ack": [done], "reject": [dead]})
 
 
-def _push(client: Client, queues: Queues, endpoint: Endpoint) -> None:
+def _push(client: Client, orders: Topic, queues: Queues, endpoint: Endpoint) -> None:
     client.post("/topics/news/subscriptions", {"url": endpoint.url})
     client.post("/topics/news/subscriptions", {"url": f"{endpoint.url}/never"})
     endpoint.answer(410, path="/never")
     client.post("/topics/news/messages", {"content": "a"})
     client.post("/topics/news/broadcast")
+    orders._owner.execute("UPDATE log SET broadcast_at = now() - interval '90 s'")
     queues.run()
 
 

@@ -128,6 +128,11 @@ def test_a_message_of_a_manual_topic_waits_from_its_broadcast_on(subscribed, own
     [line] = [line for line in loop() if "Lag" in line]
     assert 90 <= line["Lag"][0] < 100
     assert 90 <= line["OldestAge"] < 100
+    assert line["oldest"] == str(subscribed.id)
+
+
+def test_a_line_does_not_name_a_message_that_is_seconds_old(subscribed, loop):
+    assert not any("oldest" in line for line in loop())
 
 
 def test_the_id_of_a_message_says_when_it_was_published(orders):

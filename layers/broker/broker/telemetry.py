@@ -40,6 +40,7 @@ UNITS = {
 DIMENSIONS = ("service",)
 MAX_VALUES = 100  # of one metric in a line, as AWS has it
 MAX_FAILURES = 5  # attempts that a line names
+OLD = 60  # seconds, from which on a line says what the oldest message is of
 
 Facts = Mapping[str, object]
 
@@ -66,11 +67,12 @@ def count_lag(seconds: float) -> None:
 
 
 def count_age(since: datetime, now: datetime, **facts: object) -> None:
-    """Note since when a message has waited: the line has the age of the oldest, with these facts."""
+    """Note since when a message has waited: the line has the age of the oldest, with these facts when it is old."""
     age = round(max(0.0, (now - since).total_seconds()), 3)
     if age >= _counted.get("OldestAge", 0):
         _counted["OldestAge"] = age
-        _oldest.update(facts)
+        if age >= OLD:
+            _oldest.update(facts)
 
 
 def count_failure(**facts: object) -> None:
