@@ -40,6 +40,11 @@ def deploy(
     known = {each["ParameterKey"]: each["ParameterValue"] for each in to.describe().get("Parameters", [])}
     given = dict(parameters)
     if own_database:
+        if (cluster := to.managed_cluster()) and to.protects(cluster):
+            raise NotDeployed(
+                f"the stack has the managed database {cluster}, with its messages, and it is protected from deletion:"
+                " docs/how-to/move-the-database.md says how to move"
+            )
         given["Database"] = to.store_url(ask_for_url())
     elif not known and "Database" not in given:
         say("with a managed database, which sleeps while nobody uses it; DATABASE=url is for one of your own")

@@ -81,6 +81,11 @@ class Stack:
         nested = self._resource(self.name, "ManagedDatabase")
         return self._resource(nested, "Cluster") if nested else None
 
+    def protects(self, cluster: str) -> bool:
+        """Whether a managed database is protected from deletion."""
+        [found] = self.client("rds").describe_db_clusters(DBClusterIdentifier=cluster)["DBClusters"]
+        return bool(found["DeletionProtection"])
+
     def unprotect(self, cluster: str) -> None:
         """Let a managed database be deleted."""
         self.client("rds").modify_db_cluster(

@@ -181,9 +181,9 @@ def managed(monkeypatch):
 
     def init(of, *arguments):
         real(of, *arguments)
-        answers.answer_from(
-            of, {"DescribeStackResource": resource_of, "ModifyDBCluster": modify, "DescribeStacks": {"Stacks": []}}
-        )
+        clusters = {"DBClusters": [{"DBClusterIdentifier": "pgbroker-1", "DeletionProtection": True}]}
+        rds = {"ModifyDBCluster": modify, "DescribeDBClusters": clusters}
+        answers.answer_from(of, {"DescribeStackResource": resource_of, "DescribeStacks": {"Stacks": []}, **rds})
         monkeypatch.setattr(of, "describe", lambda: {"StackName": of.name})
         monkeypatch.setattr(of, "forget_url", lambda: None)
 
@@ -195,6 +195,13 @@ def test_undeploy_deletes_no_managed_database_by_itself(sam, managed, capsys):
     assert deploy.main(["undeploy"]) == 1
     assert "the managed database pgbroker-1, with its messages: `make undeploy DELETE" in capsys.readouterr().err
     assert sam == managed == []
+
+
+def test_a_stack_is_not_taken_from_a_database_that_is_protected(sam, asked, managed, capsys):
+    assert deploy.main(OWN) == 1
+    assert "pgbroker-1, with its messages, and it is protected from deletion" in capsys.readouterr().err
+    assert sam == []
+    assert asked == [URL]
 
 
 def test_undeploy_deletes_a_managed_database_when_that_is_said(sam, managed, capsys):
