@@ -110,7 +110,7 @@ def causes(function):
         each["Type"]
         for name, each in resources.resources().items()
         if function in resources.named(each) and name not in {function, "Watch"}
-    } - {"AWS::Lambda::Permission", "AWS::IAM::Role", "AWS::Lambda::Function"}
+    } - {"AWS::Lambda::Permission", "AWS::IAM::Role", "AWS::Lambda::Function", "AWS::Lambda::EventInvokeConfig"}
 
 
 def users_of_the_database():
