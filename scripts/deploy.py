@@ -19,6 +19,9 @@ from typing import Any
 from urllib.error import HTTPError
 from urllib.parse import urlsplit
 
+from botocore.exceptions import BotoCoreError, ClientError
+
+from broker import authorities
 from local.terminal import say
 from scripts.stack import ROOT, NotDeployed, Stack
 
@@ -39,14 +42,17 @@ def deploy(
         raise NotDeployed("python3.13 is needed on PATH, because the functions run on it")
     known = {each["ParameterKey"]: each["ParameterValue"] for each in to.describe().get("Parameters", [])}
     given = dict(parameters)
+    database = given.get("Database", known.get("Database", "managed"))
+    if own_database or database != "managed":
+        _refuse_to_leave(to)
+    elif not authorities.has_region(to.region):
+        raise NotDeployed(
+            f"the layer has no authority of Amazon RDS for {to.region}, so no managed database can be reached there:"
+            " deploy with DATABASE=url, or take another region"
+        )
     if own_database:
-        if (cluster := to.managed_cluster()) and to.protects(cluster):
-            raise NotDeployed(
-                f"the stack has the managed database {cluster}, with its messages, and it is protected from deletion:"
-                " docs/how-to/move-the-database.md says how to move"
-            )
         given["Database"] = to.store_url(ask_for_url())
-    elif not known and "Database" not in given:
+    elif not known and database == "managed":
         say("with a managed database, which sleeps while nobody uses it; DATABASE=url is for one of your own")
     architecture = given["Architecture"] = architecture or known.get("Architecture", "x86_64")
     overrides = ["--parameter-overrides", *starmap(override, given.items())]
@@ -59,6 +65,14 @@ def deploy(
     token = json.loads(to.read_secret(outputs["SetupSecret"]))["admin_token"]
     check(outputs["Url"], token)
     say(f"\nexport BROKER={outputs['Url']}\nexport TOKEN={token}")
+
+
+def _refuse_to_leave(stack: Stack) -> None:
+    if (cluster := stack.managed_cluster()) and stack.protects(cluster):
+        raise NotDeployed(
+            f"the stack has the managed database {cluster}, with its messages, and it is protected from deletion:"
+            " docs/how-to/move-the-database.md says how to move"
+        )
 
 
 def override(name: str, value: str) -> str:
@@ -186,7 +200,7 @@ def main(arguments: Sequence[str]) -> int:
                 own_database=options.own_database,
                 parameters=read_parameters(options.parameters),
             )
-    except NotDeployed as reason:
+    except (NotDeployed, BotoCoreError, ClientError) as reason:
         print(reason, file=sys.stderr)  # noqa: T201
         return 1
     return 0

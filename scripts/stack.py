@@ -17,6 +17,11 @@ class NotDeployed(Exception):
     """It did not work; the message says what to change."""
 
 
+def _raise_unless(error: ClientError, code: str) -> None:
+    if error.response["Error"]["Code"] != code:
+        raise error
+
+
 class Stack:
     """One stack of an account and region."""
 
@@ -30,7 +35,8 @@ class Stack:
             account = self.client("sts").get_caller_identity()["Account"]
         except (BotoCoreError, ClientError) as error:
             raise NotDeployed(f"AWS does not know who you are: {error}") from error
-        self.place = f"account {account}, region {self._session.region_name}, stack {name}"
+        self.region: str = self._session.region_name
+        self.place = f"account {account}, region {self.region}, stack {name}"
 
     def client(self, service: str) -> Any:
         return self._session.client(service)
@@ -82,15 +88,22 @@ class Stack:
         return self._resource(nested, "Cluster") if nested else None
 
     def protects(self, cluster: str) -> bool:
-        """Whether a managed database is protected from deletion."""
-        [found] = self.client("rds").describe_db_clusters(DBClusterIdentifier=cluster)["DBClusters"]
+        """Whether a managed database is protected from deletion; one that was deleted is not."""
+        try:
+            [found] = self.client("rds").describe_db_clusters(DBClusterIdentifier=cluster)["DBClusters"]
+        except ClientError as error:
+            _raise_unless(error, "DBClusterNotFoundFault")
+            return False
         return bool(found["DeletionProtection"])
 
     def unprotect(self, cluster: str) -> None:
-        """Let a managed database be deleted."""
-        self.client("rds").modify_db_cluster(
-            DBClusterIdentifier=cluster, DeletionProtection=False, ApplyImmediately=True
-        )
+        """Let a managed database be deleted; one that was deleted already is left alone."""
+        try:
+            self.client("rds").modify_db_cluster(
+                DBClusterIdentifier=cluster, DeletionProtection=False, ApplyImmediately=True
+            )
+        except ClientError as error:
+            _raise_unless(error, "DBClusterNotFoundFault")
 
     def failure(self) -> str:
         """Say which resources failed and why, from the events of the stack and of those in it since its last change."""
@@ -98,6 +111,11 @@ class Stack:
         reasons = self._reasons(self.name) if found else []
         if found.get("StackStatus") == "ROLLBACK_COMPLETE":
             reasons.append("the stack is empty now: `make undeploy` removes it, and then deploy again")
+        if found.get("StackStatus") == "ROLLBACK_FAILED":
+            reasons.append(
+                "what was made could not be removed, as its managed database is protected: `make undeploy"
+                " DELETE_DATABASE=1` removes it, and then deploy again"
+            )
         return "\n".join(reasons)
 
     def _reasons(self, stack: str) -> list[str]:
@@ -122,5 +140,6 @@ class Stack:
             if error.response["Error"]["Code"] == "ValidationError":
                 return None
             raise NotDeployed(f"CloudFormation does not describe the stack: {error}") from error
-        physical: str | None = found["StackResourceDetail"].get("PhysicalResourceId")
-        return physical
+        detail = found["StackResourceDetail"]
+        physical: str | None = detail.get("PhysicalResourceId")
+        return None if detail["ResourceStatus"] == "DELETE_COMPLETE" else physical

@@ -46,7 +46,7 @@ class Parameters:
     access_log: float = _parameter(245, "bytes that API Gateway logs for each request")
     metrics: float = _parameter(13, "metrics of requests and of Dispatch; as if each was written in every hour")
     daily_metrics: float = _parameter(3, "metrics of Maintain, written in one hour a day")
-    alarm_metrics: float = _parameter(19, "metrics that the alarms read; 0 for `Alarms=off`")
+    alarm_metrics: float = _parameter(20, "metrics that the alarms read; 0 for `Alarms=off`")
     dashboards: float = _parameter(1, "dashboards")
     queues: float = _parameter(2, "queues whose event sources poll them: 5 pollers, each every 20 s")
     secrets: float = _parameter(2, "secrets of the stack: SetupSecret and LoginSecret")

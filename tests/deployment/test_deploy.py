@@ -169,15 +169,21 @@ def resource_of(given):
     return {"StackResourceDetail": {**detail, "LastUpdatedTimestamp": answers.NOW, "ResourceStatus": "CREATE_COMPLETE"}}
 
 
+class Asked(list):
+    """What was asked of RDS. `failure`: what it answers."""
+
+    failure = None
+
+
 @pytest.fixture
 def managed(monkeypatch):
     """A stack with a managed database; what is asked of RDS is kept."""
-    asked_of_rds = []
+    asked_of_rds = Asked()
     real = stack.Stack.__init__
 
     def modify(given):
         asked_of_rds.append(given)
-        return {"DBCluster": {}}
+        return asked_of_rds.failure or {"DBCluster": {}}
 
     def init(of, *arguments):
         real(of, *arguments)
@@ -189,6 +195,48 @@ def managed(monkeypatch):
 
     monkeypatch.setattr(stack.Stack, "__init__", init)
     return asked_of_rds
+
+
+def test_a_parameter_does_not_take_a_stack_from_a_protected_database_either(sam, managed, capsys):
+    assert deploy.main(["deploy", "--parameters", "Database=arn:aws:secretsmanager:us-east-1:1:secret:mine"]) == 1
+    assert "it is protected from deletion" in capsys.readouterr().err
+    assert sam == []
+
+
+def test_a_managed_database_is_refused_where_the_layer_cannot_verify_it(sam, monkeypatch, capsys):
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "il-central-1")
+    assert deploy.main(["deploy"]) == 1
+    assert "no authority of Amazon RDS for il-central-1" in capsys.readouterr().err
+    assert sam == []
+
+
+def test_undeploy_can_be_repeated_when_the_database_is_deleted_already(sam, managed, monkeypatch):
+    missing = ClientError({"Error": {"Code": "DBClusterNotFoundFault", "Message": "not found"}}, "ModifyDBCluster")
+    managed.failure = missing
+    assert deploy.main(["undeploy", "--delete-database"]) == 0
+    assert [command[0] for command in sam] == ["delete"]
+
+
+def test_a_resource_that_is_deleted_is_no_managed_database(monkeypatch):
+    found = stack.Stack("pgbroker", None)
+    gone = {**resource_of({"StackName": "pgbroker", "LogicalResourceId": "ManagedDatabase"})["StackResourceDetail"]}
+    detail = {"StackResourceDetail": {**gone, "ResourceStatus": "DELETE_COMPLETE"}}
+    answers.answer_from(found, {"DescribeStackResource": detail})
+    assert found.managed_cluster() is None
+
+
+def test_a_first_deployment_that_cannot_go_back_says_how_to_start_again():
+    found = stack.Stack("pgbroker", None)
+    described = {**answers.described({}), "StackStatus": "ROLLBACK_FAILED"}
+    answers.answer_from(found, {"DescribeStacks": {"Stacks": [described]}, "DescribeStackEvents": {"StackEvents": []}})
+    assert "`make undeploy DELETE_DATABASE=1` removes it" in found.failure()
+
+
+def test_an_error_of_aws_is_a_line_and_no_traceback(sam, asked, monkeypatch, capsys):
+    denied = ClientError({"Error": {"Code": "AccessDenied", "Message": "not authorized"}}, "CreateSecret")
+    monkeypatch.setattr(stack.Stack, "store_url", lambda *_: (_ for _ in ()).throw(denied))
+    assert deploy.main(OWN) == 1
+    assert "not authorized" in capsys.readouterr().err
 
 
 def test_undeploy_deletes_no_managed_database_by_itself(sam, managed, capsys):

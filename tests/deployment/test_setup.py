@@ -212,7 +212,7 @@ def test_the_removal_of_a_stack_touches_nothing(run, functions, secrets):
     ("failure", "reason"),
     [
         ({"errorType": "DatabaseUnavailable", "errorMessage": "no such host"}, "Migrate: no such host"),
-        ({"errorMessage": "Task timed out after 840.00 seconds"}, "Migrate: Task timed out after 840.00 seconds"),
+        ({"errorMessage": "Task timed out after 740.00 seconds"}, "Migrate: Task timed out after 740.00 seconds"),
         ({"errorType": "Runtime.ExitError"}, "Migrate failed: Runtime.ExitError"),
         (ReadTimeoutError(endpoint_url="https://lambda"), "Migrate did not answer in time"),
         (RuntimeError("a secret"), "RuntimeError: the log of Setup says where"),

@@ -110,7 +110,7 @@ def test_a_line_of_the_access_log_has_as_many_bytes_as_is_assumed() -> None:
 
 def test_alarms_and_metrics_can_be_left_out() -> None:
     without = replace(Parameters(), alarm_metrics=0, dashboards=0, daily_metrics=0)
-    assert model.idle(Parameters()) - model.idle(without) == pytest.approx(19 * 0.10 + 3.00 + 3 * 0.30 / 24)
+    assert model.idle(Parameters()) - model.idle(without) == pytest.approx(20 * 0.10 + 3.00 + 3 * 0.30 / 24)
     assert model.metrics(Parameters()) == pytest.approx(13 * 0.30)
 
 

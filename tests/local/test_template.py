@@ -77,7 +77,7 @@ def test_a_function_has_its_folder_layer_and_limits(broker):
     assert publish.folder == ROOT / "functions/publish"
     assert publish.layers == (ROOT / "layers/broker",)
     assert (publish.handler, publish.memory_mb, publish.timeout_seconds) == ("app.handler", 512, 28)
-    assert migrate.timeout_seconds == 840
+    assert migrate.timeout_seconds == 740
 
 
 def test_the_environment_of_a_function_has_the_parameters(broker):

@@ -28,10 +28,11 @@ EXPECTED = {
     "RecursionEnded": ("RecursiveInvocationsDropped", "Sum", 300, "1 of 1", ">=", 1, "notBreaching"),
     "LastResort": ("ApproximateNumberOfMessagesVisible", "Maximum", 300, "1 of 1", ">=", 1, "notBreaching"),
     "DeliveryBehind": ("ApproximateAgeOfOldestMessage", "Maximum", 60, "5 of 5", ">", 240, "notBreaching"),
+    "DispatchBehind": ("ApproximateAgeOfOldestMessage", "Maximum", 60, "5 of 5", ">", 1800, "notBreaching"),
     "SubscriptionDisabled": ("SubscriptionsDisabled", "Sum", 300, "1 of 3", ">=", 1, "notBreaching"),
     "MessagesLost": ("Lost", "Sum", 300, "1 of 3", ">=", 1, "notBreaching"),
     "MaintainMissing": ("KeptPartitions", "SampleCount", 3600, "26 of 26", "<", 1, "breaching"),
-    "PartitionsKept": ("KeptPartitions", "Maximum", 86_400, "3 of 3", ">=", 1, "notBreaching"),
+    "PartitionsKept": ("KeptPartitions", "Maximum", 86_400, "3 of 4", ">=", 1, "notBreaching"),
 }
 SIGNS = {"GreaterThanOrEqualToThreshold": ">=", "GreaterThanThreshold": ">", "LessThanThreshold": "<"}
 WITHOUT_A_CALLER = {"Dispatch", "Deliver", "Maintain"}

@@ -41,7 +41,7 @@ def test_the_service_is_the_only_dimension(written):
     for line in written:
         [directive] = line["_aws"]["CloudWatchMetrics"]
         assert (directive["Namespace"], directive["Dimensions"]) == ("pgbroker", [["service"]])
-        assert line["service"] == "pgbroker"
+        assert line["service"] == telemetry._logger.service  # POWERTOOLS_SERVICE_NAME when it was imported
 
 
 def test_each_stack_is_a_service_of_its_own():

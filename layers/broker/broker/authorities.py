@@ -17,6 +17,11 @@ def system() -> Path | None:
     return next((Path(file) for file in files if file and Path(file).exists()), None)
 
 
+def has_region(region: str) -> bool:
+    """Whether the layer has the authorities of Amazon RDS in a region."""
+    return (RDS / f"{region}.pem").exists()
+
+
 def for_database(host: str) -> Path | None:
     """Find the authorities for a database: those of Amazon RDS are in no system's file.
 

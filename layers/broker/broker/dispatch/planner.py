@@ -90,6 +90,8 @@ def _sign(leased: Iterable[_Unsigned]) -> Iterator[Job]:
             signed = signatures.sign(row.pop("secrets"), row["webhook_id"], now, row["body"].encode())
             own = _HEADERS.decode(row.pop("headers"))
             since = row.pop("broadcast_at") or measures.published_at(row["webhook_id"])
+            if row["redelivery"]:  # its age says nothing of the push loop
+                since = None
             job = Job(headers={**own, "content-type": "application/json", **signed}, since=since, **row)
         except Exception as error:  # noqa: BLE001  whatever is wrong with one, the others go out
             telemetry.log_failure(error, "dispatch", row["webhook_id"])
