@@ -154,6 +154,15 @@ def test_the_webhook_id_of_a_redelivery_names_its_message(orders, subscribed):
     assert again.webhook_id == webhook_ids.redelivery(subscribed.id, *orders.logged())
 
 
+def test_a_redelivery_has_no_age_because_a_redriven_message_is_not_late(orders, subscribed):
+    [batch] = planner.plan(10)
+    planner.plan(0, [outcome(batch, 400)])
+    orders.end_waits()
+    [again] = planner.plan(10)
+    assert batch.since is not None
+    assert again.since is None
+
+
 @pytest.mark.parametrize("status", [200, 503, 410])
 def test_an_outcome_whose_lease_was_taken_over_changes_nothing(orders, owner, subscribed, status):
     [lost] = planner.plan(10)
