@@ -9,7 +9,7 @@ import boto3
 import botocore.auth
 import botocore.credentials
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from broker import connection, database, deadlines, settings
@@ -70,6 +70,7 @@ def publish():
     return messages.publish("orders", messages.publication(b'{"content": 1}'), "a producer", None).ids
 
 
+@example(user="u", port=443, session=None, time=datetime(2026, 1, 1, tzinfo=UTC))
 @given(
     user=st.text(st.characters(min_codepoint=0x20, max_codepoint=0x24F), min_size=1, max_size=30),
     port=st.none() | st.integers(1, 65535),

@@ -72,7 +72,8 @@ def presign(
     if credentials.session_token:
         parameters["X-Amz-Security-Token"] = credentials.session_token
     pairs = [f"{quote(name, safe='~')}={quote(value, safe='~')}" for name, value in parameters.items()]
-    lines = ["GET", "/", "&".join(sorted(pairs)), f"host:{host}", "", "host", hashlib.sha256(b"").hexdigest()]
+    signed = host.removesuffix(":443")  # the port of https is no part of the Host that is signed
+    lines = ["GET", "/", "&".join(sorted(pairs)), f"host:{signed}", "", "host", hashlib.sha256(b"").hexdigest()]
     return f"{host}/?{'&'.join(pairs)}&X-Amz-Signature={_signature(lines, moment, scope, credentials)}"
 
 
