@@ -15,6 +15,7 @@ from tests.support.client import ROOT
 
 PACKAGE = ROOT / "layers" / "broker" / "broker"
 GROUND = {
+    "admission",
     "authorities",
     "connection",
     "connection_mistakes",
@@ -43,7 +44,7 @@ MAY_IMPORT = {
     "api": GROUND | {"authorization", "rate_limits"},
     "queue": GROUND,
     "schema": GROUND | {"authorization", "aws"},
-    "setup": {"settings", "telemetry", "token_format"},
+    "setup": {"admission", "settings", "telemetry", "token_format"},
     "transport": GROUND - DATABASE | {"aws"},
     "webhooks": GROUND - DATABASE | {"transport"},
     "pubsub": GROUND | {"webhooks.addresses", "webhooks.headers", "webhooks.signatures"},

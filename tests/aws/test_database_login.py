@@ -12,12 +12,12 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from broker import connection, database, deadlines, settings
+from broker import admission, connection, database, deadlines, settings
 from broker.aws import database_login
 from broker.database import Database
 from broker.errors import DatabaseUnavailable
 from broker.queue import messages
-from broker.schema import migrations, payload, steps
+from broker.schema import migrations, payload
 from tests.support.aurora import HOST, REGION, aurora
 from tests.support.client import Context, app
 from tests.support.runner import until
@@ -162,7 +162,7 @@ def test_a_role_without_the_right_is_refused(cluster, use, monkeypatch):
 
 
 def test_migrate_waits_until_iam_knows_its_new_role(cluster, use, monkeypatch):
-    monkeypatch.setattr(steps, "ADMISSION_PAUSE_SECONDS", 0)
+    monkeypatch.setattr(admission, "PAUSE_SECONDS", 0)
     refusals = iter([False] * 3)
     monkeypatch.setattr(cluster, "permits", lambda _, user: user != "administrator" or next(refusals, True))
     assert migrations.migrate(SETUP).notes == []
@@ -172,7 +172,7 @@ def test_migrate_waits_until_iam_knows_its_new_role(cluster, use, monkeypatch):
 
 
 def test_migrate_does_not_wait_for_ever(cluster, use, monkeypatch):
-    monkeypatch.setattr(steps, "ADMISSION_SECONDS", 0)
+    monkeypatch.setattr(admission, "SECONDS", 0)
     monkeypatch.setattr(cluster, "permits", lambda *_: False)
     with pytest.raises(DatabaseUnavailable, match="rds-db:connect"):
         migrations.migrate(SETUP)

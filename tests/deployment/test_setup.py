@@ -11,7 +11,7 @@ import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
 from moto import mock_aws
 
-from broker import authorization, settings, setup, token_format
+from broker import admission, authorization, settings, setup, token_format
 from broker.schema import roles
 from tests.deployment.cloudformation import CloudFormation
 from tests.support.client import ROOT, Context, app
@@ -72,8 +72,8 @@ def secrets(monkeypatch, functions, owner):
         settings.current.cache_clear()
         clients = {"lambda": functions, "secretsmanager": manager}
         monkeypatch.setattr(setup, "_client", clients.__getitem__)
-        monkeypatch.setattr(setup, "ADMISSION_SECONDS", 0)
-        monkeypatch.setattr(setup, "ADMISSION_PAUSE_SECONDS", 0)
+        monkeypatch.setattr(admission, "SECONDS", 0)
+        monkeypatch.setattr(admission, "PAUSE_SECONDS", 0)
         yield lambda name: json.loads(manager.get_secret_value(SecretId=name)["SecretString"])
     settings.current.cache_clear()
 
@@ -228,7 +228,7 @@ def test_what_goes_wrong_is_the_reason_that_who_deploys_sees(run, functions, fai
 
 
 def test_setup_asks_again_while_iam_does_not_know_its_new_role(run, functions, monkeypatch):
-    monkeypatch.setattr(setup, "ADMISSION_SECONDS", 60)
+    monkeypatch.setattr(admission, "SECONDS", 60)
     functions.failures = [DENIED, DENIED]
     assert run()["Status"] == "SUCCESS"
     assert functions.invoked == ["Migrate"] * 3 + ["Maintain"]

@@ -7,16 +7,14 @@ the admin token reaches the database.
 import hashlib
 import json
 import secrets
-import time
-from functools import cache
+from functools import cache, partial
 from typing import Any, TypedDict
 
-from broker import settings, telemetry, token_format
+from broker import admission, settings, telemetry, token_format
 
 DISPATCH_EXECUTIONS = 8  # the most at once, as template.yaml says
 API_FUNCTIONS = 5  # publish, consume, subscribe, broadcast, manage
 MIGRATE_SECONDS = 760  # to wait for Migrate, which has 740
-ADMISSION_SECONDS, ADMISSION_PAUSE_SECONDS = 60.0, 2.0
 
 
 class SetupFailed(Exception):
@@ -152,17 +150,14 @@ def _write(arn: str, value: Any) -> None:
 
 
 def _ask(service: str, operation: str, **arguments: object) -> Any:
-    """Ask AWS, and for a minute again while IAM refuses: the rights of a role that was just made come in a moment."""
+    """Ask AWS, and again while IAM refuses."""
+    return admission.persist(partial(getattr(_client(service), operation), **arguments), _is_denied)
+
+
+def _is_denied(error: Exception) -> bool:
     from botocore.exceptions import ClientError  # noqa: PLC0415  as in _client
 
-    ends_at = time.monotonic() + ADMISSION_SECONDS
-    while True:
-        try:
-            return getattr(_client(service), operation)(**arguments)
-        except ClientError as error:
-            if error.response["Error"]["Code"] != "AccessDeniedException" or time.monotonic() > ends_at:
-                raise
-        time.sleep(ADMISSION_PAUSE_SECONDS)
+    return isinstance(error, ClientError) and error.response["Error"]["Code"] == "AccessDeniedException"
 
 
 @cache

@@ -89,9 +89,9 @@ def _sign(leased: Iterable[_Unsigned]) -> Iterator[Job]:
                 raise ContentMissing  # noqa: TRY301  handled as all that may be wrong with a row
             signed = signatures.sign(row.pop("secrets"), row["webhook_id"], now, row["body"].encode())
             own = _HEADERS.decode(row.pop("headers"))
-            since = row.pop("broadcast_at") or measures.published_at(row["webhook_id"])
-            if row["redelivery"]:  # its age says nothing of the push loop
-                since = None
+            broadcast_at = row.pop("broadcast_at")
+            # a redriven message is not late, so the age of a redelivery says nothing
+            since = None if row["redelivery"] else broadcast_at or measures.published_at(row["webhook_id"])
             job = Job(headers={**own, "content-type": "application/json", **signed}, since=since, **row)
         except Exception as error:  # noqa: BLE001  whatever is wrong with one, the others go out
             telemetry.log_failure(error, "dispatch", row["webhook_id"])

@@ -14,8 +14,7 @@ from typing import Any, TypeVar
 import psycopg
 from psycopg.errors import DeadlockDetected, LockNotAvailable
 
-from broker import database, deadlines
-from broker.connection import CannotConnect
+from broker import admission, database, deadlines
 from broker.errors import DatabaseUnavailable
 
 LOCK_MS = 500  # for which a step waits for a lock, and a publish behind it
@@ -31,21 +30,13 @@ LIMITS = """
     SET {local} statement_timeout = 0;  -- a change of a large table may take long
     SET {local} lock_timeout = {lock_ms};"""
 
-ADMISSION_SECONDS, ADMISSION_PAUSE_SECONDS = 60.0, 2.0
 
 Value = TypeVar("Value")
 
 
 def admitted(call: Callable[[], Value]) -> Value:
-    """Call, and for a minute again while IAM refuses: the rights of a role that was just made come in a moment."""
-    ends_at = time.monotonic() + min(ADMISSION_SECONDS, deadlines.left())
-    while True:
-        try:
-            return call()
-        except (DatabaseUnavailable, CannotConnect) as error:
-            if not error.refused_by_iam or time.monotonic() + ADMISSION_PAUSE_SECONDS > ends_at:
-                raise
-        time.sleep(ADMISSION_PAUSE_SECONDS)
+    """Call, and again while IAM refuses the login, or the secret with its URL."""
+    return admission.persist(call, lambda error: getattr(error, "refused_by_iam", False))
 
 
 def persist(step: Callable[[int], Value]) -> Value:
