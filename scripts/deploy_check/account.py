@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from scripts.deploy_check.deployed import Deployed, Finding
@@ -71,17 +71,8 @@ def recursion(of: Deployed) -> Finding:
 
 
 def _sum_of_day(of: Deployed, metric: str, function: str) -> float:
-    now = datetime.now(UTC)
-    found = of.client("cloudwatch").get_metric_statistics(
-        Namespace="AWS/Lambda",
-        MetricName=metric,
-        Dimensions=[{"Name": "FunctionName", "Value": function}],
-        StartTime=now - timedelta(days=1),
-        EndTime=now,
-        Period=86400,
-        Statistics=["Sum"],
-    )
-    return float(sum(point["Sum"] for point in found["Datapoints"]))
+    day = timedelta(days=1)
+    return sum(of.metric(f"AWS/Lambda/{metric}", ("FunctionName", function), "Sum", day, day))
 
 
 def event_sources(of: Deployed) -> Finding:

@@ -3,7 +3,7 @@
 import json
 import time
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from http import HTTPStatus
 from typing import Any
 
@@ -15,7 +15,7 @@ RESUME_SECONDS = 60  # in which it has resumed, whatever AWS's documentation pro
 PAUSE_SECONDS = 1  # between two requests
 FRESH = timedelta(minutes=10)  # a metric of CloudWatch may be some minutes late
 DAY = timedelta(days=1)
-PERIOD = 300  # seconds
+PERIOD = timedelta(minutes=5)
 OWN = Finding("the database is your own", is_expected=None)
 
 
@@ -99,14 +99,5 @@ def sleep(of: Deployed) -> Finding:
 
 def _capacity(of: Deployed, within: timedelta) -> list[float]:
     """The units of each five minutes that it had at most, the last ones last."""
-    now = datetime.now(UTC)
-    found = of.client("cloudwatch").get_metric_statistics(
-        Namespace="AWS/RDS",
-        MetricName="ServerlessDatabaseCapacity",
-        Dimensions=[{"Name": "DBClusterIdentifier", "Value": of.database["Cluster"]}],
-        StartTime=now - within,
-        EndTime=now,
-        Period=PERIOD,
-        Statistics=["Maximum"],
-    )
-    return [float(point["Maximum"]) for point in sorted(found["Datapoints"], key=lambda point: point["Timestamp"])]
+    cluster = ("DBClusterIdentifier", of.database["Cluster"])
+    return of.metric("AWS/RDS/ServerlessDatabaseCapacity", cluster, "Maximum", within, PERIOD)

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import Any
 
@@ -53,6 +54,24 @@ class Deployed:
             return {}
         found = self.resources(self.names["ManagedDatabase"])
         return {each["LogicalResourceId"]: each["PhysicalResourceId"] for each in found}
+
+    def metric(
+        self, metric: str, dimension: tuple[str, str], statistic: str, within: timedelta, period: timedelta
+    ) -> list[float]:
+        """Read a metric, such as AWS/Lambda/Errors: a figure for each period that has one, the last one last."""
+        namespace, _, name = metric.rpartition("/")
+        now = datetime.now(UTC)
+        found = self.client("cloudwatch").get_metric_statistics(
+            Namespace=namespace,
+            MetricName=name,
+            Dimensions=[dict(zip(("Name", "Value"), dimension, strict=True))],
+            StartTime=now - within,
+            EndTime=now,
+            Period=int(period.total_seconds()),
+            Statistics=[statistic],
+        )
+        points = sorted(found["Datapoints"], key=lambda point: point["Timestamp"])
+        return [float(point[statistic]) for point in points]
 
     def resources(self, stack: str) -> list[Mapping[str, Any]]:
         """List the resources of a stack: of this one, or of one that is nested in it."""

@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from scripts.deploy_check import traffic
 from scripts.deploy_check.deployed import Deployed, Finding
@@ -20,17 +20,7 @@ def metrics(of: Deployed) -> Finding:
 
 
 def _delivered(of: Deployed) -> float:
-    now = datetime.now(UTC)
-    found = of.client("cloudwatch").get_metric_statistics(
-        Namespace="pgbroker",
-        MetricName="Delivered",
-        Dimensions=[{"Name": "service", "Value": of.stack.name}],
-        StartTime=now - RECENT,
-        EndTime=now,
-        Period=int(RECENT.total_seconds()),
-        Statistics=["Sum"],
-    )
-    return float(sum(point["Sum"] for point in found["Datapoints"]))
+    return sum(of.metric("pgbroker/Delivered", ("service", of.stack.name), "Sum", RECENT, RECENT))
 
 
 def alarms(of: Deployed) -> Finding:

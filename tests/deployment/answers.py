@@ -95,7 +95,7 @@ def capacity(*units):
 
 def statistics(other, *, delivered):
     """What CloudWatch says of the messages that were delivered; and `other`, of other metrics."""
-    points = {"Datapoints": [{"Sum": float(delivered)}]}
+    points = {"Datapoints": [{"Sum": float(delivered), "Timestamp": NOW}]}
     return lambda given: points if given["MetricName"] == "Delivered" else other(given)
 
 

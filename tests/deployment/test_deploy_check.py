@@ -23,6 +23,7 @@ from tests.deployment.answers import (
     ENDPOINT,
     EVENTS,
     LINE,
+    NOW,
     WRITER,
     answer_from,
     capacity,
@@ -96,7 +97,7 @@ WRONG = [
     ("functions", "GetFunctionConfiguration", {**CONFIGURATION, "Architectures": ["arm64"]}, "is ['arm64']"),
     ("order", "DescribeStackEvents", {"StackEvents": EARLY}, "Dispatch before Migrated"),
     ("recursion", "GetFunctionRecursionConfig", {"RecursiveLoop": "Terminate"}, "Deliver: Terminate"),
-    ("recursion", "GetMetricStatistics", {"Datapoints": [{"Sum": 3.0}]}, "dropped in a day: 6"),
+    ("recursion", "GetMetricStatistics", {"Datapoints": [{"Sum": 3.0, "Timestamp": NOW}]}, "dropped in a day: 6"),
     ("managed database", "DescribeDBClusters", {"DBClusters": [{**CLUSTER, "Status": "stopped"}]}, "Status is stopped"),
     (
         "managed database",
@@ -140,7 +141,7 @@ WRONG = [
         "logs with content: Broadcast, Consume",
     ),
     ("logs", "FilterLogEvents", {"events": []}, "lines of Publish: 0"),
-    ("metrics", "GetMetricStatistics", {"Datapoints": [{"Sum": 19.0}]}, "Delivered 19"),
+    ("metrics", "GetMetricStatistics", {"Datapoints": [{"Sum": 19.0, "Timestamp": NOW}]}, "Delivered 19"),
     ("metrics", "GetMetricStatistics", {"Datapoints": []}, "Delivered 0"),
     ("alarms", "DescribeAlarms", {"MetricAlarms": []}, "none"),
     (
