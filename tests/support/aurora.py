@@ -21,7 +21,7 @@ from broker.settings import Credentials
 from local.postgres import embedded
 from tests.support import folders
 from tests.support.endpoints import Authority
-from tests.support.pooler import GSS_REQUEST, SSL_REQUEST
+from tests.support.stand_in import GSS_REQUEST, SSL_REQUEST, StandIn, parameters_of, read, read_start_up, refuse
 
 REGION = "us-east-1"
 HOST = f"pgbroker.cluster-abc.{REGION}.rds.amazonaws.com"
@@ -36,7 +36,7 @@ GRANT rds_iam TO administrator WITH ADMIN OPTION;
 """
 
 
-class Aurora:
+class Aurora(StandIn):
     """Listens on `port` of loopback. `permits` says whether IAM lets an access key's owner log in as a user."""
 
     def __init__(self, server: embedded.Server, authority: Authority) -> None:
@@ -51,9 +51,7 @@ class Aurora:
         self.held = threading.Event()  # a connection has begun while it sleeps
         self._awake = threading.Event()
         self._awake.set()
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.port: int = self._listener.getsockname()[1]
-        threading.Thread(target=self._accept, daemon=True).start()
+        super().__init__()
 
     def url(self, user: str) -> str:
         """The URL of a login by IAM."""
@@ -67,11 +65,9 @@ class Aurora:
     def wake(self) -> None:
         self._awake.set()
 
-    def close(self) -> None:
+    def __exit__(self, *error: object) -> None:
         self.wake()
-        with contextlib.suppress(OSError):
-            self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
+        super().__exit__(*error)
 
     def execute(self, statement: str) -> list[tuple[object, ...]]:
         """Run a statement as the superuser that no customer of RDS is."""
@@ -79,40 +75,32 @@ class Aurora:
             cursor = connection.execute(statement.encode())
             return cursor.fetchall() if cursor.description else []
 
-    def _accept(self) -> None:
-        with contextlib.suppress(OSError):
-            while True:
-                client, _ = self._listener.accept()
-                threading.Thread(target=self._serve, args=(client,), daemon=True).start()
-
-    def _serve(self, client: socket.socket) -> None:
-        with client, contextlib.suppress(OSError, struct.error, ssl.SSLError):
-            if not self._awake.is_set():
-                self.held.set()
-            self._awake.wait()
-            code, _ = _start_up(client)
-            while code == GSS_REQUEST:
-                client.sendall(b"N")
-                code, _ = _start_up(client)
-            if code != SSL_REQUEST:
-                return
-            client.sendall(b"S")
-            with self._tls.wrap_socket(client, server_side=True) as secured:
-                self._log_in(secured)
+    def serve(self, client: socket.socket) -> None:
+        if not self._awake.is_set():
+            self.held.set()
+        self._awake.wait()
+        code, _ = read_start_up(client)
+        while code == GSS_REQUEST:
+            client.sendall(b"N")
+            code, _ = read_start_up(client)
+        if code != SSL_REQUEST:
+            return
+        client.sendall(b"S")
+        with self._tls.wrap_socket(client, server_side=True) as secured:
+            self._log_in(secured)
 
     def _log_in(self, client: ssl.SSLSocket) -> None:
-        code, body = _start_up(client)
-        fields = body.rstrip(b"\0").split(b"\0")
-        user = dict(zip(fields[::2], fields[1::2], strict=True))[b"user"].decode()
+        code, body = read_start_up(client)
+        user = parameters_of(body)[b"user"].decode()
         if self.refusals:
-            _refuse(client, self.refusals.pop(0))
+            refuse(client, self.refusals.pop(0))
             return
         client.sendall(b"R" + struct.pack("!ii", 8, 3))  # AuthenticationCleartextPassword
-        _, length = struct.unpack("!ci", _read(client, 5))
-        token = _read(client, length - 4).rstrip(b"\0").decode()
+        _, length = struct.unpack("!ci", read(client, 5))
+        token = read(client, length - 4).rstrip(b"\0").decode()
         self.tokens.append(token)
         if not self._accepts(token, user):
-            _refuse(client, f'28000 PAM authentication failed for user "{user}"')
+            refuse(client, f'28000 PAM authentication failed for user "{user}"')
             return
         with socket.create_connection(("127.0.0.1", self._server.port)) as server:
             server.sendall(struct.pack("!ii", len(body) + 8, code) + body)
@@ -154,32 +142,8 @@ def aurora() -> Iterator[Aurora]:
             hba = folder / "data" / "pg_hba.conf"
             hba.write_text(HBA)
             connection.execute("SELECT pg_reload_conf()")
-        running = Aurora(server, Authority(authority))
-        try:
+        with Aurora(server, Authority(authority)) as running:
             yield running
-        finally:
-            running.close()
-
-
-def _start_up(client: socket.socket) -> tuple[int, bytes]:
-    length, code = struct.unpack("!ii", _read(client, 8))
-    return code, _read(client, length - 8)
-
-
-def _read(client: socket.socket, size: int) -> bytes:
-    found = b""
-    while len(found) < size:
-        chunk = client.recv(size - len(found))
-        if not chunk:
-            raise ConnectionError
-        found += chunk
-    return found
-
-
-def _refuse(client: socket.socket, refusal: str) -> None:
-    state, _, text = refusal.partition(" ")
-    message = f"SFATAL\0VFATAL\0C{state}\0M{text}\0\0".encode()
-    client.sendall(b"E" + struct.pack("!i", len(message) + 4) + message)
 
 
 def _forward(client: ssl.SSLSocket, server: socket.socket) -> None:

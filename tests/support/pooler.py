@@ -4,9 +4,9 @@ import contextlib
 import socket
 import struct
 import threading
-from typing import Self
 
-SSL_REQUEST, GSS_REQUEST = 80877103, 80877104
+from tests.support.stand_in import GSS_REQUEST, SSL_REQUEST, StandIn, parameters_of, read_start_up, refuse
+
 REFUSAL = "08P01 unsupported startup parameter in options: statement_timeout"  # PgBouncer's
 
 NEON = 'Received HTTP code 400 from control plane: {"error":"Neon only supports being given plaintext passwords"}'
@@ -19,7 +19,7 @@ CREATE CONSTRAINT TRIGGER refuse AFTER INSERT ON refused DEFERRABLE INITIALLY DE
 INSERT INTO refused DEFAULT VALUES\0"""
 
 
-class Pooler:
+class Pooler(StandIn):
     """Forwards what it receives on `port`.
 
     With `wants_plaintext` it refuses a transaction that sends a verifier, at its COMMIT, as Neon does. With
@@ -46,45 +46,25 @@ class Pooler:
         self._tenant = tenant
         self._wants_plaintext = wants_plaintext
         self._translates = translates
-        self._listener = socket.create_server((host, 0))
-        self.port: int = self._listener.getsockname()[1]
-        threading.Thread(target=self._accept, daemon=True).start()
+        super().__init__(host)
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        with contextlib.suppress(OSError):
-            self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
-
-    def _accept(self) -> None:
-        with contextlib.suppress(OSError):
-            while True:
-                client, _ = self._listener.accept()
-                threading.Thread(target=self._serve, args=(client,), daemon=True).start()
-
-    def _serve(self, client: socket.socket) -> None:
-        with client, contextlib.suppress(OSError, struct.error):
-            code, body = self._read(client)
-            while code in {SSL_REQUEST, GSS_REQUEST}:
-                client.sendall(b"N")
-                code, body = self._read(client)
-            fields = body.rstrip(b"\0").split(b"\0")
-            parameters = dict(zip(fields[::2], fields[1::2], strict=True))
-            if refusal := self._refuse(parameters):
-                state, _, text = refusal.partition(" ")
-                message = f"SFATAL\0VFATAL\0C{state}\0M{text}\0\0".encode()
-                client.sendall(b"E" + struct.pack("!i", len(message) + 4) + message)
-                return
-            with socket.create_connection(self._server) as server:
-                sent = b"".join(each + b"\0" for pair in parameters.items() for each in pair) + b"\0"
-                server.sendall(struct.pack("!ii", len(sent) + 8, code) + sent)
-                threading.Thread(target=self._pump, args=(server, client, *self._translates), daemon=True).start()
-                with contextlib.suppress(OSError, struct.error):
-                    if self._wants_plaintext:
-                        self._refuse_verifiers(client, server)
-                self._pump(client, server)
+    def serve(self, client: socket.socket) -> None:
+        code, body = read_start_up(client)
+        while code in {SSL_REQUEST, GSS_REQUEST}:
+            client.sendall(b"N")
+            code, body = read_start_up(client)
+        parameters = parameters_of(body)
+        if refusal := self._refuse(parameters):
+            refuse(client, refusal)
+            return
+        with socket.create_connection(self._server) as server:
+            sent = b"".join(each + b"\0" for pair in parameters.items() for each in pair) + b"\0"
+            server.sendall(struct.pack("!ii", len(sent) + 8, code) + sent)
+            threading.Thread(target=self._pump, args=(server, client, *self._translates), daemon=True).start()
+            with contextlib.suppress(OSError, struct.error):
+                if self._wants_plaintext:
+                    self._refuse_verifiers(client, server)
+            self._pump(client, server)
 
     def _refuse(self, parameters: dict[bytes, bytes]) -> str | None:
         if self._refuses in parameters:
@@ -105,11 +85,6 @@ class Pooler:
             if b"PASSWORD 'SCRAM-SHA-256$" in body:
                 body = body.rstrip(b"\0") + FAIL_LATER.encode()
             server.sendall(kind + struct.pack("!i", len(body) + 4) + body)
-
-    @staticmethod
-    def _read(client: socket.socket) -> tuple[int, bytes]:
-        length, code = struct.unpack("!ii", client.recv(8, socket.MSG_WAITALL))
-        return code, client.recv(length - 8, socket.MSG_WAITALL) if length > 8 else b""
 
     @staticmethod
     def _pump(source: socket.socket, target: socket.socket, word: bytes = b"", translation: bytes = b"") -> None:
