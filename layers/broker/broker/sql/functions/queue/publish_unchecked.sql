@@ -12,6 +12,7 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = broker, pg_temp SET jit = of
 SET enable_seqscan = off
 AS $$
 DECLARE
+    v_now        timestamptz;
     v_topic_id   integer;
     v_fits       boolean;
     v_ticks      bigint;
@@ -29,11 +30,12 @@ BEGIN
     replayed := false;
     batch_window := 0;
     LOOP
+        v_now := clock_timestamp();  -- read once: the clock may be set between the look for a partition and the insert
         -- Held until the commit, so that the topic is not deleted as empty while a message is about to appear in it. Topics share
         -- 1,024 keys: a transaction that publishes to more topics must not use up the server's lock table.
         SELECT t.id, t.broadcast = 'auto',
-               EXISTS (SELECT FROM partitions p WHERE p.attached AND p.begins_at <= clock_timestamp()
-                                                  AND p.ends_at > clock_timestamp() + interval '1 minute')
+               EXISTS (SELECT FROM partitions p WHERE p.attached AND p.begins_at <= v_now
+                                                  AND p.ends_at > v_now + interval '1 minute')
           INTO v_topic_id, auto, v_fits
           FROM topics t, LATERAL pg_advisory_xact_lock_shared(hashtext('broker.topics'), t.id % 1024)
          WHERE t.name = p_topic AND t.deleted_at IS NULL;
@@ -46,9 +48,9 @@ BEGIN
                                                 WHERE w.topic_id = v_topic_id ORDER BY w.ends_at DESC LIMIT 1));
         END IF;
         IF NOT v_fits THEN  -- into one partition, for the next minute
-            PERFORM ensure_partitions(clock_timestamp(), clock_timestamp() + interval '1 minute');
+            PERFORM ensure_partitions(v_now, v_now + interval '1 minute');
         END IF;
-        v_ticks := ticks(clock_timestamp());
+        v_ticks := ticks(v_now);
         v_count := json_array_length(p_messages);
         IF p_idempotency_key IS NOT NULL THEN
             ids := ARRAY(SELECT uuidv7(v_ticks + n) FROM generate_series(1, v_count) n);
