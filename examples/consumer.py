@@ -12,9 +12,10 @@ import time
 from http.server import ThreadingHTTPServer
 from typing import Any
 
-from client import Broker
 from receiver import Receiver
 from terminal import explain_errors, say
+
+from client import Broker
 
 KEYS = "c consume    s subscribe    u unsubscribe    q quit    (and Enter)"
 

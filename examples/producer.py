@@ -11,8 +11,9 @@ import threading
 from collections.abc import Iterator
 from itertools import count
 
-from client import Broker
 from terminal import explain_errors, say
+
+from client import Broker
 
 
 def main() -> None:

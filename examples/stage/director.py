@@ -7,10 +7,11 @@ from queue import Empty, SimpleQueue
 from typing import Self
 from urllib.parse import urlsplit
 
-from client import Broker, Problem
 from rich.markup import escape
 from stage.actors import Actor, Line
 from stage.screen import Screen, View
+
+from client import Broker, Problem
 
 PATIENCE_SECONDS = 30.0  # how long the demo waits for an effect
 FRAME_SECONDS = 0.12  # from one update of the screen to the next

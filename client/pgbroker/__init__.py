@@ -1,0 +1,1 @@
+"""The client of pgbroker, a serverless message broker on PostgreSQL."""
