@@ -55,7 +55,7 @@ check: .venv/development ## look for faults without running anything
 	$(VENV)/ruff format --check
 	$(VENV)/ruff check
 	$(VENV)/mypy
-	$(VENV)/basedpyright --project client/pyproject.toml
+	$(VENV)/basedpyright --project client/pyproject.toml --pythonpath $(VENV)/python
 
 format: .venv/development ## write the code as the formatter wants it
 	$(VENV)/ruff format

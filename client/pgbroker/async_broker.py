@@ -1,0 +1,193 @@
+"""The client of the broker's HTTP API, for asyncio."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from types import TracebackType
+from typing import Any, Generic, ParamSpec, Self, TypeVar, Unpack, overload
+
+import httpx2
+
+from pgbroker import verbs
+from pgbroker.connection import DEADLINE_SECONDS, connection, not_reached
+from pgbroker.errors import BrokerError
+from pgbroker.request import Request, read_answer
+from pgbroker.retries import Tries
+from pgbroker.types import DeadLetter, LeasedMessage, Message, Page, TracedMessage, WaitingMessage
+from pgbroker.verbs import documented, noting
+
+P = ParamSpec("P")
+Result = TypeVar("Result")
+Item = TypeVar("Item")
+Content = TypeVar("Content")
+
+
+class Verb(Generic[P, Result]):
+    """A method that sends the request of a verb, with the verb's own signature."""
+
+    def __init__(self, make: Callable[P, Request[Result]]) -> None:
+        self._make = make
+        self.__doc__ = make.__doc__
+        self.__wrapped__ = make  # for inspect.signature
+
+    @overload
+    def __get__(self, broker: None, owner: type) -> Self: ...
+    @overload
+    def __get__(self, broker: "AsyncBroker", owner: type) -> Callable[P, Awaitable[Result]]: ...
+    def __get__(self, broker: "AsyncBroker | None", owner: type) -> "Self | Callable[P, Awaitable[Result]]":
+        if broker is None:
+            return self
+        make = self._make
+
+        def call(*args: P.args, **options: P.kwargs) -> Awaitable[Result]:
+            return broker.send(make(*args, **options))
+
+        return call
+
+
+class AsyncBroker:
+    """A broker at `url`, as Broker is one, for asyncio: its methods are awaited, and it belongs to one event loop."""
+
+    def __init__(
+        self,
+        url: str | None = None,
+        token: str | None = None,
+        *,
+        deadline_seconds: float = DEADLINE_SECONDS,
+        **http: Any,
+    ) -> None:
+        self._connection = connection(url, token)
+        self._deadline_seconds = deadline_seconds
+        self._http = httpx2.AsyncClient(**self._connection.settings, **http)
+
+    @property
+    def url(self) -> str:
+        """The address of the broker, without a slash at its end."""
+        return self._connection.url
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._http.aclose()
+
+    async def send(self, request: Request[Result]) -> Result:
+        """Send a request until it succeeds, is refused, or the deadline comes; return its result."""
+        tries = Tries(self._deadline_seconds)
+        while True:
+            try:
+                return await self._try(request, tries.seconds_left)
+            except BrokerError as error:
+                await asyncio.sleep(tries.pause(error))
+
+    async def _try(self, request: Request[Result], seconds_left: float) -> Result:
+        try:
+            response = await self._http.request(
+                request.method, self.url + request.path, **self._connection.options(request, seconds_left)
+            )
+        except httpx2.RequestError as error:
+            raise not_reached(request, self.url, error) from error
+        return read_answer(request, response.status_code, response.headers, response.content)
+
+    publish = Verb(verbs.publish)
+    settle = Verb(verbs.settle)
+    ack = Verb(verbs.ack)
+    cancel_message = Verb(verbs.cancel_message)
+    delete_dead_letters = Verb(verbs.delete_dead_letters)
+    redrive = Verb(verbs.redrive)
+    subscribe = Verb(verbs.subscribe)
+    list_subscriptions = Verb(verbs.list_subscriptions)
+    unsubscribe_url = Verb(verbs.unsubscribe_url)
+    read_subscription = Verb(verbs.read_subscription)
+    change_subscription = Verb(verbs.change_subscription)
+    unsubscribe = Verb(verbs.unsubscribe)
+    rotate_secret = Verb(verbs.rotate_secret)
+    list_attempts = Verb(verbs.list_attempts)
+    broadcast = Verb(verbs.broadcast)
+    list_topics = Verb(verbs.list_topics)
+    read_topic = Verb(verbs.read_topic)
+    put_topic = Verb(verbs.put_topic)
+    change_topic = Verb(verbs.change_topic)
+    delete_topic = Verb(verbs.delete_topic)
+    list_tokens = Verb(verbs.list_tokens)
+    mint_token = Verb(verbs.mint_token)
+    read_own_token = Verb(verbs.read_own_token)
+    read_token = Verb(verbs.read_token)
+    revoke_token = Verb(verbs.revoke_token)
+    root = Verb(verbs.root)
+    health = Verb(verbs.health)
+    contract = Verb(verbs.contract)
+
+    @overload
+    async def consume(self, topic: str, **options: Unpack[verbs.Consume]) -> list[LeasedMessage[Any]]: ...
+    @overload
+    async def consume(
+        self, topic: str, *, type: type[Content], **options: Unpack[verbs.Consume]
+    ) -> list[LeasedMessage[Content]]: ...
+    @documented(verbs.consume)
+    async def consume(
+        self, topic: str, *, type: Any = Any, **options: Unpack[verbs.Consume]
+    ) -> list[LeasedMessage[Any]]:
+        return (await self.send(verbs.consume(topic, type, **options))).messages
+
+    @overload
+    async def browse_messages(self, topic: str, **options: Unpack[verbs.Browse]) -> Page[WaitingMessage[Any]]: ...
+    @overload
+    async def browse_messages(
+        self, topic: str, *, type: type[Content], **options: Unpack[verbs.Browse]
+    ) -> Page[WaitingMessage[Content]]: ...
+    @documented(verbs.browse_messages)
+    async def browse_messages(
+        self, topic: str, *, type: Any = Any, **options: Unpack[verbs.Browse]
+    ) -> Page[WaitingMessage[Any]]:
+        return await self.send(verbs.browse_messages(topic, type, **options))
+
+    @overload
+    async def list_dead_letters(
+        self, topic: str, **options: Unpack[verbs.ListDeadLetters]
+    ) -> Page[DeadLetter[Any]]: ...
+    @overload
+    async def list_dead_letters(
+        self, topic: str, *, type: type[Content], **options: Unpack[verbs.ListDeadLetters]
+    ) -> Page[DeadLetter[Content]]: ...
+    @documented(verbs.list_dead_letters)
+    async def list_dead_letters(
+        self, topic: str, *, type: Any = Any, **options: Unpack[verbs.ListDeadLetters]
+    ) -> Page[DeadLetter[Any]]:
+        return await self.send(verbs.list_dead_letters(topic, type, **options))
+
+    @overload
+    async def trace_message(self, topic: str, message_id: str) -> TracedMessage[Any]: ...
+    @overload
+    async def trace_message(self, topic: str, message_id: str, *, type: type[Content]) -> TracedMessage[Content]: ...
+    @documented(verbs.trace_message)
+    async def trace_message(self, topic: str, message_id: str, *, type: Any = Any) -> TracedMessage[Any]:
+        return await self.send(verbs.trace_message(topic, message_id, type))
+
+    async def publish_many(
+        self, topic: str, messages: Iterable[Message | Mapping[str, Any]], *, idempotency_key: str | None = None
+    ) -> list[str]:
+        """Store any number of messages, and return their ids: see Broker.publish_many."""
+        ids: list[str] = []
+        with noting(ids):
+            for request in verbs.publish_many(topic, messages, idempotency_key=idempotency_key):
+                stored = await self.send(request)
+                ids += stored
+        return ids
+
+    async def iterate(
+        self, pages: Callable[P, Awaitable[Page[Item]]], *args: P.args, **options: P.kwargs
+    ) -> AsyncIterator[Item]:
+        """Yield the items of all pages of a list: `broker.iterate(broker.list_topics, limit=1000)`."""
+        while True:
+            page = await pages(*args, **options)
+            for item in page.items:
+                yield item
+            if page.next is None:
+                return
+            options["after"] = page.next

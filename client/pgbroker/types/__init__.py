@@ -1,0 +1,72 @@
+"""What requests take and responses have, named as in the broker's contract.
+
+Ids are texts, times are datetimes in UTC. Fields that a newer broker adds are ignored.
+"""
+
+from typing import Generic, TypeVar
+
+from msgspec import Struct
+
+from pgbroker.types.about import Contract, Health, Root
+from pgbroker.types.messages import (
+    DeadLetter,
+    Deleted,
+    Delivery,
+    Extend,
+    Leased,
+    LeasedMessage,
+    Message,
+    Redriven,
+    Reject,
+    Release,
+    Settled,
+    TracedMessage,
+    WaitingMessage,
+)
+from pgbroker.types.subscriptions import Attempt, Lost, RotatedSecret, SubscribeResult, Subscription
+from pgbroker.types.tokens import ListedToken, MintedToken, Scope
+from pgbroker.types.topics import Broadcast, Dead, ListedTopic, Queued, Topic, Waiting
+
+Item = TypeVar("Item")
+
+
+class Page(Struct, Generic[Item], frozen=True):
+    """A page of a list. `next` is the `after` of the next page, None on the last one."""
+
+    items: list[Item]
+    next: str | int | None
+
+
+__all__ = [
+    "Attempt",
+    "Broadcast",
+    "Contract",
+    "Dead",
+    "DeadLetter",
+    "Deleted",
+    "Delivery",
+    "Extend",
+    "Health",
+    "Leased",
+    "LeasedMessage",
+    "ListedToken",
+    "ListedTopic",
+    "Lost",
+    "Message",
+    "MintedToken",
+    "Page",
+    "Queued",
+    "Redriven",
+    "Reject",
+    "Release",
+    "Root",
+    "RotatedSecret",
+    "Scope",
+    "Settled",
+    "SubscribeResult",
+    "Subscription",
+    "Topic",
+    "TracedMessage",
+    "Waiting",
+    "WaitingMessage",
+]

@@ -1,0 +1,60 @@
+"""Topics and their settings, and broadcasts."""
+
+from typing import Literal
+
+from msgspec import UNSET, UnsetType
+
+from pgbroker.request import JSON, Request, body, delete, get, path, post, reader
+from pgbroker.types import Broadcast, ListedTopic, Page, Topic
+
+
+def broadcast(topic: str) -> Request[Broadcast]:
+    """Send all ready messages to each of the topic's subscriptions. Without a subscription nothing happens.
+
+    The result counts what was moved to the log, not what was delivered. Repeat it while it says `remaining`.
+    """
+    return post(path("topics", topic, "broadcast"), None, reader(Broadcast))
+
+
+def list_topics(*, limit: int | None = None, after: str | None = None) -> Request[Page[ListedTopic]]:
+    """List the topics that the token covers, by name, up to `limit` (100, at most 1,000) of them."""
+    return get(path("topics", limit=limit, after=after), reader(Page[ListedTopic]))
+
+
+def read_topic(topic: str) -> Request[Topic]:
+    """Read a topic's settings and counts."""
+    return get(path("topics", topic), reader(Topic))
+
+
+def put_topic(
+    topic: str,
+    *,
+    broadcast: Literal["manual", "auto"] = "manual",
+    lease_seconds: int = 30,
+    max_receives: int | None = 10,
+    dead_days: int | None = 30,
+) -> Request[Topic]:
+    """Create a topic, or set all its settings. Safe to repeat.
+
+    `broadcast`: "auto" broadcasts soon after each publish. None: no limit of receives, dead letters without an end.
+    """
+    payload = body(broadcast=broadcast, lease_seconds=lease_seconds, max_receives=max_receives, dead_days=dead_days)
+    return Request("PUT", path("topics", topic), reader(Topic), payload, JSON)
+
+
+def change_topic(
+    topic: str,
+    *,
+    broadcast: Literal["manual", "auto"] | UnsetType = UNSET,
+    lease_seconds: int | UnsetType = UNSET,
+    max_receives: int | UnsetType | None = UNSET,
+    dead_days: int | UnsetType | None = UNSET,
+) -> Request[Topic]:
+    """Change the settings that are given. None: no limit of receives, dead letters without an end."""
+    payload = body(broadcast=broadcast, lease_seconds=lease_seconds, max_receives=max_receives, dead_days=dead_days)
+    return Request("PATCH", path("topics", topic), reader(Topic), payload, JSON)
+
+
+def delete_topic(topic: str, *, force: bool = False) -> Request[None]:
+    """Delete a topic. Raises Conflict while messages wait or it has subscriptions, unless `force` is true."""
+    return delete(path("topics", topic, force=force or None))
