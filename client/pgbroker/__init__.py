@@ -30,7 +30,8 @@ if TYPE_CHECKING:
         Unauthorized,
         UnexpectedAnswer,
     )
-    from pgbroker.types import Extend, LeasedMessage, Message, Reject, Release
+    from pgbroker.outcomes import Reject, Retry
+    from pgbroker.types import LeasedMessage, Message
 
 __all__ = [
     "AsyncBroker",
@@ -40,7 +41,6 @@ __all__ = [
     "Conflict",
     "ContentMismatch",
     "DatabaseUnavailable",
-    "Extend",
     "Fault",
     "Forbidden",
     "IdempotencyKeyReused",
@@ -53,14 +53,20 @@ __all__ = [
     "Problem",
     "PublishedInPart",
     "Reject",
-    "Release",
+    "Retry",
     "StaleReceipt",
     "TooLarge",
     "TooManyRequests",
     "Unauthorized",
     "UnexpectedAnswer",
 ]
-_MODULES = ("pgbroker.errors", "pgbroker.types", "pgbroker.broker", "pgbroker.async_broker")  # the cheap ones first
+_MODULES = (
+    "pgbroker.errors",
+    "pgbroker.outcomes",
+    "pgbroker.types.messages",
+    "pgbroker.broker",
+    "pgbroker.async_broker",
+)  # the cheap ones first
 
 
 def __getattr__(name: str) -> Any:

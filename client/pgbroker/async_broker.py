@@ -8,6 +8,9 @@ from typing import Any, Generic, ParamSpec, Self, TypeVar, Unpack, overload
 import httpx2
 
 from pgbroker import verbs
+from pgbroker.async_consumer import AsyncConsumer, Options
+from pgbroker.async_publisher import AsyncPublisher
+from pgbroker.buffer import ENOUGH, LINGER_SECONDS
 from pgbroker.connection import DEADLINE_SECONDS, connection, not_reached
 from pgbroker.errors import BrokerError
 from pgbroker.request import Request, read_answer
@@ -76,9 +79,12 @@ class AsyncBroker:
         """Close the connections."""
         await self._http.aclose()
 
-    async def send(self, request: Request[Result]) -> Result:
-        """Send a request until it succeeds, is refused, or the deadline comes; return its result."""
-        tries = Tries(self._deadline_seconds)
+    async def send(self, request: Request[Result], *, deadline_seconds: float | None = None) -> Result:
+        """Send a request until it succeeds, is refused, or the deadline comes; return its result.
+
+        The deadline is by default that of the broker; with 0 the request is sent once.
+        """
+        tries = Tries(self._deadline_seconds if deadline_seconds is None else deadline_seconds)
         while True:
             try:
                 return await self._try(request, tries.seconds_left)
@@ -179,6 +185,44 @@ class AsyncBroker:
                 stored = await self.send(request)
                 ids += stored
         return ids
+
+    def publisher(self, topic: str, *, linger_seconds: float = LINGER_SECONDS, enough: int = ENOUGH) -> AsyncPublisher:
+        """Return a publisher that stores messages together: a request for what came in 20 ms, or for 100 messages."""
+        return AsyncPublisher(self.send, topic, linger_seconds=linger_seconds, enough=enough)
+
+    @overload
+    def consumer(
+        self,
+        topic: str,
+        handler: Callable[[LeasedMessage[Any]], Awaitable[object]],
+        **options: Unpack[Options],
+    ) -> AsyncConsumer: ...
+    @overload
+    def consumer(
+        self,
+        topic: str,
+        handler: Callable[[LeasedMessage[Content]], Awaitable[object]],
+        *,
+        type: type[Content],
+        **options: Unpack[Options],
+    ) -> AsyncConsumer: ...
+    def consumer(
+        self,
+        topic: str,
+        handler: Callable[[LeasedMessage[Any]], Any],
+        *,
+        type: Any = Any,
+        **options: Unpack[Options],
+    ) -> AsyncConsumer:
+        """Return a consumer: `run` it to let `handler` work on messages, up to `concurrency` at once.
+
+        A message whose handler returns is acknowledged. The handler may raise Retry(after=60), and Reject("why") for a
+        dead letter; after any other exception the message comes again, later each time, until its receives are
+        exhausted. Leases are extended while the handler works, so `lease_seconds` is how soon another consumer gets a
+        message after a crash. Content that is not of the `type` is rejected. A stop waits for the request under way,
+        which is up to `wait_seconds` long.
+        """
+        return AsyncConsumer(self, topic, handler, type, **options)
 
     async def iterate(
         self, pages: Callable[P, Awaitable[Page[Item]]], *args: P.args, **options: P.kwargs

@@ -2,14 +2,20 @@
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from types import TracebackType
 from typing import Any, Generic, ParamSpec, Self, TypeVar, Unpack, overload
 
 import httpx2
 
 from pgbroker import verbs
+from pgbroker.async_broker import AsyncBroker
+from pgbroker.async_consumer import Options
+from pgbroker.buffer import ENOUGH, LINGER_SECONDS
 from pgbroker.connection import DEADLINE_SECONDS, connection, not_reached
+from pgbroker.consumer import Consumer
 from pgbroker.errors import BrokerError
+from pgbroker.publisher import Publisher
 from pgbroker.request import Request, read_answer
 from pgbroker.retries import Tries
 from pgbroker.types import DeadLetter, LeasedMessage, Message, Page, TracedMessage, WaitingMessage
@@ -66,6 +72,7 @@ class Broker:
         self._connection = connection(url, token)
         self._deadline_seconds = deadline_seconds
         self._http = httpx2.Client(**self._connection.settings, **http)
+        self._twin = partial(AsyncBroker, url, token, deadline_seconds=deadline_seconds, **http)
 
     @property
     def url(self) -> str:
@@ -84,9 +91,12 @@ class Broker:
         """Close the connections."""
         self._http.close()
 
-    def send(self, request: Request[Result]) -> Result:
-        """Send a request until it succeeds, is refused, or the deadline comes; return its result."""
-        tries = Tries(self._deadline_seconds)
+    def send(self, request: Request[Result], *, deadline_seconds: float | None = None) -> Result:
+        """Send a request until it succeeds, is refused, or the deadline comes; return its result.
+
+        The deadline is by default that of the broker; with 0 the request is sent once.
+        """
+        tries = Tries(self._deadline_seconds if deadline_seconds is None else deadline_seconds)
         while True:
             try:
                 return self._try(request, tries.seconds_left)
@@ -187,6 +197,44 @@ class Broker:
                 stored = self.send(request)
                 ids += stored
         return ids
+
+    def publisher(self, topic: str, *, linger_seconds: float = LINGER_SECONDS, enough: int = ENOUGH) -> Publisher:
+        """Return a publisher that stores messages together: a request for what came in 20 ms, or for 100 messages."""
+        return Publisher(self.send, topic, linger_seconds=linger_seconds, enough=enough)
+
+    @overload
+    def consumer(
+        self,
+        topic: str,
+        handler: Callable[[LeasedMessage[Any]], object],
+        **options: Unpack[Options],
+    ) -> Consumer: ...
+    @overload
+    def consumer(
+        self,
+        topic: str,
+        handler: Callable[[LeasedMessage[Content]], object],
+        *,
+        type: type[Content],
+        **options: Unpack[Options],
+    ) -> Consumer: ...
+    def consumer(
+        self,
+        topic: str,
+        handler: Callable[[LeasedMessage[Any]], Any],
+        *,
+        type: Any = Any,
+        **options: Unpack[Options],
+    ) -> Consumer:
+        """Return a consumer: `run` it to let `handler` work on messages, up to `concurrency` at once, in threads.
+
+        A message whose handler returns is acknowledged. The handler may raise Retry(after=60), and Reject("why") for a
+        dead letter; after any other exception the message comes again, later each time, until its receives are
+        exhausted. Leases are extended while the handler works, so `lease_seconds` is how soon another consumer gets a
+        message after a crash. Content that is not of the `type` is rejected. A stop waits for the request under way,
+        which is up to `wait_seconds` long.
+        """
+        return Consumer(self._twin, topic, handler, type, **options)
 
     def iterate(self, pages: Callable[P, Page[Item]], *args: P.args, **options: P.kwargs) -> Iterator[Item]:
         """Yield the items of all pages of a list: `broker.iterate(broker.list_topics, limit=1000)`."""

@@ -1,5 +1,6 @@
 """Which errors are worth another try, and when."""
 
+import math
 import random
 import time
 from collections.abc import Callable
@@ -23,11 +24,12 @@ class Tries:
         self._clock = clock
         self._ends_at = clock() + deadline_seconds
         self._pause_seconds = FIRST_PAUSE_SECONDS
+        self._paused = False
 
     @property
     def seconds_left(self) -> float:
-        """The seconds until the deadline, at least one."""
-        return max(1.0, self._ends_at - self._clock())
+        """How long a try may take: the first as long as it needs, others until the deadline, at least a second."""
+        return max(1.0, self._ends_at - self._clock()) if self._paused else math.inf
 
     def pause(self, error: BrokerError) -> float:
         """Return how many seconds to wait before the next try. Raises the error when there is none."""
@@ -37,6 +39,7 @@ class Tries:
         pause = self._pause_seconds * random.uniform(0.5, 1) if asked is None else asked  # noqa: S311  no secret
         if self._clock() + pause > self._ends_at:
             raise error
+        self._paused = True
         self._pause_seconds = min(2 * self._pause_seconds, MAX_PAUSE_SECONDS)
         return pause
 

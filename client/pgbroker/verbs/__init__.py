@@ -3,7 +3,7 @@
 from pgbroker.verbs.about import contract, health, root
 from pgbroker.verbs.dead_letters import ListDeadLetters, delete_dead_letters, list_dead_letters, redrive
 from pgbroker.verbs.documented import documented
-from pgbroker.verbs.leases import Consume, Lease, ack, consume, settle, settle_body
+from pgbroker.verbs.leases import Consume, Lease, ack, consume, receipt, settle, settle_body
 from pgbroker.verbs.messages import (
     Browse,
     browse_messages,
@@ -61,6 +61,7 @@ __all__ = [
     "read_subscription",
     "read_token",
     "read_topic",
+    "receipt",
     "redrive",
     "revoke_token",
     "root",
