@@ -5,6 +5,7 @@ from contextlib import AsyncExitStack, ExitStack
 from typing import Any
 
 import psycopg
+import psycopg2
 import sqlalchemy
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import dict_row
@@ -79,6 +80,13 @@ class SQLAlchemy(Program):
 
     def execute(self, statement):
         self.connection.execute(sqlalchemy.text(statement))
+
+
+class SQLAlchemyPsycopg2(SQLAlchemy):
+    def connect(self, url):
+        engine = sqlalchemy.create_engine("postgresql+psycopg2://", creator=lambda: psycopg2.connect(url))
+        self.stack.callback(engine.dispose)
+        return self.stack.enter_context(engine.connect())
 
 
 class SQLAlchemySession(SQLAlchemy):
@@ -173,6 +181,16 @@ class AsyncSQLAlchemy(AsyncProgram):
         self.run(self.connection.execute(sqlalchemy.text(statement)))
 
 
+class AsyncSQLAlchemyAsyncpg(AsyncSQLAlchemy):
+    async def connect_async(self, url):
+        given = conninfo_to_dict(url)
+        names = {"dbname": "database", "user": "username", "password": "password", "host": "host", "port": "port"}
+        parts = {name: given[key] for key, name in names.items()}
+        engine = create_async_engine(sqlalchemy.URL.create("postgresql+asyncpg", **parts))
+        self.open.push_async_callback(engine.dispose)
+        return await self.open.enter_async_context(engine.connect())
+
+
 class AsyncSQLAlchemySession(AsyncSQLAlchemy):
     def enter(self, engine):
         return AsyncSession(engine)
@@ -182,11 +200,13 @@ PROGRAMS = [
     Psycopg,
     PsycopgCursor,
     SQLAlchemy,
+    SQLAlchemyPsycopg2,
     SQLAlchemySession,
     SQLAlchemyScopedSession,
     Django,
     AsyncPsycopg,
     AsyncPsycopgCursor,
     AsyncSQLAlchemy,
+    AsyncSQLAlchemyAsyncpg,
     AsyncSQLAlchemySession,
 ]

@@ -28,13 +28,15 @@ def problem(error: BaseException) -> Problem | None:
 
     The driver's own errors are no refusals: a lost connection, a lock time-out (55P03), a deadlock (40P01).
     """
-    for each in _chain(error):
-        sqlstate = str(getattr(each, "sqlstate", None) or getattr(each, "pgcode", None))  # psycopg 2 has the latter
-        if sqlstate in REFUSALS:
-            status, kind = REFUSALS[sqlstate]
-            detail, faults = _read(sqlstate, getattr(each, "diag", None))
-            return kind(status, status.phrase, detail or str(each), faults)
-    return None
+    cause = list(_chain(error))[-1]
+    sqlstate = str(getattr(cause, "sqlstate", None) or getattr(cause, "pgcode", None))  # psycopg 2 has the latter
+    if sqlstate not in REFUSALS:
+        return None
+    status, kind = REFUSALS[sqlstate]
+    said, detail, hint = _said(cause)
+    faults = reader(tuple[Fault, ...])(detail.encode()) if sqlstate == "MB400" and detail else ()
+    texts = [said, hint, None if faults else detail]
+    return kind(status, status.phrase, "; ".join(filter(None, texts)), faults)
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
@@ -44,12 +46,8 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
         error = error.__cause__
 
 
-def _read(sqlstate: str, diag: Any) -> tuple[str, tuple[Fault, ...]]:
-    """What PostgreSQL says about the error: a sentence, and the faults of MB400, which are its DETAIL."""
-    if diag is None:
-        return "", ()
-    texts = [diag.message_primary, diag.message_hint]
-    if sqlstate == "MB400":
-        faults = reader(tuple[Fault, ...])((diag.message_detail or "[]").encode())
-        return "; ".join(filter(None, texts)), faults
-    return "; ".join(filter(None, [*texts, diag.message_detail])), ()
+def _said(error: Any) -> tuple[str, str | None, str | None]:
+    """What PostgreSQL says: the message, DETAIL and HINT."""
+    if diag := getattr(error, "diag", None):
+        return diag.message_primary, diag.message_detail, diag.message_hint
+    return error.message, error.detail, error.hint  # asyncpg
