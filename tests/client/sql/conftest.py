@@ -14,7 +14,7 @@ from tests.support.programs import PROGRAMS, Program
 
 @pytest.fixture(scope="session")
 def program_url(database_url: str) -> Iterator[str]:
-    """The url of a login with the roles of a producer and a consumer, which may use the table `done` too."""
+    """The url of a login with the roles of a producer and a consumer, which may use the table `program_work` too."""
     with psycopg.connect(database_url, autocommit=True) as connection:
         name = f"{connection.info.dbname}_program"
         login = sql.Identifier(name)
@@ -22,18 +22,18 @@ def program_url(database_url: str) -> Iterator[str]:
         for kind in ("producer", "consumer"):
             role = sql.Identifier(roles.name(kind, connection))
             connection.execute(sql.SQL("GRANT {} TO {}").format(role, login))
+        connection.execute("CREATE TABLE public.program_work (work text)")
+        connection.execute(sql.SQL("GRANT SELECT, INSERT ON public.program_work TO {}").format(login))
         yield make_conninfo(database_url, user=name, password=PASSWORD)
+        connection.execute("DROP TABLE public.program_work")
         connection.execute(sql.SQL("DROP OWNED BY {0}; DROP ROLE {0}").format(login))
 
 
 @pytest.fixture
 def done(owner, program_url):
-    """The table of what a program did; call it for its rows."""
-    login = sql.Identifier(f"{owner.info.dbname}_program")
-    owner.execute("CREATE TABLE public.done (work text)")
-    owner.execute(sql.SQL("GRANT SELECT, INSERT ON public.done TO {}").format(login))
-    yield lambda: [work for (work,) in owner.execute("SELECT work FROM public.done")]
-    owner.execute("DROP TABLE public.done")
+    """What programs have written to the table `program_work`, and committed: call it for the rows."""
+    yield lambda: [work for (work,) in owner.execute("SELECT work FROM public.program_work")]
+    owner.execute("DELETE FROM public.program_work")
 
 
 @pytest.fixture(params=PROGRAMS, ids=lambda kind: kind.__name__)

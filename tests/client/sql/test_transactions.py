@@ -7,7 +7,7 @@ from pgbroker import sql
 from pgbroker.types import Release
 from tests.support.runner import until
 
-INSERT = "INSERT INTO public.done VALUES ('order 4')"
+INSERT = "INSERT INTO public.program_work VALUES ('order 4')"
 
 
 def test_a_commit_stores_the_message_and_the_work(program, done, orders):

@@ -169,9 +169,9 @@ def test_statements_are_traced_by_the_cursors_of_the_caller(program_url):
 
 def test_a_verb_works_in_a_pipeline(connection, done, orders):
     with connection.pipeline():
-        connection.execute("INSERT INTO public.done VALUES ('order 4')")
+        connection.execute("INSERT INTO public.program_work VALUES ('order 4')")
         message_id = sql.publish(connection, "orders", 1)
-        connection.execute("INSERT INTO public.done VALUES ('order 5')")
+        connection.execute("INSERT INTO public.program_work VALUES ('order 5')")
     connection.commit()
     assert [str(each) for each in orders.rows()] == [message_id]
     assert done() == ["order 4", "order 5"]
