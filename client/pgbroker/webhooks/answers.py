@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from types import MappingProxyType
+from uuid import UUID
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,15 +22,17 @@ class Answer:
 
 def ok() -> Answer:
     """All messages were taken: the broker sends the next batch. A handler that returns None says the same."""
-    return Answer(HTTPStatus.OK)
+    return _answer(HTTPStatus.OK, {})
 
 
 def failed(ids: Iterable[str]) -> Answer:
     """All messages were taken but these: the broker sends the next batch, and these again, one by one.
 
-    Ids of other messages are ignored. When the subscription is ordered, the whole batch is sent again.
+    When the subscription is ordered, the whole batch is sent again. Raises ValueError for what is no id of a message:
+    the broker would ignore the list with it, and take all messages for delivered.
     """
-    return _answer(HTTPStatus.OK, {"content-type": "application/json"}, json.dumps({"failed": list(ids)}))
+    failed = [str(UUID(str(each))) for each in ids]
+    return _answer(HTTPStatus.OK, {"content-type": "application/json"}, json.dumps({"failed": failed}))
 
 
 def abort(reason: str = "") -> Answer:
@@ -55,7 +58,7 @@ def later(seconds: float | None = None) -> Answer:
 
 def gone() -> Answer:
     """The broker disables the subscription at once. It keeps its position, until it is enabled again."""
-    return Answer(HTTPStatus.GONE)
+    return _answer(HTTPStatus.GONE, {})
 
 
 def refuse(status: int, reason: str) -> Answer:
@@ -68,5 +71,6 @@ def _retry_after(seconds: float | None) -> dict[str, str]:
 
 
 def _answer(status: int, headers: Mapping[str, str], text: str = "") -> Answer:
-    kind = {"content-type": "text/plain; charset=utf-8"} if text else {}
-    return Answer(int(status), MappingProxyType({**kind, **headers}), text.encode())
+    return Answer(
+        int(status), MappingProxyType({"content-type": "text/plain; charset=utf-8", **headers}), text.encode()
+    )
