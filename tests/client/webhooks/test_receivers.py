@@ -4,15 +4,11 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
-from types import ModuleType
 from typing import Annotated, Any
 
-import django
 import pytest
-from django.conf import settings
 from django.core.asgi import get_asgi_application
 from django.core.wsgi import get_wsgi_application
-from django.urls import path
 from fastapi import Body, Depends, FastAPI
 from fastapi.exceptions import FastAPIError
 from flask import Flask
@@ -24,6 +20,7 @@ from pgbroker.webhooks import django as of_django
 from pgbroker.webhooks import flask as of_flask
 from pgbroker.webhooks.receiving import MAX_BODY
 from tests.client.webhooks.deliveries import OTHER, SECRET, body, message, signed
+from tests.support import django_settings
 from tests.support.web_apps import LAMBDA_SHAPES, Reply, ask_asgi, ask_lambda, ask_wsgi
 
 BODY = body(message(1), message(2))
@@ -92,18 +89,8 @@ def of_flask_app(handler: Handler) -> Any:
     return partial(ask_wsgi, app)
 
 
-def django_urls(view: Any) -> None:
-    if not settings.configured:
-        middleware = ["django.middleware.csrf.CsrfViewMiddleware"]
-        settings.configure(SECRET_KEY="secret", ALLOWED_HOSTS=["*"], MIDDLEWARE=middleware, LOGGING_CONFIG=None)
-        django.setup()
-    urls = ModuleType("urls")  # a new one each time: Django remembers the views of a module
-    urls.urlpatterns = [path("", view), path("<shop>/", view)]  # type: ignore[attr-defined]
-    settings.ROOT_URLCONF = urls
-
-
 def of_django_wsgi(handler: Handler) -> Any:
-    django_urls(of_django.webhook(SECRET)(lambda request, delivery: handler(delivery)))
+    django_settings.serve(of_django.webhook(SECRET)(lambda request, delivery: handler(delivery)))
     return partial(ask_wsgi, get_wsgi_application())
 
 
@@ -111,7 +98,7 @@ def of_django_asgi(handler: Handler) -> Any:
     async def view(request: Any, delivery: Delivery) -> Any:
         return await handler.awaited(delivery)
 
-    django_urls(of_django.webhook(SECRET)(view))
+    django_settings.serve(of_django.webhook(SECRET)(view))
     return partial(ask_asgi, get_asgi_application())
 
 
@@ -224,7 +211,7 @@ def test_the_views_of_flask_and_django_get_what_the_path_has():
     app = Flask("receiver")
     app.post("/<shop>/")(of_flask.webhook(SECRET)(lambda _delivery, shop: shops.append(shop)))
     assert ask_wsgi(app, BODY, signed(BODY), path="/one/").status == 200
-    django_urls(of_django.webhook(SECRET)(lambda _request, _delivery, shop: shops.append(shop)))
+    django_settings.serve(of_django.webhook(SECRET)(lambda _request, _delivery, shop: shops.append(shop)))
     assert ask_wsgi(get_wsgi_application(), BODY, signed(BODY), path="/two/").status == 200
     assert shops == ["one", "two"]
 
