@@ -4,13 +4,13 @@
 """
 
 from collections.abc import Collection
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, LiteralString
 
 if TYPE_CHECKING:
     import psycopg
 
 # Makes the table. It is SQL of PostgreSQL and of SQLite.
-TABLE = """
+TABLE: LiteralString = """
 CREATE TABLE IF NOT EXISTS webhooks_seen (
     id text PRIMARY KEY,
     seen_at timestamp with time zone NOT NULL DEFAULT current_timestamp
