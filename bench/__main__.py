@@ -27,6 +27,7 @@ from bench import (
     servers,
     snapshots,
     starts,
+    webhooks,
 )
 from bench.measure import Bench, Figures, Row, Skip, at_least, at_most, select, shown
 
@@ -40,6 +41,7 @@ ROWS = (
     Row("http-tail", gateways.tail, "ms", at_most(5)),
     Row("publish-cpu", gateways.cpu, "µs each", at_most(3)),
     Row("metrics-line", lines.line, "µs", at_most(50)),
+    Row("webhook-verify", webhooks.verification, "ms", at_most(1)),
     Row("backlog", backlogs.backlog, "ms a cycle", at_most(1.3)),
     Row("in-flight", backlogs.in_flight, "ms a cycle", at_most(1.2)),
     Row("dead", backlogs.dead, "ms a cycle", at_most(1.2)),

@@ -134,6 +134,6 @@ def _command(*arguments: str) -> list[str]:
 
 
 def _environment(tree: Path) -> dict[str, str]:
-    """Return an environment in which a process imports this tree's bench and package. Its server is its own."""
+    """Return an environment in which a process imports this tree's bench and packages. Its server is its own."""
     inherited = {name: value for name, value in os.environ.items() if name != "BENCH_DATABASE_URL"}
-    return inherited | {"PYTHONPATH": os.pathsep.join(map(str, (tree, tree / "layers" / "broker")))}
+    return inherited | {"PYTHONPATH": os.pathsep.join(map(str, (tree, tree / "layers" / "broker", tree / "client")))}

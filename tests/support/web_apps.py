@@ -53,8 +53,8 @@ def ask_asgi(app: Any, body: bytes, headers: Mapping[str, str]) -> Reply:
     return Reply(start["status"], found, b"".join(event.get("body", b"") for event in bodies))
 
 
-def ask_wsgi(app: Any, body: bytes, headers: Mapping[str, str], *, path: str = "/") -> Reply:
-    """POST a body to a WSGI app, with what PEP 3333 demands checked."""
+def ask_wsgi(app: Any, body: bytes, headers: Mapping[str, str], *, path: str = "/", chunked: bool = False) -> Reply:
+    """POST a body to a WSGI app, with what PEP 3333 demands checked. A chunked one has no length."""
     environ: dict[str, Any] = {
         "REQUEST_METHOD": "POST",
         "CONTENT_LENGTH": str(len(body)),
@@ -65,6 +65,9 @@ def ask_wsgi(app: Any, body: bytes, headers: Mapping[str, str], *, path: str = "
         "wsgi.input": io.BytesIO(body),
     }
     environ |= {f"HTTP_{name.upper().replace('-', '_')}": value for name, value in headers.items()}
+    if chunked:
+        del environ["CONTENT_LENGTH"]
+        environ["wsgi.input_terminated"] = True
     setup_testing_defaults(environ)
     started: list[Any] = []
 

@@ -33,7 +33,10 @@ def webhook(secrets: Secrets) -> Callable[[Handler], App]:
 def _body(environ: Environ) -> bytes:
     """Read the body, or a beginning of it that is too large."""
     length = environ.get("CONTENT_LENGTH", "")
-    body: bytes = environ["wsgi.input"].read(min(int(length[:20]) if length.isdecimal() else 0, MAX_BODY + 1))
+    size = int(length[:20]) if length.isdecimal() else 0
+    if environ.get("wsgi.input_terminated"):  # then the server ends the input, also of a body sent in chunks
+        size = MAX_BODY + 1
+    body: bytes = environ["wsgi.input"].read(min(size, MAX_BODY + 1))
     return body
 
 

@@ -54,6 +54,10 @@ def bare_wsgi(handler: Handler) -> Any:
     return partial(ask_wsgi, wsgi.webhook(SECRET)(handler))
 
 
+def bare_wsgi_chunked(handler: Handler) -> Any:
+    return partial(ask_wsgi, wsgi.webhook(SECRET)(handler), chunked=True)
+
+
 def of_starlette(handler: Handler) -> Any:
     return partial(ask_asgi, Starlette(routes=[Route("/", asgi.webhook(SECRET)(handler.awaited), methods=["POST"])]))
 
@@ -89,6 +93,12 @@ def of_flask_app(handler: Handler) -> Any:
     return partial(ask_wsgi, app)
 
 
+def of_flask_awaited(handler: Handler) -> Any:
+    app = Flask("receiver")
+    app.add_url_rule("/", view_func=of_flask.webhook(SECRET)(handler.awaited), methods=["POST"])
+    return partial(ask_wsgi, app, chunked=True)
+
+
 def of_django_wsgi(handler: Handler) -> Any:
     django_settings.serve(of_django.webhook(SECRET)(lambda request, delivery: handler(delivery)))
     return partial(ask_wsgi, get_wsgi_application())
@@ -110,10 +120,12 @@ RECEIVERS = {
     "asgi": bare_asgi,
     "asgi in a thread": bare_asgi_in_a_thread,
     "wsgi": bare_wsgi,
+    "wsgi chunked": bare_wsgi_chunked,
     "starlette": of_starlette,
     "fastapi": of_fastapi,
     "fastapi awaited": of_fastapi_awaited,
     "flask": of_flask_app,
+    "flask awaited, chunked": of_flask_awaited,
     "django wsgi": of_django_wsgi,
     "django asgi": of_django_asgi,
     **{f"lambda: {shape}": of_lambda(shape, encoded=False) for shape in LAMBDA_SHAPES},
