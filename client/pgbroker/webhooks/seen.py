@@ -38,7 +38,9 @@ class PostgresSeen:
         """
         if self._connection.autocommit and self._connection.info.transaction_status.name == "IDLE":
             raise RuntimeError(NO_TRANSACTION)
-        with self._connection.cursor() as cursor:
+        from psycopg.rows import tuple_row  # noqa: PLC0415 - the receiver of Django imports this module without psycopg
+
+        with self._connection.cursor(row_factory=tuple_row) as cursor:
             return add(cursor, ids)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import psycopg
 import pytest
 from django.db import connections, transaction
+from psycopg.rows import dict_row
 
 from pgbroker.webhooks import Delivery, failed, verify
 from pgbroker.webhooks.django import DjangoSeen
@@ -118,6 +119,11 @@ def test_ids_may_be_the_same_or_none(connect):
     seen = PostgresSeen(connect())
     assert seen.add() == set()
     assert seen.add("b", "a", "b") == {"a", "b"}
+
+
+def test_the_rows_of_your_connection_may_be_of_any_kind(connect):
+    seen = PostgresSeen(connect(row_factory=dict_row))
+    assert seen.add("a") == {"a"}
 
 
 def test_nothing_is_remembered_without_a_transaction(connect):
