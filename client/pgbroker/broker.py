@@ -35,6 +35,9 @@ class Verb(Generic[P, Result]):
         self.__doc__ = make.__doc__
         self.__wrapped__ = make  # for inspect.signature
 
+    def __call__(self, broker: "Broker", /, *args: P.args, **options: P.kwargs) -> Result:
+        return broker.send(self._make(*args, **options))
+
     @overload
     def __get__(self, broker: None, owner: type) -> Self: ...
     @overload

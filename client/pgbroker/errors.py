@@ -165,12 +165,14 @@ BY_TYPE: Mapping[str, type[Problem]] = {
         DatabaseUnavailable,
     )
 }
-BY_STATUS: Mapping[int, type[Problem]] = {  # of API Gateway's own errors, which have no type
+BY_STATUS: Mapping[int, type[Problem]] = {  # of errors of API Gateway, or of a proxy, which have no type
     401: Unauthorized,
     403: Forbidden,
     404: NotFound,
     409: Conflict,
     413: TooLarge,
     429: TooManyRequests,
+    502: Problem,
+    504: Problem,
     503: DatabaseUnavailable,
 }
