@@ -15,6 +15,7 @@ from pathlib import Path
 from bench import (
     against,
     backlogs,
+    clients,
     contests,
     deliveries,
     gateways,
@@ -67,6 +68,9 @@ ROWS = (
     Row("push-auto", publishers.auto, "requests/s", at_least(0.8)),
     Row("push-latency", publishers.latency, "ms", at_most(12)),
     Row("push-latency-tail", publishers.latency_tail, "ms", at_most(40)),
+    Row("client-buffered", clients.buffered, "messages/s", at_least(10)),
+    Row("client-consumer", clients.consumer, "messages/s", at_least(0.8)),
+    Row("client-tasks", clients.tasks, "messages/s", at_least(0.9)),
     Row("first-start", starts.first_start, "s", at_most(3)),
     Row("second-start", starts.second_start, "s", at_most(3)),
     Row("memory", memories.memory, "MB", at_most(60)),

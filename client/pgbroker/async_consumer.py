@@ -63,7 +63,7 @@ class AsyncConsumer:
         self._settling = Settling(broker, topic, lease_seconds)
         self._tasks: set[asyncio.Task[None]] = set()
         self._room = asyncio.Event()
-        self._much_room = asyncio.Event()
+        self._all_room = asyncio.Event()
         self._stopped = asyncio.Event()
 
     def stop(self) -> None:
@@ -134,14 +134,14 @@ class AsyncConsumer:
         return leased
 
     async def _wait_for_room(self) -> None:
-        """Wait for room for one message, and then a moment for room for half of all: quick handlers share requests."""
+        """Wait for room for one message, and then a moment for room for all: quick handlers share requests."""
         while len(self._tasks) >= self._concurrency:
             self._room.clear()
             await self._room.wait()
-        if len(self._tasks) > self._concurrency // 2:
-            self._much_room.clear()
+        if self._tasks:
+            self._all_room.clear()
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._much_room.wait(), LINGER_SECONDS)
+                await asyncio.wait_for(self._all_room.wait(), LINGER_SECONDS)
 
     def _fitting(self, message: LeasedMessage[Any]) -> list[LeasedMessage[Any]]:
         """Return the message with content of the type; or reject it, and return nothing."""
@@ -161,9 +161,8 @@ class AsyncConsumer:
     def _end(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         self._room.set()
-        if len(self._tasks) <= self._concurrency // 2:
-            self._much_room.set()
         if not self._tasks:
+            self._all_room.set()
             self._settling.hurry()
 
     async def _handle(self, message: LeasedMessage[Any]) -> None:
