@@ -8,10 +8,13 @@ import sys
 import tempfile
 from pathlib import Path
 
-from stage.actors import end_on_signals, start_broker
+from stage.actors import end_on_signals
 from stage.director import Director, Stuck
 from stage.screen import Screen, View
 
+from pgbroker.testing.running import NotStarted, running
+
+ROOT = Path(__file__).parents[1]
 PRODUCERS, CONSUMERS = ("shop", "till"), ("a", "b")
 PRODUCER = "--topic news --rate 6"
 # consumes under 6 messages a second, so that some wait
@@ -40,7 +43,7 @@ def play(director: Director, seconds: float) -> None:
     wait(seconds * 0.08)
 
     wait_until("messages wait", lambda: director.waiting > 10)
-    sent = director.broker.broadcast("news")["messages"]
+    sent = director.broker.broadcast("news").messages
     narrate(f"[cyan]broadcast[/]: {sent} messages to a now, and to b when it runs again")
     wait_until("a receives the broadcast", lambda: len(tally.ids("received", "a")) == sent)
     wait(seconds * 0.1)
@@ -56,7 +59,7 @@ def play(director: Director, seconds: float) -> None:
     wait_until("the queue is empty", lambda: not tally.lost(CONSUMERS))
     narrate("the queue is empty")
     for name in CONSUMERS:
-        director.broker.unsubscribe("news", f"http://127.0.0.1:{director.ports[name]}/")
+        director.broker.unsubscribe_url("news", f"http://127.0.0.1:{director.ports[name]}/")
 
 
 def main() -> int:
@@ -69,7 +72,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="broker-demo-") as data:
         print("starting a broker for the demo only; its data is deleted afterwards", flush=True)
         with (
-            start_broker(Path(data)) as (url, token),
+            running(ROOT, Path(data)) as (url, token),
             Screen(view) as screen,
             Director(url, token, screen, view) as director,
         ):
@@ -96,5 +99,7 @@ def print_summary(view: View) -> int:
 if __name__ == "__main__":
     try:
         sys.exit(main())
+    except NotStarted as error:
+        sys.exit(str(error))
     except KeyboardInterrupt:
         sys.exit(130)

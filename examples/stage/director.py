@@ -11,7 +11,7 @@ from rich.markup import escape
 from stage.actors import Actor, Line
 from stage.screen import Screen, View
 
-from client import Broker, Problem
+from pgbroker import Broker, NotFound
 
 PATIENCE_SECONDS = 30.0  # how long the demo waits for an effect
 FRAME_SECONDS = 0.12  # from one update of the screen to the next
@@ -43,6 +43,7 @@ class Director:
     def __exit__(self, *_: object) -> None:
         for actor in self._actors.values():
             actor.stop()
+        self.broker.close()
 
     @property
     def now(self) -> float:
@@ -88,9 +89,8 @@ class Director:
     def show(self) -> None:
         """Update the screen, with the number of messages that wait."""
         self._view.now = self.now
-        with contextlib.suppress(Problem):  # 404 until the first subscription creates the topic
-            topic = self.broker.request("GET", "/topics/news")
-            self._view.waiting.append((self.now, topic["queue"]["waiting"]))
+        with contextlib.suppress(NotFound):  # until the first subscription creates the topic
+            self._view.waiting.append((self.now, self.broker.read_topic("news").queue.waiting))
         self._screen.show()
 
     def _read_line(self) -> None:
