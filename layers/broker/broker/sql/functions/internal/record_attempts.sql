@@ -32,7 +32,8 @@ BEGIN
     ), current AS MATERIALIZED (
         DELETE FROM broker.deliveries d
          USING given o
-         WHERE d.ends_at = ANY (ARRAY[broker.from_microseconds(o.fence)]) AND d.subscription_id = ANY (ARRAY[o.subscription_id])
+         -- the second = without ANY: before PostgreSQL 17 that would filter all deliveries that end at once
+         WHERE d.ends_at = ANY (ARRAY[broker.from_microseconds(o.fence)]) AND d.subscription_id = o.subscription_id
            AND (o.redelivery IS NOT NULL OR o.last_seq = d.last_seq)
         RETURNING o.*
     ), ended AS (
