@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from types import TracebackType
-from typing import Any, Generic, ParamSpec, Self, TypeVar, Unpack, overload
+from typing import Any, ParamSpec, Self, TypeVar, Unpack, overload
 
 import httpx2
 
@@ -13,6 +13,7 @@ from pgbroker.async_publisher import AsyncPublisher
 from pgbroker.buffer import ENOUGH, LINGER_SECONDS
 from pgbroker.connection import DEADLINE_SECONDS, connection, not_reached
 from pgbroker.errors import BrokerError
+from pgbroker.methods import Verbs
 from pgbroker.request import Request, read_answer
 from pgbroker.retries import Tries
 from pgbroker.types import DeadLetter, LeasedMessage, Message, Page, TracedMessage, WaitingMessage
@@ -24,33 +25,7 @@ Item = TypeVar("Item")
 Content = TypeVar("Content")
 
 
-class Verb(Generic[P, Result]):
-    """A method that sends the request of a verb, with the verb's own signature."""
-
-    def __init__(self, make: Callable[P, Request[Result]]) -> None:
-        self._make = make
-        self.__doc__ = make.__doc__
-        self.__wrapped__ = make  # for inspect.signature
-
-    def __call__(self, broker: "AsyncBroker", /, *args: P.args, **options: P.kwargs) -> Awaitable[Result]:
-        return broker.send(self._make(*args, **options))
-
-    @overload
-    def __get__(self, broker: None, owner: type) -> Self: ...
-    @overload
-    def __get__(self, broker: "AsyncBroker", owner: type) -> Callable[P, Awaitable[Result]]: ...
-    def __get__(self, broker: "AsyncBroker | None", owner: type) -> "Self | Callable[P, Awaitable[Result]]":
-        if broker is None:
-            return self
-        make = self._make
-
-        def call(*args: P.args, **options: P.kwargs) -> Awaitable[Result]:
-            return broker.send(make(*args, **options))
-
-        return call
-
-
-class AsyncBroker:
+class AsyncBroker(Verbs):
     """A broker at `url`, as Broker is one, for asyncio: its methods are awaited, and it belongs to one event loop."""
 
     def __init__(
@@ -102,35 +77,6 @@ class AsyncBroker:
         except httpx2.RequestError as error:
             raise not_reached(request, self.url, error) from error
         return read_answer(request, response.status_code, response.headers, response.content)
-
-    publish = Verb(verbs.publish)
-    settle = Verb(verbs.settle)
-    ack = Verb(verbs.ack)
-    cancel_message = Verb(verbs.cancel_message)
-    delete_dead_letters = Verb(verbs.delete_dead_letters)
-    redrive = Verb(verbs.redrive)
-    subscribe = Verb(verbs.subscribe)
-    list_subscriptions = Verb(verbs.list_subscriptions)
-    unsubscribe_url = Verb(verbs.unsubscribe_url)
-    read_subscription = Verb(verbs.read_subscription)
-    change_subscription = Verb(verbs.change_subscription)
-    unsubscribe = Verb(verbs.unsubscribe)
-    rotate_secret = Verb(verbs.rotate_secret)
-    list_attempts = Verb(verbs.list_attempts)
-    broadcast = Verb(verbs.broadcast)
-    list_topics = Verb(verbs.list_topics)
-    read_topic = Verb(verbs.read_topic)
-    put_topic = Verb(verbs.put_topic)
-    change_topic = Verb(verbs.change_topic)
-    delete_topic = Verb(verbs.delete_topic)
-    list_tokens = Verb(verbs.list_tokens)
-    mint_token = Verb(verbs.mint_token)
-    read_own_token = Verb(verbs.read_own_token)
-    read_token = Verb(verbs.read_token)
-    revoke_token = Verb(verbs.revoke_token)
-    root = Verb(verbs.root)
-    health = Verb(verbs.health)
-    contract = Verb(verbs.contract)
 
     @overload
     async def consume(self, topic: str, **options: Unpack[verbs.Consume]) -> list[LeasedMessage[Any]]: ...
