@@ -193,6 +193,7 @@ def test_a_cluster_that_resumes_within_the_request_is_waited_for(cluster, use):
         assert len(published.result()) == 1
 
 
+@pytest.mark.slow
 def test_a_cluster_that_resumes_later_is_a_503_with_a_retry_after_and_the_request_after_succeeds(cluster, use):
     cluster.sleep()
     deadlines.begin(2)

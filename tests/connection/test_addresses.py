@@ -25,6 +25,7 @@ def silent_port(database_url: str) -> Iterator[int]:
         yield port
 
 
+@pytest.mark.slow
 def test_three_silent_addresses_take_no_longer_than_one(database_url: str, silent_port: int, resolve: Resolve) -> None:
     resolve("silent.example.com", *SILENT)
     url = make_conninfo(database_url, host="silent.example.com", sslmode="disable")
@@ -35,6 +36,7 @@ def test_three_silent_addresses_take_no_longer_than_one(database_url: str, silen
     assert deadlines.allow(-2)  # 6 seconds or more, if each address had the time of the request
 
 
+@pytest.mark.slow
 def test_several_hosts_of_a_url_share_the_time_too(database_url: str, silent_port: int) -> None:
     url = make_conninfo(database_url, host=",".join(SILENT), sslmode="disable")
     deadlines.begin(3)

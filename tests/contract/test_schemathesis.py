@@ -40,6 +40,7 @@ def send_requests(endpoint: Endpoint, tmp_path: Path, *options: str) -> str:
     return run.stdout
 
 
+@pytest.mark.slow
 def test_no_example_in_the_contract_breaks_it(endpoint: Endpoint, tmp_path: Path) -> None:
     printed = send_requests(endpoint, tmp_path, "--phases", "examples", "--warnings", "off")
     assert "No issues found" in printed

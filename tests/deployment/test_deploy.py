@@ -73,6 +73,7 @@ def secret(name):
     return account.client("secretsmanager").get_secret_value(SecretId=name)["SecretString"]
 
 
+@pytest.mark.slow
 def test_deploy_stores_the_url_and_ends_with_what_the_readme_needs(sam, asked, broker, capsys):
     assert deploy.main([*OWN, "--architecture", "arm64", "--parameters", "RetentionDays=7"]) == 0
     assert secret("pgbroker/database") == URL
@@ -298,6 +299,7 @@ def test_the_reason_of_a_failure_is_found_behind_a_long_removal():
     assert "earlier" not in found.failure()
 
 
+@pytest.mark.slow
 def test_the_reason_of_a_failure_is_found_in_a_nested_stack():
     nested = {"ResourceType": "AWS::CloudFormation::Stack", "PhysicalResourceId": "arn:nested"}
     events = {

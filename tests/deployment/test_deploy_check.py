@@ -78,6 +78,7 @@ def ask(broker, path):
         return json.load(response)["items"]
 
 
+@pytest.mark.slow
 def test_a_stack_as_it_should_be_passes_every_check(answers, broker, capfd):
     before = [ask(broker, path) for path in ("/topics", "/tokens")]
     assert program.main([]) == 0

@@ -221,6 +221,7 @@ class _Clients:
         pass
 
 
+@pytest.mark.slow
 def test_a_message_comes_from_publish_to_a_webhook_with_the_rights_of_each_function(stack):
     kept = account.client("secretsmanager").get_secret_value(SecretId=stack.deployed.arns["SetupSecret"])
     token = json.loads(kept["SecretString"])["admin_token"]

@@ -170,6 +170,7 @@ def rotate(run, secrets, tmp_path):
     return change
 
 
+@pytest.mark.slow
 def test_the_admin_token_is_rotated_as_the_page_says(run, rotate, secrets, owner):
     run()
     before = secrets("setup")
@@ -181,6 +182,7 @@ def test_the_admin_token_is_rotated_as_the_page_says(run, rotate, secrets, owner
     assert hashes == [(authorization.digest(after["admin_token"]),)]
 
 
+@pytest.mark.slow
 def test_the_functions_password_is_rotated_as_the_page_says(run, rotate, secrets):
     run()
     before = secrets("login")["url"]
@@ -190,6 +192,7 @@ def test_the_functions_password_is_rotated_as_the_page_says(run, rotate, secrets
         psycopg.connect(before)
 
 
+@pytest.mark.slow
 def test_the_key_of_the_tokens_is_rotated_as_the_page_says(run, rotate, secrets):
     run()
     [old] = token_format.read_keys(secrets("setup")["token_keys"])
@@ -271,6 +274,7 @@ def test_a_failed_update_goes_back_although_the_database_is_still_away(run, func
     assert run("Update", Layer="newer")["Status"] == "FAILED"
 
 
+@pytest.mark.slow
 def test_an_update_with_keys_that_cannot_be_used_goes_back_to_those_before(run, secrets):
     before = run(Layer="old")["Data"]
     changed = {**secrets("setup"), "token_keys": "a, b"}

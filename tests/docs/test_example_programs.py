@@ -116,6 +116,7 @@ def printed(verb: str, output: str) -> list[Any]:
     return [json.loads(content) for content in re.findall(rf"^{verb} \S+ (.+)$", output, re.MULTILINE)]
 
 
+@pytest.mark.slow
 def test_a_producer_publishes_a_message_for_each_line(where, broker, topic):
     done = run(where, "producer.py", "--name", "shop", "--topic", topic, keys="\n\nhello\n")
 

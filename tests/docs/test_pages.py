@@ -77,6 +77,7 @@ def paste(
     return printed
 
 
+@pytest.mark.slow
 def test_each_line_of_the_readme_can_be_pasted(runner: str, tmp_path: Path) -> None:
     printed = paste("README.md", runner, tmp_path, ports=["7001", "7002"], awaited='"hello, both"', times=2)
     assert printed.count('"hello, both"') == 2

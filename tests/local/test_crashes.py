@@ -63,6 +63,7 @@ def test_a_killed_postgresql_restarts_by_itself_with_every_acknowledged_message(
     assert sorted(set(runner.take_all())) == list(range(21))
 
 
+@pytest.mark.slow
 def test_a_killed_worker_is_replaced(runner: Runner) -> None:
     assert runner.post("/topics/orders/messages", {"content": 1}).status_code == 201
     kill(runner.processes("worker"))

@@ -265,6 +265,7 @@ def test_the_runner_reports_why_the_database_does_not_answer(tmp_path, url, reas
     assert "secret" not in run.stderr + run.stdout + (tmp_path / "log").read_text()
 
 
+@pytest.mark.slow
 def test_the_token_and_key_that_are_made_by_hand_are_accepted(home):
     """`python -m local.token` prints the lines that a container's environment needs."""
     command = [sys.executable, "-m", "local.token"]

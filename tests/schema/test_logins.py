@@ -248,6 +248,7 @@ def test_a_login_in_the_settings_may_have_the_project_too(new, through):
     assert not roles.exists(new, conninfo_to_dict(settings.current().database_url)["user"])
 
 
+@pytest.mark.slow
 def test_a_provider_that_refuses_verifiers_gets_the_password_as_it_is(new, through):
     through(wants_plaintext=True)
     for password in (NEW_PASSWORD, NEW_PASSWORD[::-1]):

@@ -69,6 +69,7 @@ def test_an_index_whose_making_was_interrupted_is_made_anew(new, migrate, buildi
     assert new.execute(OID).fetchone() != (invalid,)
 
 
+@pytest.mark.slow
 def test_an_index_that_the_server_completes_after_its_process_was_killed_is_kept(new, migrate, building, reader):
     building.kill()
     [made] = new.execute(OID).fetchone()
@@ -84,6 +85,7 @@ def test_an_index_that_the_server_completes_after_its_process_was_killed_is_kept
     assert new.execute(OID).fetchone() == (made,)
 
 
+@pytest.mark.slow
 def test_processes_that_migrate_at_the_same_time_make_an_index_once(new, building, start_migrating, reader):
     processes = [building, start_migrating(), start_migrating()]
     reader.rollback()

@@ -20,7 +20,7 @@ from pgbroker.webhooks import django as of_django
 from pgbroker.webhooks import flask as of_flask
 from pgbroker.webhooks.receiving import MAX_BODY
 from tests.client.webhooks.deliveries import OTHER, SECRET, body, message, signed
-from tests.support import django_settings
+from tests.support import django as support_django
 from tests.support.web_apps import LAMBDA_SHAPES, Reply, ask_asgi, ask_lambda, ask_wsgi
 
 BODY = body(message(1), message(2))
@@ -100,7 +100,7 @@ def of_flask_awaited(handler: Handler) -> Any:
 
 
 def of_django_wsgi(handler: Handler) -> Any:
-    django_settings.serve(of_django.webhook(SECRET)(lambda request, delivery: handler(delivery)))
+    support_django.serve(of_django.webhook(SECRET)(lambda request, delivery: handler(delivery)))
     return partial(ask_wsgi, get_wsgi_application())
 
 
@@ -108,7 +108,7 @@ def of_django_asgi(handler: Handler) -> Any:
     async def view(request: Any, delivery: Delivery) -> Any:
         return await handler.awaited(delivery)
 
-    django_settings.serve(of_django.webhook(SECRET)(view))
+    support_django.serve(of_django.webhook(SECRET)(view))
     return partial(ask_asgi, get_asgi_application())
 
 
@@ -223,7 +223,7 @@ def test_the_views_of_flask_and_django_get_what_the_path_has():
     app = Flask("receiver")
     app.post("/<shop>/")(of_flask.webhook(SECRET)(lambda _delivery, shop: shops.append(shop)))
     assert ask_wsgi(app, BODY, signed(BODY), path="/one/").status == 200
-    django_settings.serve(of_django.webhook(SECRET)(lambda _request, _delivery, shop: shops.append(shop)))
+    support_django.serve(of_django.webhook(SECRET)(lambda _request, _delivery, shop: shops.append(shop)))
     assert ask_wsgi(get_wsgi_application(), BODY, signed(BODY), path="/two/").status == 200
     assert shops == ["one", "two"]
 

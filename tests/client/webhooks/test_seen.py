@@ -15,7 +15,7 @@ from pgbroker.webhooks import Delivery, failed, verify
 from pgbroker.webhooks.django import DjangoSeen
 from pgbroker.webhooks.seen import TABLE, PostgresSeen
 from tests.client.webhooks.deliveries import SECRET, body, message, signed
-from tests.support import django_settings
+from tests.support import django as support_django
 from tests.support.runner import until
 
 Connect = Callable[..., psycopg.Connection[Any]]
@@ -138,7 +138,7 @@ def test_nothing_is_remembered_without_a_transaction(connect):
 @pytest.fixture(params=["default", "postgresql"])
 def database(request: pytest.FixtureRequest) -> Iterator[str]:
     """SQLite and PostgreSQL, as Django names them."""
-    django_settings.configure()
+    support_django.configure()
     with connections[request.param].cursor() as cursor:
         cursor.execute(TABLE)
     yield request.param
