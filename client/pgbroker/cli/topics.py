@@ -1,0 +1,82 @@
+"""`topics`: list, create, set and delete topics."""
+
+from typing import Any
+
+import click
+
+from pgbroker.cli.command import command, group
+from pgbroker.cli.names import TOPIC
+from pgbroker.cli.session import Session
+from pgbroker.cli.values import DURATION, OrNone, given
+from pgbroker.errors import NotFound
+
+topics = group("topics", "List, create, set and delete topics.")
+
+
+def _settings(function: Any) -> Any:
+    for option in (
+        click.option("--dead-days", type=OrNone(click.INT), help="How many days dead letters are kept; none: no end."),
+        click.option("--max-receives", type=OrNone(click.INT), help="Leases before a message dies; none: no limit."),
+        click.option("--lease", "lease_seconds", type=DURATION, help="How long a lease hides a message."),
+        click.option("--broadcast", type=click.Choice(["manual", "auto"]), help="auto: soon after each publish."),
+    ):
+        function = option(function)
+    return function
+
+
+@command(
+    topics,
+    "ls",
+    examples=("pgbroker topics ls", "pgbroker topics ls --output raw --columns name"),
+)
+def ls(session: Session) -> None:
+    """List the topics that the token covers, by name."""
+    found = session.broker.iterate(session.broker.list_topics, limit=1000)
+    session.out.many(found, "name", "broadcast", "queue", "lease_seconds", "max_receives", "dead_days", "last_seq")
+
+
+@command(topics, "show", examples=("pgbroker topics show orders", "pgbroker topics show orders --columns queue.ready"))
+@TOPIC
+def show(session: Session, topic: str) -> None:
+    """Show a topic's settings and counts."""
+    session.out.one(session.broker.read_topic(topic), "name", "queue.ready")
+
+
+@command(
+    topics,
+    "create",
+    examples=("pgbroker topics create invoices", "pgbroker topics create alerts --broadcast auto --lease 2m"),
+)
+@TOPIC
+@_settings
+def create(session: Session, topic: str, **settings: Any) -> None:
+    """Create a topic, or set all settings of one: what is not given becomes the default. Safe to repeat."""
+    session.out.one(session.broker.put_topic(topic, **given(**settings)), "name")
+
+
+@command(
+    topics, "set", examples=("pgbroker topics set orders --lease 5m", "pgbroker topics set orders --dead-days none")
+)
+@TOPIC
+@_settings
+def set_(session: Session, topic: str, **settings: Any) -> None:
+    """Change the settings of a topic that are given."""
+    changes = given(**settings)
+    if not changes:
+        raise click.UsageError("name a setting to change; see --help")
+    session.out.one(session.broker.change_topic(topic, **changes), "name")
+
+
+@command(topics, "rm", examples=("pgbroker topics rm empty --yes", "pgbroker topics rm orders --force --yes"))
+@TOPIC
+@click.option("--force", is_flag=True, help="Also when messages wait or it has subscriptions.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--missing-ok", is_flag=True, help="Succeed when there is no such topic.")
+def rm(session: Session, topic: str, *, force: bool, yes: bool, missing_ok: bool) -> None:
+    """Delete a topic. Without --force it is refused while messages wait or it has subscriptions."""
+    session.confirm(f"Delete the topic {topic}{' with all its messages' if force else ''}?", yes=yes)
+    try:
+        session.broker.delete_topic(topic, force=force)
+    except NotFound:
+        if not missing_ok:
+            raise
