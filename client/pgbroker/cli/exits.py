@@ -22,6 +22,14 @@ class Refused(click.ClickException):
     exit_code = REFUSED
 
 
+class Stopped(Exception):
+    """Not all is done. The message says why, and what is; `code` is the exit code."""
+
+    def __init__(self, message: str, code: int) -> None:
+        super().__init__(message)
+        self.code = code
+
+
 def report(error: BaseException, *, as_json: bool) -> int:
     """Print an error to standard error, and return the exit code. Raises what is not known here."""
     if isinstance(error, click.exceptions.NoArgsIsHelpError | click.UsageError):
@@ -30,6 +38,9 @@ def report(error: BaseException, *, as_json: bool) -> int:
     if isinstance(error, click.ClickException):
         _print({"title": "refused", "detail": error.format_message()} if as_json else error.format_message())
         return error.exit_code
+    if isinstance(error, Stopped):
+        _print({"title": "stopped", "detail": str(error)} if as_json else str(error))
+        return error.code
     if isinstance(error, KeyboardInterrupt) or (
         isinstance(error, click.Abort) and not isinstance(error.__cause__, EOFError)
     ):

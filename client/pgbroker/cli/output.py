@@ -60,6 +60,11 @@ class Output:
         sys.stdout.buffer.write(line + b"\n")
         sys.stdout.buffer.flush()
 
+    def text(self, lines: Iterable[str]) -> None:
+        """Print lines for people, or for a shell."""
+        for line in lines:
+            self.line(line.encode("utf-8", "surrogateescape"))
+
     def _printer(self, columns: Sequence[str]) -> Printer:
         if self.form == "table":
             from pgbroker.cli.tables import Table

@@ -69,11 +69,28 @@ def write(profiles: Profiles) -> None:
     new.replace(path)
 
 
+def remove(name: str) -> None:
+    """Remove a profile. Raises UsageError when there is none."""
+    stored = read()
+    if stored.profiles.pop(name, None) is None:
+        raise missing(name)
+    if stored.default == name:
+        stored.default = next(iter(stored.profiles), None)
+    write(stored)
+
+
+def missing(name: str) -> click.UsageError:
+    """Return the error for a profile that is not there."""
+    return click.UsageError(f"there is no profile {name!r} in {file()}")
+
+
 def reach(session: "Session") -> Target:
     """Say which broker to use: the options', that of $BROKER and $TOKEN, or that of a profile.
 
     The token of a profile goes to the address of this profile only.
     """
+    if session.target is not None:
+        return session.target
     url, token = session.url, None
     if session.profile is None:
         url, token = url or os.environ.get("BROKER"), os.environ.get("TOKEN")
@@ -83,8 +100,13 @@ def reach(session: "Session") -> Target:
     if profile is None:
         return Target(url, token)
     if token is None and (url is None or url.rstrip("/") == profile.url.rstrip("/")):
-        token = profile.token if profile.token_command is None else _run(profile.token_command)
+        token = read_token(profile)
     return Target(url or profile.url, token)
+
+
+def read_token(profile: Profile) -> str | None:
+    """Return the token of a profile. Raises UsageError when its command fails."""
+    return profile.token if profile.token_command is None else _run(profile.token_command)
 
 
 def _chosen(name: str | None) -> Profile | None:
@@ -93,7 +115,7 @@ def _chosen(name: str | None) -> Profile | None:
     if name is None:
         return None
     if name not in stored.profiles:
-        raise click.UsageError(f"there is no profile {name!r} in {file()}")
+        raise missing(name)
     return stored.profiles[name]
 
 

@@ -10,6 +10,7 @@ import click
 if TYPE_CHECKING:
     from pgbroker import Broker
     from pgbroker.cli.output import Output
+    from pgbroker.cli.profiles_file import Target
 
 FORMS = ("table", "json", "ndjson", "raw")
 
@@ -18,6 +19,7 @@ class Session:
     """The options of a run. None: not given.
 
     `timeout` is in seconds. `output` is one of FORMS, `columns` are the fields to print.
+    `target` replaces what options, environment and profiles say.
     """
 
     url: str | None = None
@@ -25,6 +27,8 @@ class Session:
     timeout: int | None = None
     output: str | None = None
     columns: tuple[str, ...] | None = None
+    is_silent = False
+    target: "Target | None" = None
 
     def __enter__(self) -> Self:
         return self
@@ -80,7 +84,8 @@ class Session:
         """Say something to a person, on standard error."""
         from pgbroker.cli.exits import plain
 
-        click.echo(plain(text), err=True)
+        if not self.is_silent:
+            click.echo(plain(text), err=True)
 
     def confirm(self, question: str, *, yes: bool) -> None:
         """Ask before something is destroyed. Without a terminal the option `--yes` is needed."""

@@ -5,7 +5,7 @@ from typing import Any
 import click
 
 from pgbroker.cli.command import command, group
-from pgbroker.cli.names import TOPIC
+from pgbroker.cli.names import MISSING_OK, TOPIC, YES
 from pgbroker.cli.session import Session
 from pgbroker.cli.values import DURATION, OrNone, given
 from pgbroker.errors import NotFound
@@ -26,7 +26,6 @@ def _settings(function: Any) -> Any:
 
 @command(
     topics,
-    "ls",
     examples=("pgbroker topics ls", "pgbroker topics ls --output raw --columns name"),
 )
 def ls(session: Session) -> None:
@@ -35,7 +34,7 @@ def ls(session: Session) -> None:
     session.out.many(found, "name", "broadcast", "queue", "lease_seconds", "max_receives", "dead_days", "last_seq")
 
 
-@command(topics, "show", examples=("pgbroker topics show orders", "pgbroker topics show orders --columns queue.ready"))
+@command(topics, examples=("pgbroker topics show orders", "pgbroker topics show orders --columns queue.ready"))
 @TOPIC
 def show(session: Session, topic: str) -> None:
     """Show a topic's settings and counts."""
@@ -44,7 +43,6 @@ def show(session: Session, topic: str) -> None:
 
 @command(
     topics,
-    "create",
     examples=("pgbroker topics create invoices", "pgbroker topics create alerts --broadcast auto --lease 2m"),
 )
 @TOPIC
@@ -67,11 +65,11 @@ def set_(session: Session, topic: str, **settings: Any) -> None:
     session.out.one(session.broker.change_topic(topic, **changes), "name")
 
 
-@command(topics, "rm", examples=("pgbroker topics rm empty --yes", "pgbroker topics rm orders --force --yes"))
+@command(topics, examples=("pgbroker topics rm empty --yes", "pgbroker topics rm orders --force --yes"))
 @TOPIC
 @click.option("--force", is_flag=True, help="Also when messages wait or it has subscriptions.")
-@click.option("--yes", is_flag=True, help="Do not ask.")
-@click.option("--missing-ok", is_flag=True, help="Succeed when there is no such topic.")
+@YES
+@MISSING_OK
 def rm(session: Session, topic: str, *, force: bool, yes: bool, missing_ok: bool) -> None:
     """Delete a topic. Without --force it is refused while messages wait or it has subscriptions."""
     session.confirm(f"Delete the topic {topic}{' with all its messages' if force else ''}?", yes=yes)

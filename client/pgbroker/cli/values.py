@@ -56,6 +56,17 @@ class Names(click.ParamType[tuple[str, ...]]):
         return names
 
 
+class Durations(click.ParamType[list[int]]):
+    """Durations, separated by commas."""
+
+    name = "durations"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> list[int]:
+        if isinstance(value, list):
+            return value  # pyright: ignore[reportUnknownVariableType]
+        return [DURATION.convert(each.strip(), param, ctx) for each in value.split(",")]
+
+
 class Pair(click.ParamType[tuple[str, str]]):
     """A name and a value, with a separator between them."""
 
@@ -84,6 +95,7 @@ class OrNone(click.ParamType[Any]):
 
 
 DURATION = Duration()
+DURATIONS = Durations()
 MOMENT = Moment()
 NAMES = Names()
 

@@ -1,0 +1,27 @@
+"""`broadcast`: send what is ready to the subscriptions."""
+
+import msgspec
+
+from pgbroker.cli.command import command
+from pgbroker.cli.names import TOPIC
+from pgbroker.cli.session import Session
+
+
+@command(examples=("pgbroker broadcast news", "pgbroker broadcast news --output raw --columns messages"))
+@TOPIC
+def broadcast(session: Session, topic: str) -> None:
+    """Send all ready messages to each of the topic's subscriptions, until none remains.
+
+    Without a subscription nothing happens. The result counts what was moved to the log, not what was delivered.
+    """
+    total = last = session.broker.broadcast(topic)
+    while last.remaining and last.messages:
+        last = session.broker.broadcast(topic)
+        total = msgspec.structs.replace(
+            last,
+            messages=total.messages + last.messages,
+            first_seq=last.first_seq if total.first_seq is None else total.first_seq,
+        )
+    if not total.subscriptions:
+        session.note(f"The topic {topic} has no subscription.")
+    session.out.one(total, "messages")
