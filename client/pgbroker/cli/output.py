@@ -16,8 +16,10 @@ ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 class Printer(Protocol):
     """Prints items one by one."""
 
+    is_immediate: bool
+
     def write(self, item: Any) -> None:
-        """Print an item, and flush it, unless it waits for `flush`."""
+        """Print an item at once if the printer is immediate; else `flush` prints it."""
 
     def flush(self) -> None:
         """Print what waits."""
@@ -71,7 +73,7 @@ class Output:
 
             return Table(columns)
         if self.form == "raw":
-            return _Lines(lambda item: b"\t".join(_bare(pick(item, column)) for column in columns), self.line)
+            return _Lines(lambda item: b"\t".join(bare(pick(item, column)) for column in columns), self.line)
         if self.form == "json":
             return _Array(lambda item: msgspec.json.format(encode(self._chosen(item))), self.line)
         return _Lines(lambda item: one_line(encode(self._chosen(item))), self.line)
@@ -84,6 +86,7 @@ class Rows:
     """Prints a list item by item, in a `with`: its end prints what is left."""
 
     def __init__(self, printer: Printer) -> None:
+        self.is_immediate = printer.is_immediate
         self.write = printer.write
         self.flush = printer.flush
         self._close = printer.close
@@ -99,6 +102,8 @@ class Rows:
 
 
 class _Lines:
+    is_immediate = True
+
     def __init__(self, line: Callable[[Any], bytes], out: Callable[[bytes], None]) -> None:
         self._line = line
         self._out = out
@@ -128,7 +133,8 @@ def one_line(json: bytes) -> bytes:
     return json.replace(b"\r", b" ").replace(b"\n", b" ") if b"\n" in json or b"\r" in json else json
 
 
-def _bare(value: Any) -> bytes:
+def bare(value: Any) -> bytes:
+    """Return a value without the quotes of JSON, on one line; null is empty."""
     if value is None:
         return b""
     found = encode(value)

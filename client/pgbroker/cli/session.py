@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Self
 import click
 
 if TYPE_CHECKING:
-    from pgbroker import Broker
     from pgbroker.cli.output import Output
+    from pgbroker.cli.patient import PatientBroker
     from pgbroker.cli.profiles_file import Target
 
 FORMS = ("table", "json", "ndjson", "raw")
@@ -62,11 +62,11 @@ class Session:
         return Output(self.form, self.columns)
 
     @cached_property
-    def broker(self) -> "Broker":
+    def broker(self) -> "PatientBroker":
         """The broker of this run; it is closed at the end."""
         return self.connect()
 
-    def connect(self, *, timeout: float | None = None, **http: Any) -> "Broker":
+    def connect(self, *, timeout: float | None = None, **http: Any) -> "PatientBroker":
         """Return another connection to the broker, which tries each request for `timeout` seconds.
 
         `http` is passed to the HTTP client.

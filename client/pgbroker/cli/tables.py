@@ -21,6 +21,8 @@ UUID_LENGTH = 36
 class Table:
     """A list as a table: `write` collects rows, `flush` prints them."""
 
+    is_immediate = False
+
     def __init__(self, columns: Sequence[str]) -> None:
         self._columns = columns
         self._rows: list[list[Any]] = []
@@ -35,14 +37,14 @@ class Table:
         if not self._rows:
             return
         table = RichTable(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=not self._printed)
-        for number, name in enumerate(self._columns):
+        for number, title in enumerate(name.upper().replace("_", " ") for name in self._columns):
             is_number = all(_is_number(row[number]) for row in self._rows)
             table.add_column(
-                name.upper().replace("_", " "),
+                title,
                 justify="right" if is_number else "left",
                 no_wrap=True,
                 overflow="ellipsis",
-                min_width=_width(row[number] for row in self._rows),
+                min_width=max(len(title), _width(row[number] for row in self._rows)),  # the same in each batch
             )
         for row in self._rows:
             table.add_row(*(Text(cell(value)) for value in row))
@@ -110,10 +112,10 @@ def _is_number(value: Any) -> bool:
     return value is None or (isinstance(value, int | Queued | Waiting | Dead) and not isinstance(value, bool))
 
 
-def _width(values: Iterable[Any]) -> int | None:
+def _width(values: Iterable[Any]) -> int:
     """Return the width that ids and times keep on a narrow terminal."""
     kept = [cell(value) for value in values if isinstance(value, datetime) or _is_id(value)]
-    return max(map(len, kept), default=None)
+    return max(map(len, kept), default=0)
 
 
 def _is_id(value: Any) -> bool:

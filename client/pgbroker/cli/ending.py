@@ -1,0 +1,45 @@
+"""An end that a signal asks for: what is under way is finished first."""
+
+import signal
+from collections.abc import Callable
+from types import FrameType, TracebackType
+from typing import Any, Self
+
+from pgbroker.cli.exits import DONE, INTERRUPTED
+from pgbroker.cli.patient import PatientBroker
+
+
+class Ending:
+    """In a `with`: the first Ctrl-C or SIGTERM asks for an end, the second one raises KeyboardInterrupt.
+
+    With the first, what waits for the next try of a request raises Ended. `code` is then the exit code: SIGTERM is an
+    order like any other, so that it ends with 0.
+    """
+
+    is_requested = False
+    code: int | None = None
+
+    def __init__(self, broker: PatientBroker, note: Callable[[str], None]) -> None:
+        self._broker = broker
+        self._note = note
+        self._before: dict[signal.Signals, Any] = {}
+
+    def __enter__(self) -> Self:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            self._before[number] = signal.signal(number, self._on_signal)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _on_signal(self, number: int, _: FrameType | None) -> None:
+        if self.is_requested:
+            raise KeyboardInterrupt
+        self.is_requested = True
+        self.code = INTERRUPTED if number == signal.SIGINT else DONE
+        if not self._broker.is_waiting:
+            self._note("Finishing what is under way. Once more ends it at once.")
+        self._broker.end()
