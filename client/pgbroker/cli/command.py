@@ -49,7 +49,7 @@ def command(
 
 def group(name: str, help: str, **settings: Any) -> click.Group:
     """Make a group of commands of one noun."""
-    return click.Group(name, help=help, context_settings=HELP, **settings)
+    return click.Group(name, help=help, context_settings=HELP, params=session_options(), **settings)
 
 
 def session_options() -> list[click.Parameter]:

@@ -22,6 +22,12 @@ class Refused(click.ClickException):
     exit_code = REFUSED
 
 
+class Misused(click.ClickException):
+    """What the command needs is missing or wrong, beside its arguments: a file, the environment, a confirmation."""
+
+    exit_code = USAGE
+
+
 class Stopped(Exception):
     """Not all is done. The message says why, and what is; `code` is the exit code."""
 

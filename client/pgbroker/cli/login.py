@@ -7,7 +7,7 @@ import click
 
 from pgbroker.cli import profiles_file
 from pgbroker.cli.command import command
-from pgbroker.cli.exits import Refused
+from pgbroker.cli.exits import Misused, Refused
 from pgbroker.cli.profiles_file import Profile
 from pgbroker.cli.session import Session
 
@@ -55,5 +55,5 @@ def _read_token(session: Session) -> str:
     asked = session.is_interactive
     token = str(click.prompt("token", hide_input=True, err=True) if asked else sys.stdin.readline()).strip()
     if not token:
-        raise click.UsageError("no token was given on standard input")
+        raise Misused("no token was given on standard input")
     return token

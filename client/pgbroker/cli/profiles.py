@@ -3,17 +3,18 @@
 import click
 
 from pgbroker.cli import profiles_file
-from pgbroker.cli.command import HELP, command
+from pgbroker.cli.command import command, group
 from pgbroker.cli.names import MISSING_OK, YES
 from pgbroker.cli.session import Session
 
 
-@click.group(context_settings=HELP, invoke_without_command=True)
 @click.pass_context
-def profiles(ctx: click.Context) -> None:
-    """List the stored brokers, and choose one."""
+def _list(ctx: click.Context) -> None:
     if ctx.invoked_subcommand is None:
         ctx.invoke(ls)
+
+
+profiles = group("profiles", "List the stored brokers, and choose one.", invoke_without_command=True, callback=_list)
 
 
 @command(profiles, examples=("pgbroker profiles ls", "pgbroker profiles ls --output raw --columns name"))

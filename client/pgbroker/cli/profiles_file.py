@@ -7,8 +7,9 @@ import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-import click
 import msgspec
+
+from pgbroker.cli.exits import Misused
 
 if TYPE_CHECKING:
     from pgbroker.cli.session import Session
@@ -45,18 +46,18 @@ def file() -> Path:
 
 
 def read() -> Profiles:
-    """Read the profiles; none without a file. Raises UsageError for a file that others may read, or with a fault."""
+    """Read the profiles; none without a file. Raises Misused for a file that others may read, or with a fault."""
     path = file()
     try:
         with path.open("rb") as source:
             mode = os.fstat(source.fileno()).st_mode & 0o777
             if os.name == "posix" and mode & OTHERS:
-                raise click.UsageError(f"{path} has tokens, and others may read it: chmod 600 {path}")
+                raise Misused(f"{path} has tokens, and others may read it: chmod 600 {path}")
             return msgspec.convert(tomllib.load(source), Profiles)
     except FileNotFoundError:
         return Profiles()
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, msgspec.ValidationError) as error:
-        raise click.UsageError(f"{path}: {error}") from error
+        raise Misused(f"{path}: {error}") from error
 
 
 def write(profiles: Profiles) -> None:
@@ -70,18 +71,18 @@ def write(profiles: Profiles) -> None:
 
 
 def remove(name: str) -> None:
-    """Remove a profile. Raises UsageError when there is none."""
+    """Remove a profile. Raises Misused when there is none."""
     stored = read()
     if stored.profiles.pop(name, None) is None:
         raise missing(name)
     if stored.default == name:
-        stored.default = next(iter(stored.profiles), None)
+        stored.default = None  # no other one: it may be of production
     write(stored)
 
 
-def missing(name: str) -> click.UsageError:
+def missing(name: str) -> Misused:
     """Return the error for a profile that is not there."""
-    return click.UsageError(f"there is no profile {name!r} in {file()}")
+    return Misused(f"there is no profile {name!r} in {file()}")
 
 
 def reach(session: "Session") -> Target:
@@ -105,7 +106,7 @@ def reach(session: "Session") -> Target:
 
 
 def read_token(profile: Profile) -> str | None:
-    """Return the token of a profile. Raises UsageError when its command fails."""
+    """Return the token of a profile. Raises Misused when its command fails."""
     return profile.token if profile.token_command is None else _run(profile.token_command)
 
 
@@ -122,7 +123,7 @@ def _chosen(name: str | None) -> Profile | None:
 def _run(command: str) -> str:
     run = subprocess.run(command, shell=True, stdout=subprocess.PIPE, text=True, check=False)  # noqa: S602  the user's own
     if run.returncode:
-        raise click.UsageError(f"the token_command of the profile ended with {run.returncode}")
+        raise Misused(f"the token_command of the profile ended with {run.returncode}")
     return run.stdout.strip()
 
 

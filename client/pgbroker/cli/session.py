@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 import click
 
+from pgbroker.cli.exits import Misused, Refused, plain
+
 if TYPE_CHECKING:
     from pgbroker.cli.output import Output
     from pgbroker.cli.patient import PatientBroker
@@ -78,12 +80,10 @@ class Session:
         try:
             return PatientBroker(target.url, target.token or "", timeout or self.timeout, self.note, **http)
         except ValueError as error:
-            raise click.UsageError(str(error)) from error
+            raise Misused(str(error)) from error
 
     def note(self, text: str) -> None:
         """Say something to a person, on standard error."""
-        from pgbroker.cli.exits import plain
-
         if not self.is_silent:
             click.echo(plain(text), err=True)
 
@@ -92,6 +92,6 @@ class Session:
         if yes:
             return
         if not self.is_interactive:
-            raise click.UsageError(f"{question} Confirm it with --yes.")
+            raise Misused(f"{question} Confirm it with --yes.")
         if not click.confirm(question, err=True):
-            raise click.ClickException("nothing was changed")
+            raise Refused("nothing was changed")
