@@ -16,14 +16,14 @@ ECHO = "def handler(event, context): return event"
 
 
 @contextlib.contextmanager
-def running(data: Path) -> Iterator[str]:
-    """Start `make run` on a free port with its data in `data`; yield its url."""
+def running(data: Path, port: int = 0) -> Iterator[str]:
+    """Start `make run` on a port, or a free one, with its data in `data`; yield its url."""
     process = subprocess.Popen(
         [sys.executable, "-m", "local"],
         cwd=ROOT,
         env={
             **{name: os.environ[name] for name in ("PATH", "PG_BIN") if name in os.environ},
-            "BROKER_PORT": "0",
+            "BROKER_PORT": str(port),
             "BROKER_DATA": str(data),
         },
         stdout=subprocess.PIPE,

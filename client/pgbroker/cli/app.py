@@ -71,6 +71,13 @@ class App(LazyGroup):
             with formatter.section(section.title):
                 formatter.write_dl([(entry.name, entry.help) for entry in section.entries])
 
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:  # the reader of a pipe has what it needs
+            exits.close_standard_output()
+            return exits.DONE
+
     def main(
         self,
         args: Sequence[str] | None = None,
@@ -86,9 +93,6 @@ class App(LazyGroup):
             settings = {"obj": session, "windows_expand_args": windows_expand_args, **extra}
             try:
                 code = super().main(args, prog_name or "pgbroker", complete_var, standalone_mode=False, **settings)
-            except BrokenPipeError:
-                exits.close_standard_output()
-                code = exits.DONE
             except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001  report raises what it does not know
                 code = exits.report(error, as_json=session.is_for_programs)
         sys.exit(code if isinstance(code, int) else exits.DONE)

@@ -9,6 +9,7 @@ from pgbroker.cli.session import FORMS, Session
 from pgbroker.cli.values import DURATION, NAMES
 
 P = ParamSpec("P")
+PREFIX = "session_"  # a command may have an argument of the same name
 HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 
@@ -66,9 +67,11 @@ def session_options() -> list[click.Parameter]:
 
 
 def _option(flag: str, help: str, **settings: Any) -> click.Option:
-    return click.Option([flag], help=help, expose_value=False, callback=_note, **settings)
+    return click.Option(
+        [flag, PREFIX + flag.removeprefix("--")], help=help, expose_value=False, callback=_note, **settings
+    )
 
 
 def _note(ctx: click.Context, param: click.Parameter, value: Any) -> None:
     if value is not None and isinstance(ctx.obj, Session) and param.name:
-        setattr(ctx.obj, param.name, value)
+        setattr(ctx.obj, param.name.removeprefix(PREFIX), value)

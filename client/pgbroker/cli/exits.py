@@ -58,8 +58,12 @@ def report(error: BaseException, *, as_json: bool) -> int:
 
 
 def _report_broker_error(error: BaseException, *, as_json: bool) -> int:
+    from httpx2 import InvalidURL
+
     from pgbroker.errors import BrokerError, Problem
 
+    if isinstance(error, InvalidURL):
+        return report(Misused(f"the url cannot be one: {error}"), as_json=as_json)
     if not isinstance(error, BrokerError):
         raise error
     if isinstance(error, Problem):

@@ -63,7 +63,9 @@ def _story(topic: str, message: TracedMessage[Any]) -> tuple[str, str, str]:
 
 
 def _waiting(topic: str, message: TracedMessage[Any]) -> tuple[str, str, str]:
-    received = f"It was leased {message.receives} times before." if message.receives else "Nobody has leased it yet."
+    received = (
+        f"It was leased {_times(message.receives)} before." if message.receives else "No consumer has leased it yet."
+    )
     if message.ready_at is not None and message.ready_at > datetime.now(UTC):
         return (
             f"Delayed in the queue of {topic}.",
@@ -112,6 +114,10 @@ def _delivery(topic: str, delivery: Delivery) -> tuple[str, str]:
 
 def _when(time: datetime | None) -> str:
     return "at a time that is not known" if time is None else f"{since(time)} ({moment(time)})"
+
+
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count} times"
 
 
 def _ordinal(number: int) -> str:

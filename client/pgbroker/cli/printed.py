@@ -66,4 +66,4 @@ class Printed:
         stale = self._broker.settle(self._take.topic, ack=ack, release=others).stale
         if stale:
             self.failed = True
-            self._session.note(f"{len(stale)} receipts are stale: other consumers have leased these messages since.")
+            self._session.note(f"Stale receipts: {len(stale)}. Other consumers have leased these messages since.")

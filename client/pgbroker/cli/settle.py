@@ -105,6 +105,6 @@ def add(total: Settled, part: Settled) -> Settled:
 def _print(session: Session, settled: Settled) -> int:
     session.out.one(settled, "acked", "released", "extended", "rejected")
     if settled.stale:
-        session.note(f"{len(settled.stale)} receipts are stale: other consumers have leased these messages since.")
+        session.note(f"Stale receipts: {len(settled.stale)}. Other consumers have leased these messages since.")
         return IN_PART
     return 0

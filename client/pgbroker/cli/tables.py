@@ -1,5 +1,6 @@
 """Results as tables, for people. Times are local on a terminal."""
 
+import os
 import sys
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -72,7 +73,10 @@ def print_fields(item: Any, columns: Sequence[str] | None) -> None:
 def console() -> Console:
     """Return the terminal, or a file that is wide enough. Honours NO_COLOR, FORCE_COLOR and TERM=dumb."""
     width = None if sys.stdout.isatty() else WIDE
-    return Console(file=sys.stdout, width=width, highlight=False, markup=False, emoji=False)
+    plain_text = bool(os.environ.get("NO_COLOR"))  # nothing is bold either
+    return Console(
+        file=sys.stdout, width=width, color_system=None if plain_text else "auto", highlight=False, markup=False
+    )
 
 
 def cell(value: Any) -> str:

@@ -3,12 +3,18 @@
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from enum import Enum
 from typing import Any
 
 import click
 
 SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
-NONE = "none"
+
+
+class Null(Enum):
+    """The word `none`: null in JSON."""
+
+    NONE = "none"
 
 
 class Duration(click.ParamType[int]):
@@ -84,14 +90,14 @@ class Pair(click.ParamType[tuple[str, str]]):
 
 
 class OrNone(click.ParamType[Any]):
-    """A value of another type, or the word `none`, which is None in JSON. Use it with NOT_GIVEN as default."""
+    """A value of another type, or the word `none`, which is null in JSON."""
 
     def __init__(self, kind: click.ParamType[Any]) -> None:
         self.kind = kind
-        self.name = f"{kind.name}|{NONE}"
+        self.name = f"{kind.name}|{Null.NONE.value}"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        return value if value == NONE else self.kind.convert(value, param, ctx)
+        return Null.NONE if value in {Null.NONE, Null.NONE.value} else self.kind.convert(value, param, ctx)
 
 
 DURATION = Duration()
@@ -101,5 +107,5 @@ NAMES = Names()
 
 
 def given(**values: Any) -> Mapping[str, Any]:
-    """Return the options that are given, with None for the word `none`."""
-    return {name: None if value == NONE else value for name, value in values.items() if value is not None}
+    """Return the options that are given, with None for Null.NONE."""
+    return {name: None if value is Null.NONE else value for name, value in values.items() if value is not None}
