@@ -75,8 +75,11 @@ class App(LazyGroup):
         try:
             return super().invoke(ctx)
         except BrokenPipeError:  # the reader of a pipe has what it needs
-            exits.close_standard_output()
+            exits.discard(sys.stdout)
             return exits.DONE
+        except KeyboardInterrupt:
+            exits.say("")  # after the ^C of the terminal
+            return exits.INTERRUPTED
 
     def main(
         self,

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from pgbroker import Broker
+from pgbroker.broker import Broker
 from pgbroker.cli.ending import Ending
 from pgbroker.types import LeasedMessage
 from pgbroker.verbs import Consume

@@ -3,7 +3,8 @@
 import json
 import os
 import sys
-from typing import Any
+from contextlib import suppress
+from typing import Any, TextIO
 
 import click
 
@@ -117,7 +118,15 @@ def _title(error: BaseException) -> str:
 
 
 def _print(what: dict[str, Any] | str) -> None:
-    click.echo(json.dumps(what, ensure_ascii=False) if isinstance(what, dict) else f"Error: {plain(what)}", err=True)
+    say(json.dumps(what, ensure_ascii=False) if isinstance(what, dict) else f"Error: {plain(what)}")
+
+
+def say(text: str) -> None:
+    """Print a line to standard error, if something still reads it."""
+    try:
+        click.echo(text, err=True)
+    except BrokenPipeError:
+        discard(sys.stderr)
 
 
 def plain(text: str) -> str:
@@ -125,9 +134,7 @@ def plain(text: str) -> str:
     return "".join(each if each.isprintable() or each == "\n" else repr(each)[1:-1] for each in text)
 
 
-def close_standard_output() -> None:
+def discard(stream: TextIO) -> None:
     """Let nothing more be written to a pipe that is closed, as Python does at its end."""
-    try:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except (OSError, ValueError):  # it is no file: a test's
-        return
+    with suppress(OSError, ValueError):  # it may be no file
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

@@ -8,7 +8,7 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
-from pgbroker import Broker
+from pgbroker.broker import Broker
 from pgbroker.cli.batches import Message, Take
 from pgbroker.cli.session import Session
 from pgbroker.types import Extend, Reject, Release

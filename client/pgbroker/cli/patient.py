@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 import httpx2
 
 from pgbroker.broker import Broker
-from pgbroker.connection import DEADLINE_SECONDS
+from pgbroker.connection import DEADLINE_SECONDS, READ_SECONDS, timeout
 from pgbroker.errors import BrokerError
 from pgbroker.request import Request
 from pgbroker.retries import Tries
@@ -32,6 +32,8 @@ class PatientBroker(Broker):
     ) -> None:
         super().__init__(url, token, deadline_seconds=deadline_seconds or DEADLINE_SECONDS, **http)
         self._connect_seconds = deadline_seconds or CONNECT_SECONDS
+        if deadline_seconds is not None:
+            self._http.timeout = timeout(min(deadline_seconds, READ_SECONDS))
         self._note = note
         self._is_ended = False
         self._is_waiting = False
@@ -47,12 +49,13 @@ class PatientBroker(Broker):
         """Whether a request waits for its next try."""
         return self._is_waiting
 
-    def send(self, request: Request[Result]) -> Result:
-        tries, connecting = Tries(self._deadline_seconds), Tries(self._connect_seconds)
+    def send(self, request: Request[Result], *, deadline_seconds: float | None = None) -> Result:
+        deadline = self._deadline_seconds if deadline_seconds is None else deadline_seconds
+        tries, connecting = Tries(deadline), Tries(min(deadline, self._connect_seconds))
         noted = False
         while True:
             try:
-                result = self._try(request, tries.seconds_left)
+                result = super().send(request, deadline_seconds=0)
             except BrokerError as error:
                 pause = (connecting if isinstance(error.__cause__, httpx2.ConnectError) else tries).pause(error)
                 if not noted:

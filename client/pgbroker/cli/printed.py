@@ -4,7 +4,7 @@ from contextlib import ExitStack
 from types import TracebackType
 from typing import Self
 
-from pgbroker import Broker
+from pgbroker.broker import Broker
 from pgbroker.cli.batches import Message, Take
 from pgbroker.cli.output import bare, one_line
 from pgbroker.cli.session import Session

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import click
 
-from pgbroker.cli.exits import Misused, Refused, plain
+from pgbroker.cli.exits import Misused, Refused, plain, say
 
 if TYPE_CHECKING:
     from pgbroker.cli.output import Output
@@ -85,7 +85,7 @@ class Session:
     def note(self, text: str) -> None:
         """Say something to a person, on standard error."""
         if not self.is_silent:
-            click.echo(plain(text), err=True)
+            say(plain(text))
 
     def confirm(self, question: str, *, yes: bool) -> None:
         """Ask before something is destroyed. Without a terminal the option `--yes` is needed."""

@@ -176,9 +176,11 @@ def test_a_broker_that_comes_back_is_followed_on(environment, topic):
     with Endpoint() as endpoint:
         endpoint.does(answers(503, {"Retry-After": "0"}, b'{"title": "asleep"}'), times=3)
         endpoint.does(
-            answers(body=b'{"messages": [{"id": "1", "receipt": "1.1", "content": 7, "sender": "s", "key": null,'
-            b' "attributes": null, "created_at": "2026-11-24T09:30:01Z", "receives": 1,'
-            b' "lease_expires_at": "2026-11-24T09:30:01Z"}]}'),
+            answers(
+                body=b'{"messages": [{"id": "1", "receipt": "1.1", "content": 7, "sender": "s", "key": null,'
+                b' "attributes": null, "created_at": "2026-11-24T09:30:01Z", "receives": 1,'
+                b' "lease_expires_at": "2026-11-24T09:30:01Z"}]}'
+            ),
             times=1,
         )
         endpoint.does(EMPTY)

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from pgbroker import Reject, Release
+from pgbroker.types import Reject, Release
 from tests.client.cli.terminal import terminal
 
 

@@ -3,8 +3,9 @@
 import pytest
 
 SECRET = "whsec_ZXhhbXBsZSBleGFtcGxlIGV4YW1wbGUgZXhhbXBsZSE="
-BODY = """{"topic": "news", "subscription": "01a20ce4-0d38-723c-9ece-1e436cad4a26", "messages": [{"id": "01a2", "seq": 1,
-"content": "hello", "sender": "admin", "key": null, "attributes": null, "created_at": "2026-11-24T09:30:01Z"}]}"""
+BODY = """{"topic": "news", "subscription": "01a20ce4-0d38-723c-9ece-1e436cad4a26",
+"messages": [{"id": "01a2", "seq": 1, "content": "hello", "sender": "admin", "key": null, "attributes": null,
+"created_at": "2026-11-24T09:30:01Z"}]}"""
 
 
 @pytest.fixture
