@@ -58,7 +58,9 @@ class Publication:
         self._pool.shutdown(cancel_futures=True)
         while self._under_way:
             part, sent = self._under_way.popleft()
-            if not sent.cancelled() and sent.exception() is None:
+            if sent.cancelled() or sent.exception() is not None:
+                self.failed = self.failed or part
+            else:
                 self._count(part, sent.result())
 
     def _finish_one(self) -> None:
@@ -67,15 +69,14 @@ class Publication:
             replayed = sent.result()
         except Exception:
             self.failed = part
+            self._under_way.popleft()
             raise
-        finally:
-            if sent.done():
-                self._under_way.popleft()
+        self._under_way.popleft()
         self._count(part, replayed)
 
     def _count(self, part: Part, replayed: int) -> None:
         first, last = part.lines
-        if self.failed is None and not self.beyond:
+        if self.failed is None:
             self.until = last
         else:
             self.beyond.append((first, last))
