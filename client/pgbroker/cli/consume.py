@@ -10,7 +10,7 @@ from pgbroker.cli.command import command
 from pgbroker.cli.exits import DONE, IN_PART, REFUSED
 from pgbroker.cli.names import TOPIC
 from pgbroker.cli.session import Session
-from pgbroker.cli.values import DURATION
+from pgbroker.cli.values import COUNT, DURATION
 
 MANY = 10  # messages that are taken without --max, as the API does
 FOLLOW_SECONDS = 5  # of a poll that an end has to wait for
@@ -28,9 +28,7 @@ PAGE = 1000
     )
 )
 @TOPIC
-@click.option(
-    "--max", "maximum", type=click.IntRange(1), help="Stop after so many: 10, or no limit with --follow or --exec."
-)
+@click.option("--max", "maximum", type=COUNT, help="Stop after so many: 10, or no limit with --follow or --exec.")
 @click.option("--lease", type=DURATION, help="How long they are hidden from other consumers; by default the topic's.")
 @click.option("--wait", type=DURATION, help="How long to wait for the first, up to 20s; with --follow each time: 5s.")
 @click.option("--follow", is_flag=True, help="Go on until Ctrl-C or SIGTERM, and finish what is under way.")

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 import click
 
 from pgbroker.cli.session import Session
+from pgbroker.cli.values import COUNT
 
 Item = TypeVar("Item")
 ALL = "all"
@@ -22,7 +23,7 @@ class Limit(click.ParamType[int]):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
         if value == ALL:
             return maxsize
-        return click.IntRange(min=1).convert(value, param, ctx)
+        return COUNT.convert(value, param, ctx)
 
 
 LIMIT = click.option(

@@ -42,6 +42,7 @@ class Fields(TypedDict):
 @click.option(
     "--concurrency",
     type=click.IntRange(1, 32),
+    metavar="NUMBER",
     default=4,
     show_default=True,
     help="Of --lines: requests under way at once; 1 keeps the order of the lines.",

@@ -8,7 +8,7 @@ import click
 from pgbroker.cli.command import command, group
 from pgbroker.cli.names import MISSING_OK, SUBSCRIPTION, TOPIC, YES, Missing, subscription_id
 from pgbroker.cli.session import Session
-from pgbroker.cli.values import DURATION, DURATIONS, OrNone, Pair, given
+from pgbroker.cli.values import COUNT, DURATION, DURATIONS, OrNone, Pair, given
 from pgbroker.errors import NotFound
 
 subscriptions = group("subscriptions", "Subscribe webhooks, and look after them.")
@@ -26,11 +26,11 @@ def _settings(*, none: bool) -> Callable[[Any], Any]:
         click.option(
             "--header", "headers", type=Pair(":"), multiple=True, help="A header of its requests: 'Name: value'."
         ),
-        click.option("--batch-size", type=click.IntRange(1), help="The most messages in a webhook."),
+        click.option("--batch-size", type=COUNT, help="The most messages in a webhook."),
         click.option("--retry-schedule", type=kind(DURATIONS), help=f"Pauses between attempts: 5s,5m,2h{word}."),
         click.option("--ordered/--unordered", default=None, help="Whether a refused message blocks those after it."),
-        click.option("--rate", "rate_per_second", type=kind(click.IntRange(1)), help="The most requests a second."),
-        click.option("--backlog-days", type=click.IntRange(1), help="Days that it keeps messages while it is paused."),
+        click.option("--rate", "rate_per_second", type=kind(COUNT), help="The most requests a second."),
+        click.option("--backlog-days", type=COUNT, help="Days that it keeps messages while it is paused."),
     )
 
     def add(function: Any) -> Any:

@@ -7,7 +7,7 @@ import click
 from pgbroker.cli.command import command, group
 from pgbroker.cli.names import MISSING_OK, YES, Missing, token_id
 from pgbroker.cli.session import Session
-from pgbroker.cli.values import DURATION, given
+from pgbroker.cli.values import COUNT, DURATION, given
 from pgbroker.errors import NotFound
 from pgbroker.types import Scope
 
@@ -49,7 +49,7 @@ def self_(session: Session) -> None:
     "--topic", "topics", multiple=True, help="A topic that it covers, or a prefix and a star. By default all."
 )
 @click.option("--expires", "expires_in_seconds", type=DURATION, help="When it ends: 90d is 90 days from now.")
-@click.option("--requests-per-second", type=click.IntRange(1), help="Its limit of requests.")
+@click.option("--requests-per-second", type=COUNT, help="Its limit of requests.")
 def mint(
     session: Session,
     name: str,

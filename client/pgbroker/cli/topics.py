@@ -7,7 +7,7 @@ import click
 from pgbroker.cli.command import command, group
 from pgbroker.cli.names import MISSING_OK, TOPIC, YES
 from pgbroker.cli.session import Session
-from pgbroker.cli.values import DURATION, OrNone, given
+from pgbroker.cli.values import COUNT, DURATION, OrNone, given
 from pgbroker.errors import NotFound
 
 topics = group("topics", "List, create, set and delete topics.")
@@ -15,8 +15,8 @@ topics = group("topics", "List, create, set and delete topics.")
 
 def _settings(function: Any) -> Any:
     for option in (
-        click.option("--dead-days", type=OrNone(click.INT), help="How many days dead letters are kept; none: no end."),
-        click.option("--max-receives", type=OrNone(click.INT), help="Leases before a message dies; none: no limit."),
+        click.option("--dead-days", type=OrNone(COUNT), help="How many days dead letters are kept; none: no end."),
+        click.option("--max-receives", type=OrNone(COUNT), help="Leases before a message dies; none: no limit."),
         click.option("--lease", "lease_seconds", type=DURATION, help="How long a lease hides a message."),
         click.option("--broadcast", type=click.Choice(["manual", "auto"]), help="auto: soon after each publish."),
     ):

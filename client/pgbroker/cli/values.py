@@ -48,6 +48,16 @@ class Moment(click.ParamType[datetime]):
             self.fail(f"{value!r} is no time. Write 2026-11-24T09:30:00Z, or 2h for two hours ago.", param, ctx)
 
 
+class Count(click.ParamType[int]):
+    """A number from 1 on."""
+
+    name = "number"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        number: int = click.IntRange(1).convert(value, param, ctx)
+        return number
+
+
 class Names(click.ParamType[tuple[str, ...]]):
     """Names, separated by commas."""
 
@@ -100,6 +110,7 @@ class OrNone(click.ParamType[Any]):
         return Null.NONE if value in {Null.NONE, Null.NONE.value} else self.kind.convert(value, param, ctx)
 
 
+COUNT = Count()
 DURATION = Duration()
 DURATIONS = Durations()
 MOMENT = Moment()
