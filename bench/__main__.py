@@ -16,6 +16,7 @@ from bench import (
     against,
     backlogs,
     clients,
+    commands,
     contests,
     deliveries,
     gateways,
@@ -75,6 +76,8 @@ ROWS = (
     Row("second-start", starts.second_start, "s", at_most(3)),
     Row("memory", memories.memory, "MB", at_most(60)),
     Row("memory-growth", memories.growth, "MB", at_most(1.05)),
+    Row("command-help", commands.help_, "ms", at_most(6)),
+    Row("publish-lines", commands.publish_lines, "lines/s", at_least(10_000)),
 )
 PAGE = Path(__file__).parents[1] / "docs" / "explanation" / "benchmarks.md"
 PLOT = PAGE.with_suffix(".svg")

@@ -191,6 +191,9 @@ def _say_ready(settings: Settings, listener: socket.socket, token: str, psql: st
     say(f"export TOKEN={token}")
     say(f"""curl {authorization} -d '{{"content": {{"id": 1}}}}' {url}/topics/orders/messages""")
     say(f"""curl {authorization} -d '{{"max": 10}}' {url}/topics/orders/consume""")
+    command = Path(sys.executable).with_name("pgbroker")
+    if command.exists():
+        say(f'echo "$TOKEN" | {shell_path(command)} login --url {url}')
     if psql is not None:
         say(psql)
     say(f"\nlogs: {shell_path(settings.data / 'log')}    stop: Ctrl-C")

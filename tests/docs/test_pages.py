@@ -83,6 +83,7 @@ def test_each_line_of_the_readme_can_be_pasted(runner: str, tmp_path: Path) -> N
     assert printed.count('"hello, both"') == 2
     assert '"acked":1' in printed
     assert '"messages":1,"subscriptions":2' in printed
+    assert '{"parcel": 7}\n' in printed
 
 
 @pytest.mark.slow
