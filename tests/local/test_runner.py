@@ -153,6 +153,7 @@ def test_the_runner_prepares_the_database_serves_requests_and_leaves_no_process(
     assert token_format.verify(token, [answer["keys"]])
     assert answer["options"]["allow_private_webhooks"] is True
     assert output.count(token) == 1
+    assert f"pgbroker login --url {url_in(output)}\n" in output
     assert answer["owner"] not in output
     assert answer["keys"] not in output
     processes = home.processes()

@@ -35,8 +35,10 @@ def api(session: Session, method: str, path: str, body: str | None, headers: tup
     payload = None if body is None else read_all(session, body)
     if payload is not None:
         check_json(payload, "the body")
-    known = {**(JSON if payload is not None else {}), **({"Idempotency-Key": str(uuid4())} if method == "POST" else {})}
-    answer = session.broker.send(Request(method, f"/{path.lstrip('/')}", bytes, payload, {**known, **given}))
+    headers_of_all = {**(JSON if payload else {}), **({"Idempotency-Key": str(uuid4())} if method == "POST" else {})}
+    own = {name.lower() for name in given}
+    given |= {name: value for name, value in headers_of_all.items() if name.lower() not in own}
+    answer = session.broker.send(Request(method, f"/{path.lstrip('/')}", bytes, payload, given))
     if not answer:
         return
     if session.output == "json" or (session.output is None and sys.stdout.isatty()):

@@ -90,7 +90,7 @@ def consume(
     )
     count = 0
     with session.connect(timeout=inf if follow else None) as broker:
-        ending = Ending(broker, session.note)
+        ending = Ending(broker)
         sink = (
             Handled(session, broker, take, program, retry_delay)
             if program

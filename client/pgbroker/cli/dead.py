@@ -57,7 +57,8 @@ def redrive(
         complete = False
         while not complete:
             done = session.broker.redrive(topic, ids=part, delay_seconds=delay_seconds, dry_run=dry_run, **selected)
-            matched, redriven, complete = matched + done.matched, redriven + done.redriven, done.complete
+            matched, redriven = matched + done.matched, redriven + done.redriven
+            complete = done.complete or dry_run  # counting again would begin anew
     session.out.one(Redriven(matched, redriven, complete=True), "redriven")
 
 

@@ -1,12 +1,15 @@
 """An end that a signal asks for: what is under way is finished first."""
 
+import os
 import signal
-from collections.abc import Callable
+from contextlib import suppress
 from types import FrameType, TracebackType
 from typing import Any, Self
 
 from pgbroker.cli.exits import DONE, INTERRUPTED
 from pgbroker.cli.patient import PatientBroker
+
+STANDARD_ERROR = 2
 
 
 class Ending:
@@ -19,9 +22,8 @@ class Ending:
     is_requested = False
     code: int | None = None
 
-    def __init__(self, broker: PatientBroker, note: Callable[[str], None]) -> None:
+    def __init__(self, broker: PatientBroker) -> None:
         self._broker = broker
-        self._note = note
         self._before: dict[signal.Signals, Any] = {}
 
     def __enter__(self) -> Self:
@@ -41,5 +43,6 @@ class Ending:
         self.is_requested = True
         self.code = INTERRUPTED if number == signal.SIGINT else DONE
         if not self._broker.is_waiting:
-            self._note("Finishing what is under way. Once more ends it at once.")
+            with suppress(OSError):  # not by sys.stderr, in whose write the signal may have come
+                os.write(STANDARD_ERROR, b"Finishing what is under way. Once more ends it at once.\n")
         self._broker.end()

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from urllib.parse import urlsplit
 
 import click
 
@@ -12,6 +13,7 @@ from pgbroker.cli.profiles_file import Profile
 from pgbroker.cli.session import Session
 
 PROFILE = "default"
+LOCAL = {"127.0.0.1", "::1", "localhost"}
 
 
 @command(
@@ -32,6 +34,8 @@ def login(session: Session, token_command: str | None) -> None:
         url = click.prompt("url", default=DEFAULT_URL, err=True) if session.is_interactive else DEFAULT_URL
     profile = Profile(url.rstrip("/"), None if token_command else _read_token(session), token_command)
     session.target = profiles_file.Target(profile.url, profiles_file.read_token(profile))
+    if profile.url.startswith("http://") and urlsplit(profile.url).hostname not in LOCAL:
+        session.note("The token goes over the network as it is: use https.")
     allowed = session.broker.read_own_token()
     stored = profiles_file.read()
     stored.profiles[name] = profile

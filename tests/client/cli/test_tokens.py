@@ -42,6 +42,8 @@ def test_any_request_can_be_sent(run, topic):
     stored = run("api", "POST", f"/topics/{topic}/messages", '{"content": 1}')
     assert list(stored.item) == ["id"]
     assert run("api", "POST", f"topics/{topic}/consume", "-", stdin='{"max": 5}').item["messages"][0]["content"] == 1
+    once = ["api", "POST", f"/topics/{topic}/messages", '{"content": 1}', "--header", "idempotency-key: once"]
+    assert run(*once).item == run(*once).item
     assert run("api", "DELETE", f"/topics/{topic}?force=true").out == ""
     assert run("api", "GET", "/nowhere").code == 1
 
