@@ -24,7 +24,6 @@ def attempts(session: Session, topic: str, subscription: str, limit: int) -> Non
         first(session, found, limit),
         "started_at",
         "attempt",
-        "first_seq",
         "last_seq",
         "duration_ms",
         "status",

@@ -28,7 +28,7 @@ def ls(session: Session, topic: str, limit: int, **filters: Any) -> None:
         return session.broker.list_dead_letters(topic, type=msgspec.Raw, **options)
 
     found = session.broker.iterate(page, limit=min(limit, PAGE), **_selected(session, topic, filters))
-    session.out.many(first(session, found, limit), "id", "died_at", "receives", "reason", "key", "content")
+    session.out.many(first(session, found, limit), "id", "died_at", "receives", "reason", "content")
 
 
 @command(

@@ -89,7 +89,7 @@ def _broadcast(deliveries: list[Delivery]) -> str:
 def _delivery(topic: str, delivery: Delivery) -> tuple[str, str]:
     """Return the state at a subscription, and what happens next or what to do."""
     name = shlex.quote(delivery.name)
-    tried = f"attempt {delivery.attempt} {_when(delivery.attempted_at)}" if delivery.attempt else "no attempt yet"
+    tried = f"attempt {delivery.attempt}, {_when(delivery.attempted_at)}" if delivery.attempt else "no attempt yet"
     reason = f": {cell(delivery.reason)}" if delivery.reason else ""
     ahead = f" after {delivery.behind:,} messages before it" if delivery.behind else ""
     match delivery.state:

@@ -29,4 +29,4 @@ def peek(session: Session, topic: str, limit: int, **filters: Any) -> None:
         return session.broker.browse_messages(topic, type=msgspec.Raw, **options)
 
     found = session.broker.iterate(page, limit=min(limit, PAGE), **given(**filters))
-    session.out.many(first(session, found, limit), "id", "created_at", "ready_at", "receives", "key", "content")
+    session.out.many(first(session, found, limit), "id", "ready_at", "receives", "key", "content")

@@ -28,9 +28,7 @@ class Printed:
 
     def __enter__(self) -> Self:
         if not self._content:
-            self._rows = self._stack.enter_context(
-                self._session.out.rows("id", "created_at", "receives", "key", "content")
-            )
+            self._rows = self._stack.enter_context(self._session.out.rows("id", "receives", "key", "content"))
         return self
 
     def __exit__(

@@ -49,9 +49,7 @@ def _settings(*, none: bool) -> Callable[[Any], Any]:
 def ls(session: Session, topic: str) -> None:
     """List a topic's subscriptions, the oldest first."""
     found = session.broker.iterate(session.broker.list_subscriptions, topic, limit=1000)
-    session.out.many(
-        found, "id", "name", "state", "behind", "redeliveries", "dead_letters", "due_at", "disabled_reason"
-    )
+    session.out.many(found, "name", "state", "behind", "redeliveries", "dead_letters", "due_at")
 
 
 @command(

@@ -17,6 +17,7 @@ from pgbroker.types import Dead, Queued, Waiting
 
 WIDE = 10_000  # a table in a file is not cut
 UUID_LENGTH = 36
+SHORT = 20
 
 
 class Table:
@@ -117,10 +118,6 @@ def _is_number(value: Any) -> bool:
 
 
 def _width(values: Iterable[Any]) -> int:
-    """Return the width that ids and times keep on a narrow terminal."""
-    kept = [cell(value) for value in values if isinstance(value, datetime) or _is_id(value)]
-    return max(map(len, kept), default=0)
-
-
-def _is_id(value: Any) -> bool:
-    return isinstance(value, str) and len(value) == UUID_LENGTH
+    """Return the width that a column keeps on a narrow terminal: ids and short values are not cut."""
+    lengths = {len(cell(value)) for value in values}
+    return max((length for length in lengths if length <= SHORT or length == UUID_LENGTH), default=0)

@@ -18,7 +18,7 @@ tokens = group("tokens", "List, mint and revoke tokens.")
 def ls(session: Session) -> None:
     """List what the tokens allow, the oldest first."""
     found = session.broker.iterate(session.broker.list_tokens, limit=1000)
-    session.out.many(found, "id", "name", "scopes", "topics", "expires_at", "requests_per_second")
+    session.out.many(found, "name", "scopes", "topics", "expires_at", "requests_per_second")
 
 
 @command(tokens, examples=("pgbroker tokens show shop", "pgbroker tokens show shop --output raw --columns expires_at"))

@@ -59,7 +59,7 @@ def test_a_terminal_shows_a_table(environment, broker, topic):
         assert shown.end() == 0
     head, row = shown.shown.splitlines()
     assert ESCAPE in head
-    assert "CREATED AT" in head
+    assert "READY AT" in head
     assert '{"order":1}' in row
     [waiting] = broker.browse_messages(topic).items
     assert f"{waiting.created_at.hour + 9 - (24 if waiting.created_at.hour >= 15 else 0):02}:" in row
