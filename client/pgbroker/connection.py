@@ -36,8 +36,12 @@ class Connection(Struct, frozen=True):
 def connection(url: str | None, token: str | None) -> Connection:
     """Read $BROKER and $TOKEN for what is not given. Raises ValueError for a url or a token that cannot be one."""
     address = (url or os.environ.get("BROKER") or DEFAULT_URL).rstrip("/")
-    if not address.startswith(("http://", "https://")):
-        raise ValueError(f"the url of a broker begins with http:// or https://, not {address[:20]!r}")
+    try:
+        parsed = httpx2.URL(address)
+    except httpx2.InvalidURL as error:
+        raise ValueError(f"the url of the broker is none: {error}") from None
+    if parsed.scheme not in {"http", "https"} or not parsed.host:
+        raise ValueError(f"the url of a broker is http://… or https://…, not {address[:20]!r}")
     secret = token if token is not None else os.environ.get("TOKEN", "")
     if secret and not (secret.isascii() and secret.isprintable() and " " not in secret):
         raise ValueError("the token has characters that no token has")

@@ -101,13 +101,13 @@ def test_the_tutorial_goes_as_it_says(runner: str, tmp_path: Path) -> None:
     printed = paste(
         "docs/tutorial.md", runner, tmp_path, ports=["7001", "7002"], awaited='^[0-9]+ [^ ]{36} [{]"order": ', times=4
     )
-    assert '"acked":1,"released":1' in printed
+    assert '"acked":1' in printed
+    assert '"released":1' in printed
     assert '"messages":2,"subscriptions":1' in printed
     received = re.findall(r'^\d+ \S{36} {"order": (\d)}$', printed, re.MULTILINE)
     assert sorted(received) == ["2", "3", "4", "4"]  # billing gets all three, shipping gets order 4 in the end
-    assert '"state": "dead"' in printed
     assert '"matched":1,"redriven":1' in printed
-    assert printed.rindex('"state": "delivered"') > printed.rindex('"state": "dead"')
+    assert printed.rindex('"state":"delivered"') > printed.rindex('"state":"dead"')
 
 
 @pytest.fixture
