@@ -87,9 +87,15 @@ class Rows:
 
     def __init__(self, printer: Printer) -> None:
         self.is_immediate = printer.is_immediate
-        self.write = printer.write
         self.flush = printer.flush
+        self._write = printer.write
         self._close = printer.close
+        self._is_empty = True
+
+    def write(self, item: Any) -> None:
+        """Print an item, at once or at the end."""
+        self._is_empty = False
+        self._write(item)
 
     def __enter__(self) -> Self:
         return self
@@ -97,7 +103,7 @@ class Rows:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if not isinstance(error, BrokenPipeError):
+        if error is None or not (self._is_empty or isinstance(error, BrokenPipeError)):
             self._close()
 
 

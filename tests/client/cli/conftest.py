@@ -2,10 +2,8 @@
 
 import json
 import os
-import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +15,8 @@ from click.testing import CliRunner
 
 from pgbroker import Broker
 from pgbroker.cli.app import app
-from tests.support.runner import PATIENCE_SECONDS, ROOT, running
+from tests.client.conftest import Running
+from tests.support.runner import PATIENCE_SECONDS, ROOT
 
 COMMAND = [sys.executable, "-m", "pgbroker"]
 Environment = dict[str, str]
@@ -46,25 +45,6 @@ class Ran:
     def problem(self) -> Any:
         """The problem, which is the last line of standard error."""
         return json.loads(self.err.splitlines()[-1])
-
-
-@dataclass(frozen=True)
-class Running:
-    """The broker of this folder."""
-
-    url: str
-    token: str
-
-
-@pytest.fixture(scope="session")
-def running_broker() -> Iterator[Running]:
-    folder = Path(tempfile.mkdtemp(prefix="broker-cli-"))
-    folder.chmod(0o755)  # PostgreSQL may run as another user
-    try:
-        with running(folder) as url:
-            yield Running(url, (folder / "admin.token").read_text().strip())
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture

@@ -43,7 +43,7 @@ def test_a_url_that_is_none_exits_with_2(run):
     refused = run("topics", "ls", "--url", "ftp://example.com", "--output", "table")
     assert (refused.code, refused.err) == (
         2,
-        "Error: the url of a broker begins with http:// or https://, not 'ftp://example.com'\n",
+        "Error: the url of a broker is http://… or https://…, not 'ftp://example.com'\n",
     )
     assert run("topics", "ls", "--url", "http://[::1").code == 2
 

@@ -97,6 +97,12 @@ def test_an_empty_table_says_so_beside_it(run, topic):
 
 
 @pytest.mark.slow
+def test_an_error_is_not_taken_for_an_empty_table(run):
+    refused = run("peek", "absent", "--output", "table")
+    assert (refused.code, refused.out) == (1, "")
+    assert "none" not in refused.err
+
+
 def test_a_reader_that_ends_early_is_no_error(environment, broker, topic):
     broker.publish_many(topic, [{"content": "x" * 1000} for _ in range(1000)])
     read, write = os.pipe()

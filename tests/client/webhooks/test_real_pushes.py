@@ -16,8 +16,9 @@ import psycopg
 import pytest
 
 from examples.client import Broker
+from tests.client.conftest import Running
 from tests.support.client import ROOT
-from tests.support.runner import PATIENCE_SECONDS, running, until
+from tests.support.runner import PATIENCE_SECONDS, until
 from tests.support.web_apps import LAMBDA_SHAPES, event, from_response
 
 EXAMPLES = ROOT / "examples" / "receivers"
@@ -32,12 +33,10 @@ EXACTLY_ONCE = "-m flask --app exactly_once run -p {port}"
 
 
 @pytest.fixture(scope="module")
-def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
-    data = tmp_path_factory.mktemp("broker")
-    with running(data) as url:
-        broker = Broker(url, (data / "admin.token").read_text().strip())
-        with broker.http:
-            yield broker
+def broker(running_broker: Running) -> Iterator[Broker]:
+    broker = Broker(running_broker.url, running_broker.token)
+    with broker.http:
+        yield broker
 
 
 @pytest.fixture
