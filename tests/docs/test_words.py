@@ -37,9 +37,18 @@ WORDS = {
 }
 HARD = re.compile(rf"\b({'|'.join(WORDS)})\b", re.IGNORECASE)
 
-PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PAGES = [
+    ROOT / "README.md",
+    ROOT / "CHANGELOG.md",
+    ROOT / "client" / "README.md",
+    *sorted((ROOT / "docs").rglob("*.md")),
+]
 CONTRACT = ROOT / "openapi.yaml"
-SOURCES = [file for folder in ("layers", "functions", "local") for file in sorted((ROOT / folder).rglob("*.py"))]
+SOURCES = [
+    file
+    for folder in ("layers", "functions", "local", "client", "scripts")
+    for file in sorted((ROOT / folder).rglob("*.py"))
+]
 SQL = sorted((ROOT / "layers").rglob("*.sql"))
 OTHERS = [ROOT / name for name in ("template.yaml", "samconfig.toml", "pyproject.toml", "Dockerfile")]
 OTHERS += [ROOT / "Makefile", *sorted((ROOT / "layers").rglob("Makefile"))]
