@@ -1,0 +1,375 @@
+"""listen: webhooks of the messages of a queue, as the broker makes them, and what their responses do."""
+
+import signal
+import socket
+
+import msgspec
+import pytest
+
+from pgbroker import Broker
+from pgbroker.webhooks import verify
+from tests.client.cli.listening import listening
+from tests.client.cli.terminal import terminal
+from tests.support.endpoints import Endpoint, answers_after
+from tests.support.proxy import Proxy
+from tests.support.runner import until
+
+STRANGE = [
+    ' {"total": 1.10, "big": 12345678901234567890123, "e": 1E2}',
+    '"caf\u00e9 \\u00e9 \u2028 <&> \U0001f600 \\/ \\ud83d\\ude00"',
+    "[ ]",
+    "null",
+]
+
+
+@pytest.fixture
+def endpoint():
+    with Endpoint() as endpoint:
+        yield endpoint
+
+
+@pytest.fixture
+def listen(environment, topic, endpoint):
+    """Listen to the topic."""
+
+    def listen(*options, **changes):
+        return listening({**environment, **changes}, topic, "--to", f"{endpoint.url}/hook", *options)
+
+    return listen
+
+
+def publish_strange(broker, topic):
+    """Publish messages whose bytes are easy to change."""
+    for content in STRANGE:
+        broker.publish(topic, msgspec.Raw(content.encode()))
+    broker.publish(topic, 1, key='k"\\\x7f\x1f\n\u00e9', sender="\u00e9\x01\t/", attributes={"b": "2", "a": '\u00e9"'})
+
+
+def test_a_webhook_is_byte_for_byte_the_broker_s_own(listen, broker, topic, endpoint):
+    publish_strange(broker, topic)
+    endpoint.answer(410, path="/hook")
+    with listen() as listening:
+        [ours] = endpoint.wait_for(1)
+        assert listening.end(None) == 1
+    subscription = broker.subscribe(topic, f"{endpoint.url}/push")
+    broker.broadcast(topic)
+    theirs = endpoint.wait_for(2)[1]
+
+    made_up = msgspec.json.decode(ours.body)["subscription"]
+    assert ours.body.replace(made_up.encode(), subscription.id.encode()) == theirs.body
+    assert list(ours.headers) == list(theirs.headers)
+    own = {"host", "webhook-id", "webhook-timestamp", "webhook-signature"}
+    assert {k: v for k, v in ours.headers.items() if k not in own} == {
+        k: v for k, v in theirs.headers.items() if k not in own
+    }
+    assert ours.headers["webhook-id"].replace(made_up, subscription.id) == theirs.headers["webhook-id"]
+    
+
+
+def test_a_webhook_is_signed_with_a_secret_that_is_shown_first(listen, broker, topic, endpoint):
+    message = broker.publish(topic, {"order": 1}, key="k")
+    with listen() as listening:
+        listening.wait_until_it_says("Connected to")
+        [received] = endpoint.wait_for(1)
+        event = listening.event()
+        assert listening.end() == 0
+    assert listening.said.splitlines()[0] == f"The secret of these webhooks: {listening.secret}"
+    delivery = verify(received.body, received.headers, listening.secret)
+    assert [(each.id, each.seq, each.content) for each in delivery.messages] == [(message, 1, {"order": 1})]
+    assert (event["status"], event["result"], event["messages"]) == (200, "delivered", [message])
+    assert event["webhook_id"] == delivery.webhook_id
+    assert broker.trace_message(topic, message).state == "consumed"
+
+
+def test_a_secret_may_be_given_and_is_not_shown(listen, broker, topic, endpoint, tmp_path):
+    broker.publish(topic, 1)
+    secret = "whsec_YSBzZWNyZXQgb2YgYSB0ZXN0"
+    (tmp_path / "secret").write_text(f"{secret}\n")
+    with listen("--max", "1", "--secret-file", str(tmp_path / "secret")) as listening:
+        assert listening.end(None) == 0
+    assert "whsec_" not in listening.said
+    [received] = endpoint.requests
+    assert verify(received.body, received.headers, secret).topic == topic
+
+
+def test_a_secret_that_is_none_is_refused(run, topic):
+    refused = run("listen", topic, "--to", "1", WEBHOOK_SECRET="secret")
+    assert (refused.code, "a secret is whsec_" in refused.err) == (2, True)
+
+
+@pytest.mark.slow
+def test_messages_that_are_named_as_failed_come_again_one_by_one(listen, broker, topic, endpoint):
+    ids = broker.publish_many(topic, [{"content": n} for n in range(3)])
+    endpoint.answer(200, body=msgspec.json.encode({"failed": ids[1:]}), times=1)
+    with listen("--max", "5") as listening:
+        assert listening.end(None) == 5
+    event, *again = listening.rest
+    assert (event["failed"], event["again_seconds"]) == (sorted(ids[1:]), 5)
+    assert [each["messages"] for each in again] == [[ids[1]], [ids[2]]]
+    assert {each["webhook_id"].rpartition("_")[2] for each in again} == {"again"}
+    seqs = [[each["seq"] for each in msgspec.json.decode(r.body)["messages"]] for r in endpoint.requests]
+    assert seqs == [[1, 2, 3], [2], [3]]
+
+
+@pytest.mark.slow
+def test_a_refused_webhook_comes_again_message_by_message(listen, broker, topic, endpoint):
+    ids = broker.publish_many(topic, [{"content": n} for n in range(2)])
+    endpoint.answer(400, body=b"no\n", times=1)
+    with listen("--max", "4") as listening:
+        assert listening.end(None) == 5
+    events = listening.rest
+    assert [(each["result"], each["messages"]) for each in events] == [
+        ("refused", ids),
+        ("delivered", ids[:1]),
+        ("delivered", ids[1:]),
+    ]
+    assert events[0]["answer"] == "no"
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "result", "seconds"),
+    [
+        (500, {}, "retry", 5),
+        (302, {"location": "/other"}, "retry", 5),
+        (408, {}, "retry", 5),
+        (503, {"retry-after": "3600"}, "retry", 3600),
+        (429, {}, "slow", 30),
+        (429, {"retry-after": "7200"}, "slow", 7200),
+    ],
+)
+def test_what_is_not_taken_now_is_released_with_a_delay(
+    listen, broker, topic, endpoint, status, headers, result, seconds
+):
+    message = broker.publish(topic, 1)
+    endpoint.answer(status, headers)
+    with listen() as listening:
+        event = listening.event()
+        assert listening.end() == 0
+    assert (event["status"], event["result"], event["again_seconds"]) == (status, result, seconds)
+    waits = broker.trace_message(topic, message)
+    assert waits.state == "waiting"
+    assert broker.read_topic(topic).queue.delayed == 1
+    assert len(endpoint.requests) == 1
+
+
+def test_what_is_aborted_is_a_dead_letter(listen, broker, topic, endpoint):
+    broker.publish(topic, 1)
+    endpoint.answer(400, {"webhook-delivery": "abort-message"}, b"nonsense")
+    with listen("--max", "1") as listening:
+        assert listening.end(None) == 5
+    assert [each["result"] for each in listening.rest] == ["dead"]
+    [letter] = broker.list_dead_letters(topic).items
+    assert letter.reason == "the endpoint asked to abort: nonsense"
+
+
+def test_an_endpoint_that_wants_nothing_more_ends_it(listen, broker, topic, endpoint):
+    broker.publish_many(topic, [{"content": n} for n in range(3)])
+    endpoint.answer(410)
+    with listen("--batch-size", "2") as listening:
+        assert listening.end(None) == 1
+    assert "answered 410: it wants no more webhooks" in listening.said
+    assert broker.read_topic(topic).queue.ready == 3
+    assert len(endpoint.requests) == 1
+
+
+def test_nothing_is_leased_until_something_listens(environment, broker, topic):
+    message = broker.publish(topic, 1)
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    with listening(environment, topic, "--to", str(port)) as listener:
+        listener.wait_until_it_says(f"Nothing listens at http://localhost:{port}")
+        assert listener.end() == 0
+    assert broker.trace_message(topic, message).receives == 0
+
+
+def test_several_topics_go_to_one_endpoint(listen, broker, endpoint):
+    broker.put_topic("listen-two")
+    broker.publish("listen-two", 2)
+    with listen("listen-two") as listening:
+        assert listening.event()["topic"] == "listen-two"
+        assert listening.end() == 0
+
+
+def test_ctrl_c_ends_it_after_the_request_under_way(listen, broker, topic, endpoint):
+    ids = broker.publish_many(topic, [{"content": n} for n in range(2)])
+    endpoint.does(answers_after(0.5))
+    with listen("--batch-size", "1") as listening:
+        endpoint.wait_for(1)
+        assert listening.end(signal.SIGINT) == 130
+    assert [each["messages"] for each in listening.rest] == [[ids[0]]]
+    assert [broker.trace_message(topic, each).state for each in ids] == ["consumed", "waiting"]
+    assert broker.read_topic(topic).queue.ready == 1
+
+
+def test_what_was_leased_but_not_sent_is_released_at_the_end(listen, broker, topic, endpoint):
+    ids = broker.publish_many(topic, [{"content": "x" * 250_000} for _ in range(2)])  # of which one fits
+    endpoint.does(answers_after(0.5))
+    with listen() as listening:
+        endpoint.wait_for(1)
+        assert listening.end() == 0
+    assert [broker.trace_message(topic, each).state for each in ids] == ["consumed", "waiting"]
+    assert broker.read_topic(topic).queue.ready == 1
+
+
+@pytest.mark.slow
+def test_a_second_ctrl_c_ends_it_at_once(listen, broker, topic, endpoint):
+    broker.publish(topic, 1)
+    endpoint.hang()
+    with listen() as listening:
+        endpoint.wait_for(1)
+        listening.process.send_signal(signal.SIGINT)
+        listening.wait_until_it_says("Once more ends it at once")
+        assert listening.end(signal.SIGINT) == 130
+    assert "Traceback" not in listening.said
+
+
+@pytest.mark.slow
+def test_a_lease_is_extended_while_the_endpoint_works(listen, broker, topic, endpoint):
+    """For longer than a lease: two slow webhooks of messages that were leased together."""
+    ids = broker.publish_many(topic, [{"content": "x" * 250_000} for _ in range(3)])
+    endpoint.does(answers_after(13), times=2)
+    with listen() as listening:
+        events = [listening.event() for _ in range(3)]
+        assert listening.end() == 0
+    assert [each["messages"] for each in events] == [[each] for each in ids]
+    assert [broker.trace_message(topic, each).state for each in ids] == ["consumed"] * 3
+    assert "leases ended" not in listening.said
+
+
+@pytest.mark.slow
+def test_an_endpoint_that_hangs_is_given_up_as_the_broker_does(listen, broker, topic, endpoint):
+    broker.publish(topic, 1)
+    endpoint.hang()
+    with listen() as listening:
+        event = listening.event()
+        assert listening.end() == 0
+    assert (event["status"], event["reason"]) == (None, "no whole response within 15 s")
+
+
+@pytest.mark.slow
+def test_it_sleeps_for_longer_than_its_leases(listen, broker, topic, endpoint):
+    """As a laptop does: the leases end, another consumer takes the messages, and it goes on."""
+    taken, later = broker.publish(topic, 1), None
+    endpoint.does(answers_after(1), times=1)
+    with listen() as listening:
+        endpoint.wait_for(1)
+        listening.process.send_signal(signal.SIGSTOP)
+        until(lambda: broker.read_topic(topic).queue.ready == 1)
+        [other] = broker.consume(topic)
+        listening.process.send_signal(signal.SIGCONT)
+        listening.wait_until_it_says(f"other consumers have {taken}")
+        later = broker.publish(topic, 2)
+        listening.event()
+        assert listening.event()["messages"] == [later]
+        assert listening.end() == 0
+    broker.ack(topic, other)
+
+
+def test_a_revoked_token_ends_it(listen, broker, topic):
+    token = broker.mint_token(f"listener-{topic}", scopes=["consume"])
+    broker.revoke_token(token.id)
+    with listen(TOKEN=token.token) as listening:
+        assert listening.end(None) == 4
+    assert "Connected" not in listening.said
+
+
+@pytest.mark.slow
+def test_a_token_that_is_revoked_later_ends_it(listen, broker, topic):
+    """After a minute: so long the broker does not look at a token again."""
+    token = broker.mint_token(f"listener-{topic}", scopes=["consume"])
+    with listen(TOKEN=token.token) as listening:
+        listening.wait_until_it_says("Connected to")
+        broker.revoke_token(token.id)
+        assert listening.end(None) == 4
+
+
+def test_a_topic_that_is_not_there_ends_it(run, endpoint):
+    refused = run("listen", "no-such-topic", "--to", endpoint.url)
+    assert (refused.code, "Connected" in refused.err) == (1, False)
+
+
+@pytest.fixture
+def proxy(running_broker):
+    with Proxy(int(running_broker.url.rpartition(":")[2])) as proxy:
+        yield proxy
+
+
+def test_a_broker_that_restarts_is_met_again(listen, proxy):
+    with listen(BROKER=f"http://127.0.0.1:{proxy.port}") as listening:
+        listening.wait_until_it_says("Connected to")
+        proxy.refuse()
+        listening.wait_until_it_says("Disconnected: ")
+        proxy.work()
+        listening.wait_until_it_says("Connected again.")
+        assert listening.end() == 0
+    assert listening.said.count("onnected") == listening.said.count(" disconnected") + 3
+
+
+@pytest.mark.slow
+def test_what_was_leased_to_a_broken_connection_comes_after_its_lease(listen, broker, topic, endpoint, proxy):
+    with listen(BROKER=f"http://127.0.0.1:{proxy.port}") as listening:
+        listening.wait_until_it_says("Connected to")
+        proxy.cut()
+        message = broker.publish(topic, 1)
+        assert listening.event()["messages"] == [message]
+        assert listening.end() == 0
+
+
+@pytest.mark.slow
+def test_a_connection_that_falls_silent_is_given_up(listen, broker, topic, endpoint, proxy):
+    with listen(BROKER=f"http://127.0.0.1:{proxy.port}") as listening:
+        listening.wait_until_it_says("Connected to")
+        proxy.fall_silent()
+        listening.wait_until_it_says("Disconnected: ")
+        proxy.work()
+        listening.wait_until_it_says("Connected again.")
+        assert listening.end() == 0
+
+
+def test_a_broker_that_does_not_answer_at_first_is_tried_again(listen, proxy):
+    proxy.refuse()
+    with listen(BROKER=f"http://127.0.0.1:{proxy.port}") as listening:
+        listening.wait_until_it_says("Not connected: ")
+        proxy.work()
+        listening.wait_until_it_says("Connected to")
+        assert listening.end() == 0
+    assert "Disconnected" not in listening.said
+
+
+def test_quiet_shows_only_what_is_not_delivered(listen, broker, topic, endpoint):
+    ids = broker.publish_many(topic, [{"content": n} for n in range(2)])
+    endpoint.answer(200, times=1)
+    endpoint.answer(400, {"webhook-delivery": "abort-message"}, times=1)
+    with listen("--quiet", "--batch-size", "1", "--max", "2") as listening:
+        assert listening.end(None) == 5
+    assert [each["messages"] for each in listening.rest] == [[ids[1]]]
+
+
+def test_a_terminal_shows_a_line_for_each_webhook(environment, broker, topic, endpoint):
+    ids = broker.publish_many(topic, [{"content": n} for n in range(2)])
+    endpoint.answer(400, {"webhook-delivery": "abort-message"}, b"\x1b[2Jno", times=1)
+    colored = {**environment, "TERM": "xterm-256color"}
+    with terminal(["listen", topic, "--to", endpoint.url, "--batch-size", "1", "--max", "2"], colored) as screen:
+        assert screen.end() == 5
+    [dead, delivered] = [line for line in screen.shown.splitlines() if topic in line and "ms" in line]
+    assert f"{topic}  {ids[0]}" in dead
+    assert "dead letters: \\x1b[2Jno" in dead
+    assert "\x1b[33m[400]" in dead
+    assert "\x1b[32m[200]" in delivered
+
+
+@pytest.mark.parametrize("url", ["ftp://a", "http://", "http://a b", "x://y", "http://a\u00e9"])
+def test_a_url_that_is_none_is_refused(run, url):
+    assert run("listen", "a", "--to", url).code == 2
+
+
+def test_the_broker_s_own_settings_are_used(run, topic):
+    assert run("listen", topic, "--to", "1", "--batch-size", "1001").code == 2
+    assert run("listen", "--to", "1").code == 2
+
+
+def test_it_needs_only_the_right_to_consume(listen, broker: Broker, topic, endpoint):
+    broker.publish(topic, 1)
+    token = broker.mint_token(f"consumer-{topic}", scopes=["consume"], topics=[topic])
+    with listen("--max", "1", TOKEN=token.token) as listening:
+        assert listening.end(None) == 0
