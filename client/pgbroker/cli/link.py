@@ -91,7 +91,9 @@ class Link:
     def _lost(self, error: BrokerError) -> None:
         if self._down_since is None:
             self._down_since = time.monotonic()
-            self._note(f"{'Disconnected' if self._was_up else 'Not connected'}: {str(error).rstrip('.')}. Trying again.")
+            self._note(
+                f"{'Disconnected' if self._was_up else 'Not connected'}: {str(error).rstrip('.')}. Trying again."
+            )
 
     def _is_over(self) -> bool:
         return self._down_since is not None and time.monotonic() - self._down_since > self._seconds

@@ -165,9 +165,9 @@ class _Ends:
 
     def _on_signal(self, number: int) -> None:
         self._signal = number
-        self._session.note("Finishing what is under way. Once more ends it at once.")
         self.__exit__()
         self.stop.set()
+        self._session.note("Finishing what is under way. Once more ends it at once.")
 
     async def run(self, listener: "Listener") -> None:
         """Run a listener. When it fails, all end, after what is under way."""
