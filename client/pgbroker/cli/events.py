@@ -7,8 +7,8 @@ from typing import Any
 import msgspec
 
 from pgbroker.cli.exits import plain
+from pgbroker.cli.outcomes import Result
 from pgbroker.cli.session import Session
-from pgbroker.cli.verdicts import Result
 
 COLORS = {2: "green", 4: "yellow"}  # by the first digit of a status
 NO_STATUS = "---"

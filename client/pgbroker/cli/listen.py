@@ -46,8 +46,8 @@ class Address(click.ParamType[str]):
 
 @command(
     examples=(
-        "pgbroker listen news --to http://127.0.0.1:7001/",
-        "pgbroker listen news orders --to http://127.0.0.1:7001/ --max 1 --quiet",
+        "pgbroker listen orders --to http://localhost:8000/webhooks --max 5",
+        "pgbroker listen orders news --to http://localhost:8000/webhooks --batch-size 10 --max 1 --quiet",
     )
 )
 @click.argument("topics", metavar="TOPIC...", type=TopicName(), nargs=-1, required=True)

@@ -8,12 +8,12 @@ from sys import maxsize
 from typing import Any
 
 from pgbroker import verbs
-from pgbroker.cli import pushes, verdicts
+from pgbroker.cli import outcomes, pushes
 from pgbroker.cli.endpoint import Endpoint, Response
 from pgbroker.cli.events import Event
 from pgbroker.cli.link import Link, Stopped
+from pgbroker.cli.outcomes import Outcome
 from pgbroker.cli.pushes import Push, QueuedMessage, Subscription
-from pgbroker.cli.verdicts import Verdict
 from pgbroker.errors import BrokerError
 from pgbroker.types import Extend, Reject, Release, Settled
 from pgbroker.webhooks import sign
@@ -73,8 +73,10 @@ class Listener:
         waiting = asyncio.create_task(self._endpoint.wait_until_open(self._note))
         stopping = asyncio.create_task(self._stop.wait())
         await asyncio.wait({waiting, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        waiting.cancel()
         stopping.cancel()
+        if waiting.done():
+            waiting.result()
+        waiting.cancel()
 
     async def _lease(self) -> list[QueuedMessage]:
         if self._stop.is_set():
@@ -95,6 +97,9 @@ class Listener:
                 if all(message.receipt in self._held for message in push.messages):
                     await self._post(push)
             await self._release_all()
+        except BrokenPipeError:  # the reader of what it prints has what it needs
+            await self._release_all()
+            raise
         finally:
             beating.cancel()
 
@@ -110,29 +115,29 @@ class Listener:
         at = datetime.now(UTC)
         headers = {"content-type": "application/json", **sign(push.body, push.webhook_id, at, self._secrets)}
         response = await self._endpoint.post(headers, push.body)
-        verdict = verdicts.judge(push, response, self._outages)
-        again = await self._act(push, response, verdict)
-        self._show(_event(self._topic, at, push, response, verdict, again))
-        self._outages = self._outages + 1 if verdict.result == "retry" else 0
-        if verdict.pause > LEASE_SECONDS:
-            await self._release_all(verdict.pause)
-        if verdict.pause:
-            await self._link.rest(verdict.pause)
+        outcome = outcomes.judge(push, response, self._outages)
+        again = await self._act(push, response, outcome)
+        self._show(_event(self._topic, at, push, response, outcome, again))
+        self._outages = self._outages + 1 if outcome.result == "retry" else 0
+        if outcome.pause > LEASE_SECONDS:
+            await self._release_all(outcome.pause)
+        if outcome.pause:
+            await self._link.rest(outcome.pause)
 
-    async def _act(self, push: Push, response: Response, verdict: Verdict) -> list[Release]:
+    async def _act(self, push: Push, response: Response, outcome: Outcome) -> list[Release]:
         """Settle the messages of a webhook; return those that come again."""
         messages = [self._held.pop(each.receipt) for each in push.messages if each.receipt in self._held]
-        dead = messages if verdict.result == "dead" else []
+        dead = messages if outcome.result == "dead" else []
         delivered: list[QueuedMessage] = []
         others: list[QueuedMessage] = []
         for each in [] if dead else messages:
-            is_delivered = verdict.result == "delivered" and each.id not in verdict.failed
+            is_delivered = outcome.result == "delivered" and each.id not in outcome.failed
             (delivered if is_delivered else others).append(each)
-        again = [Release(each.receipt, verdict.wait(each)) for each in others]
+        again = [Release(each.receipt, outcome.wait(each)) for each in others]
         self._subscription.forget(each.id for each in (*delivered, *dead))
-        if verdict.result in {"delivered", "refused"}:
+        if outcome.result in {"delivered", "refused"}:
             self._subscription.send_alone(each.id for each in others)
-        if verdict.result == "disable":
+        if outcome.result == "disable":
             self.gone = True
             self._stop.set()
         self.failed = self.failed or bool(again or dead)
@@ -163,7 +168,7 @@ class Listener:
             self._note(f"{self._topic}: leases ended before they were settled, and other consumers have {ids}")
 
 
-def _event(topic: str, at: datetime, push: Push, response: Response, verdict: Verdict, again: list[Release]) -> Event:
+def _event(topic: str, at: datetime, push: Push, response: Response, outcome: Outcome, again: list[Release]) -> Event:
     return Event(
         at=at,
         topic=topic,
@@ -171,8 +176,8 @@ def _event(topic: str, at: datetime, push: Push, response: Response, verdict: Ve
         messages=[message.id for message in push.messages],
         status=response.status,
         duration_ms=response.duration_ms,
-        result=verdict.result,
-        failed=sorted(verdict.failed),
+        result=outcome.result,
+        failed=sorted(outcome.failed),
         again_seconds=min((each.delay_seconds for each in again), default=None),
         reason=response.reason,
         answer=_text(response) or None,

@@ -75,7 +75,7 @@ def _live(history: History) -> Generator[Show, None, None]:
     from pgbroker.cli.tables import console
 
     terminal = console()
-    with Live(console=terminal, auto_refresh=False, vertical_overflow="visible") as live:
+    with Live(console=terminal, auto_refresh=False, vertical_overflow="ellipsis") as live:
 
         def show(found: Survey | None, error: str | None) -> None:
             if found is not None and error is None:

@@ -86,10 +86,18 @@ def _table(subscriptions: list[Subscription]) -> Table:
             Text(cell(each.dead_letters), WRONG if each.dead_letters else ""),
             Text(cell(each.failures)),
             Text(each.state, COLORS[each.state]),
-            Text("" if each.due_at is None else since(each.due_at)),
+            Text(_next(each)),
             Text(cell(each.disabled_reason)),
         )
     return table
+
+
+def _next(subscription: Subscription) -> str:
+    """Return when the next request is due. What is paused or disabled waits for nothing."""
+    due = subscription.due_at
+    if due is None or subscription.state in {"paused", "disabled"}:
+        return ""
+    return since(due) if due > datetime.now(UTC) else "now"
 
 
 def _empty(first: str, *numbers: str) -> Table:

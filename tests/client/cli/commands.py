@@ -7,8 +7,6 @@ import click
 from pgbroker.cli.app import app
 from pgbroker.cli.command import Command
 
-NOT_YET = {("listen",), ("status",)}  # commands that have no examples yet
-
 
 def commands(group: click.Group = app, *names: str) -> Iterator[tuple[tuple[str, ...], Command]]:
     ctx = click.Context(group)

@@ -4,6 +4,7 @@ import os
 import pty
 import subprocess
 import sys
+from codecs import getincrementaldecoder
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +19,7 @@ class Terminal:
         self.process = process
         self._fd = fd
         self.shown = ""
+        self._decode = getincrementaldecoder("utf-8")().decode  # a read may end inside a character
 
     def type(self, text: str) -> None:
         os.write(self._fd, text.encode())
@@ -38,7 +40,7 @@ class Terminal:
             found = os.read(self._fd, 65_536)
         except OSError:  # its other end is closed
             return False
-        self.shown += found.decode()
+        self.shown += self._decode(found)
         return bool(found)
 
 

@@ -20,7 +20,7 @@ MAX_RETRY_AFTER = timedelta(days=365)
 TEMPORARY = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY}  # of the 4xx: the server's trouble, not the message's
 
 
-class Verdict(msgspec.Struct, frozen=True):
+class Outcome(msgspec.Struct, frozen=True):
     """What becomes of the messages of a webhook.
 
     - delivered: they are acknowledged, but those that `failed`, which are sent again one by one
@@ -50,22 +50,22 @@ class _PartialFailure(msgspec.Struct):
 _PARTIAL_FAILURE = msgspec.json.Decoder(_PartialFailure)
 
 
-def judge(push: Push, response: Response, outages: int) -> Verdict:
+def judge(push: Push, response: Response, outages: int) -> Outcome:
     """Decide what a response means. `outages`: so many webhooks in a row before this one had to be sent again."""
     failed = _failed(push, response)
     result = _result(push, response, failed)
     asked = _retry_after(response.headers.get("retry-after"), datetime.now(UTC))
     if result == "disable" or response.refused:  # until something listens, nothing is leased
-        return Verdict(result, seconds=0)
+        return Outcome(result, seconds=0)
     if result == "slow":
         pause = asked or RATE_LIMIT_SECONDS
-        return Verdict(result, pause=pause, seconds=pause)
+        return Outcome(result, pause=pause, seconds=pause)
     if result == "retry" and push.again:
-        return Verdict(result, failed, max(asked, 0 if response.status else FIRST_SECONDS))
+        return Outcome(result, failed, max(asked, 0 if response.status else FIRST_SECONDS))
     if result == "retry":
         pause = max(asked, delay(outages + 1))
-        return Verdict(result, pause=pause, seconds=pause)
-    return Verdict(result, failed)
+        return Outcome(result, pause=pause, seconds=pause)
+    return Outcome(result, failed)
 
 
 def delay(failures: int) -> int:
