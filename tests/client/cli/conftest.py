@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,10 @@ from click.testing import CliRunner
 
 from pgbroker import Broker
 from pgbroker.cli.app import app
+from tests.client.cli.listening import Listening, listening
 from tests.client.conftest import Running
+from tests.support.endpoints import Endpoint
+from tests.support.proxy import Proxy
 from tests.support.runner import PATIENCE_SECONDS, ROOT
 
 COMMAND = [sys.executable, "-m", "pgbroker"]
@@ -109,6 +113,32 @@ def topic(broker: Broker) -> str:
     name = f"orders-{uuid4().hex[:12]}"
     broker.put_topic(name)
     return name
+
+
+@pytest.fixture
+def endpoint() -> Iterator[Endpoint]:
+    """A receiver of webhooks."""
+    with Endpoint() as endpoint:
+        yield endpoint
+
+
+@pytest.fixture
+def proxy(running_broker: Running) -> Iterator[Proxy]:
+    """A proxy in front of the broker."""
+    with Proxy(int(running_broker.url.rpartition(":")[2])) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def listen(
+    environment: Environment, topic: str, endpoint: Endpoint
+) -> Callable[..., AbstractContextManager[Listening]]:
+    """Start `pgbroker listen` for the topic and the endpoint."""
+
+    def listen(*options: str, **changes: str) -> AbstractContextManager[Listening]:
+        return listening({**environment, **changes}, topic, "--to", f"{endpoint.url}/hook", *options)
+
+    return listen
 
 
 VARIABLES = ("WEBHOOK_SECRET", "BROKER", "TOKEN", "PGBROKER_PROFILE", "NO_COLOR", "FORCE_COLOR", "TERM")

@@ -3,11 +3,11 @@
 import json
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from tests.client.cli.conftest import COMMAND
 from tests.support.runner import PATIENCE_SECONDS
 
 
@@ -50,7 +50,7 @@ class Listening:
 def listening(environment: Mapping[str, str], *arguments: str) -> Iterator[Listening]:
     """Start the command, with pipes."""
     with subprocess.Popen(
-        [*COMMAND, "listen", *arguments],
+        [sys.executable, "-m", "pgbroker", "listen", *arguments],
         env=dict(environment),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

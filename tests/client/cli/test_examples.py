@@ -77,19 +77,12 @@ def shell(environment: Environment, broker: Broker, shim: Path, tmp_path: Path) 
     return variables
 
 
-@pytest.fixture
-def endpoint() -> Iterator[str]:
-    """The url of a receiver."""
-    with Endpoint() as endpoint:
-        yield endpoint.url
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize(("names", "example"), EXAMPLES, ids=[example for _, example in EXAMPLES])
 def test_an_example_runs(
-    names: tuple[str, ...], example: str, shell: Environment, endpoint: str, tmp_path: Path
+    names: tuple[str, ...], example: str, shell: Environment, endpoint: Endpoint, tmp_path: Path
 ) -> None:
-    line = example.replace("http://127.0.0.1:3000", shell["BROKER"]).replace("http://localhost:8000", endpoint)
+    line = example.replace("http://127.0.0.1:3000", shell["BROKER"]).replace("http://localhost:8000", endpoint.url)
     ran = subprocess.run(
         ["bash", "-eo", "pipefail", "-c", line],
         cwd=tmp_path,

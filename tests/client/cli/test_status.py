@@ -12,7 +12,6 @@ from pgbroker.cli.pictures import trend
 from pgbroker.types import Reject
 from tests.client.cli.conftest import COMMAND
 from tests.client.cli.terminal import terminal
-from tests.support.proxy import Proxy
 
 COLORS = {"TERM": "xterm-256color"}
 
@@ -108,12 +107,6 @@ def test_ctrl_c_ends_it(environment, topic):
         screen.process.send_signal(signal.SIGINT)
         assert screen.end() == 130
     assert "Traceback" not in screen.shown
-
-
-@pytest.fixture
-def proxy(running_broker):
-    with Proxy(int(running_broker.url.rpartition(":")[2])) as proxy:
-        yield proxy
 
 
 @pytest.mark.slow
