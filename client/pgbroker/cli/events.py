@@ -1,8 +1,8 @@
 """The webhooks that `listen` sent: a line each, for people or for programs."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import ExitStack, contextmanager
 from datetime import datetime
-from typing import Any
 
 import msgspec
 
@@ -12,6 +12,7 @@ from pgbroker.cli.session import Session
 
 COLORS = {2: "green", 4: "yellow"}  # by the first digit of a status
 NO_STATUS = "---"
+COLUMNS = ("at", "topic", "status", "duration_ms", "result", "webhook_id")
 
 
 class Event(msgspec.Struct, frozen=True):
@@ -34,26 +35,31 @@ class Event(msgspec.Struct, frozen=True):
     answer: str | None
 
 
-def printer(session: Session, rows: Any, *, quiet: bool) -> Callable[[Event], None]:
-    """Return what prints an event; `quiet`: only when a message was not delivered."""
-    write = rows.write
-    if session.form == "table" and session.columns is None:
-        from rich.text import Text
+@contextmanager
+def printer(session: Session, *, quiet: bool) -> Generator[Callable[[Event], None], None, None]:
+    """Yield what prints an event; `quiet`: only when a message was not delivered."""
+    with ExitStack() as stack:
+        if session.form == "table" and session.columns is None:
+            write = _line
+        else:
+            rows = stack.enter_context(session.out.rows(*COLUMNS))
 
-        from pgbroker.cli.tables import console
+            def write(event: Event) -> None:
+                rows.write(event)
+                rows.flush()
 
-        terminal = console()
+        yield lambda event: None if quiet and event.result == "delivered" and not event.failed else write(event)
 
-        def write(event: Event) -> None:
-            terminal.print(Text.assemble(*_parts(event)), soft_wrap=True)
-            terminal.file.flush()
 
-    def show(event: Event) -> None:
-        if not quiet or event.result != "delivered" or event.failed:
-            write(event)
-            rows.flush()
+def _line(event: Event) -> None:
+    """Print an event for people."""
+    from rich.text import Text
 
-    return show
+    from pgbroker.cli.tables import console
+
+    terminal = console()
+    terminal.print(Text.assemble(*_parts(event)), soft_wrap=True)
+    terminal.file.flush()
 
 
 def _parts(event: Event) -> list[tuple[str, str]]:

@@ -106,11 +106,10 @@ async def _listen(
     keys = _secrets(session, secret_file)
     ends = _Ends(session)
     endpoint = Endpoint(url)
-    columns = ("at", "topic", "status", "duration_ms", "result", "webhook_id")
     async with direct(session, AsyncBroker) as broker:
         connected = f"Connected to {broker.url}: {', '.join(topics)} to {url}"
         link = Link(broker, session.note, ends.stop, connected, session.timeout or inf)
-        with session.out.rows(*columns) as rows:
+        with printer(session, quiet=quiet) as show:
             listeners = [
                 Listener(
                     link,
@@ -120,7 +119,7 @@ async def _listen(
                     batch_size=batch_size,
                     maximum=maximum,
                     stop=ends.stop,
-                    show=printer(session, rows, quiet=quiet),
+                    show=show,
                     note=session.note,
                 )
                 for topic in topics

@@ -14,12 +14,13 @@ from pgbroker.cli.events import Event
 from pgbroker.cli.link import Link, Stopped
 from pgbroker.cli.outcomes import Outcome
 from pgbroker.cli.pushes import Push, QueuedMessage, Subscription
-from pgbroker.errors import BrokerError
+from pgbroker.errors import BrokerError, NotFound
 from pgbroker.types import Extend, Reject, Release, Settled
 from pgbroker.webhooks import sign
 
 LEASE_SECONDS = 30  # so soon others get the messages when this computer fails
 BEAT_SECONDS = 10  # between two extensions
+MISSING_SECONDS = 1  # until it looks again whether the topic exists
 WAIT_SECONDS = 2  # of a poll, for which an end has to wait
 MAX_ANSWER = 1024  # bytes of a response that are shown
 MAX_REASON = 1000  # characters of a dead letter's
@@ -58,6 +59,7 @@ class Listener:
         self._show = show
         self._note = note
         self._held: dict[str, QueuedMessage] = {}  # by receipt
+        self._is_missing = False  # the topic
         self._outages = 0  # webhooks in a row that have to be sent again
 
     async def run(self) -> None:
@@ -84,7 +86,14 @@ class Listener:
         wait = WAIT_SECONDS if self._link.is_up else 0  # to know soon whether it is connected
         room = min(self._batch_size, self._left)
         asked = pushes.lease(self._topic, maximum=room, lease_seconds=LEASE_SECONDS, wait_seconds=wait)
-        return (await self._link.send(asked)).messages
+        try:
+            return (await self._link.send(asked)).messages
+        except NotFound as error:
+            if not self._is_missing:
+                self._note(f"{error} yet: waiting for it")
+            self._is_missing = True
+            await self._link.rest(MISSING_SECONDS)
+            return []
 
     async def _send(self, messages: list[QueuedMessage]) -> None:
         """Post leased messages; release what is not posted: an end is asked for, or one of a batch is lost."""

@@ -170,9 +170,14 @@ def test_several_topics_go_to_one_endpoint(listen, broker, topic):
     assert {each["topic"] for each in listening.rest} == {topic, other}
 
 
-def test_a_topic_that_is_not_there_ends_it(run, endpoint):
-    refused = run("listen", "no-such-topic", "--to", endpoint.url)
-    assert (refused.code, "Connected" in refused.err) == (1, False)
+def test_a_topic_that_is_not_there_yet_is_waited_for(listen, broker, topic, endpoint):
+    broker.delete_topic(topic)
+    with listen("--max", "1") as listening:
+        listening.wait_until_it_says(f'there is no topic "{topic}" yet: waiting for it')
+        broker.publish(topic, 1)
+        assert listening.end(None) == 0
+    assert len(listening.rest) == 1
+    assert listening.said.count("waiting for it") == 1
 
 
 def test_quiet_shows_only_what_is_not_delivered(listen, broker, topic, endpoint):
@@ -190,6 +195,7 @@ def test_a_terminal_shows_a_line_for_each_webhook(environment, broker, topic, en
     colored = {**environment, "TERM": "xterm-256color"}
     with terminal(["listen", topic, "--to", endpoint.url, "--batch-size", "1", "--max", "2"], colored) as screen:
         assert screen.end() == 5
+    assert "none" not in screen.shown
     [dead, delivered] = [line for line in screen.shown.splitlines() if topic in line and "ms" in line]
     assert f"{topic}  {ids[0]}" in dead
     assert "dead letters: \\x1b[2Jno" in dead
