@@ -176,6 +176,8 @@ class AsyncConsumer:
             delay = min(2**message.receives, MAX_DELAY_SECONDS)
             log.exception("the handler failed with message %s of %s; again after %d s", message.id, self._topic, delay)
             self._settling.release(message, delay)
+        except asyncio.CancelledError:  # the handler's own: nothing cancels the tasks
+            self._settling.release(message, 0)
         else:
             self._settling.ack(message)
 

@@ -236,6 +236,25 @@ def test_an_async_handler_works_on_messages_at_once(memory: MemoryBroker) -> Non
     asyncio.run(run())
 
 
+def test_a_handler_that_is_cancelled_gives_its_message_back(memory: MemoryBroker) -> None:
+    async def run() -> None:
+        async with memory.async_broker() as broker:
+            await broker.publish(TOPIC, 1)
+            receives = []
+
+            async def handler(message: LeasedMessage[int]) -> None:
+                receives.append(message.receives)
+                if len(receives) == 1:
+                    raise asyncio.CancelledError
+                consumer.stop()
+
+            consumer = broker.consumer(TOPIC, handler, wait_seconds=0)
+            await consumer.run()
+            assert receives == [1, 2]
+
+    asyncio.run(run())
+
+
 PROGRAM = """
 import sys, time
 from pgbroker import Broker
