@@ -78,7 +78,7 @@ class _Worker:
 def _worker() -> Iterator[_Worker]:
     """Start the worker process that `make run` starts for the publish function, with the settings of this environment."""
     our_end, worker_end = socket.socketpair()
-    names = ("DATABASE_URL", "POWERTOOLS_SERVICE_NAME", "POWERTOOLS_METRICS_NAMESPACE")
+    names = ("DATABASE_URL", "TOKEN_KEYS", "POWERTOOLS_SERVICE_NAME", "POWERTOOLS_METRICS_NAMESPACE")
     function = Function(
         "Publish",
         functions.ROOT / "functions" / "publish",
