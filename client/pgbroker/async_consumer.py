@@ -2,10 +2,9 @@
 
 import asyncio
 import logging
-import signal
-import threading
-from collections.abc import Awaitable, Callable, Generator
-from contextlib import contextmanager, suppress
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any, TypedDict
 
 import msgspec
@@ -15,6 +14,7 @@ from pgbroker.errors import BrokerError, ContentMismatch, NotFound, Problem, Une
 from pgbroker.outcomes import Reject, Retry
 from pgbroker.retries import is_temporary
 from pgbroker.settling import Sender, Settling
+from pgbroker.stopping import stopped_by_signals
 from pgbroker.types import LeasedMessage
 
 Handler = Callable[[LeasedMessage[Any]], Awaitable[object]]
@@ -24,6 +24,8 @@ LEASE_SECONDS = 30
 WAIT_SECONDS = 5  # a stop waits as long at most; containers have 10 s to stop
 STOP_SECONDS = 5.0  # beyond that, for a broker that does not answer
 LINGER_SECONDS = 0.005
+QUICK_SECONDS = 0.02  # for all messages of a lease
+MAX_LEASED = 100
 PAUSE_SECONDS = 5.0  # while the topic does not exist, or after an error that may end
 MAX_DELAY_SECONDS = 900
 MAX_REASON = 1_000  # characters
@@ -62,6 +64,9 @@ class AsyncConsumer:
         self._wait_seconds = wait_seconds
         self._settling = Settling(broker, topic, lease_seconds)
         self._tasks: set[asyncio.Task[None]] = set()
+        self._slots = asyncio.Semaphore(concurrency)
+        self._size = concurrency  # of a lease when nothing is at work
+        self._begun_at = 0.0
         self._room = asyncio.Event()
         self._all_room = asyncio.Event()
         self._stopped = asyncio.Event()
@@ -81,7 +86,9 @@ class AsyncConsumer:
             try:
                 while not self._stopped.is_set():
                     await self._wait_for_room()
-                    for message in await self._lease():
+                    leased = await self._lease()
+                    self._begun_at = time.monotonic()
+                    for message in leased:
                         self._begin(message)
             finally:
                 while self._tasks:
@@ -96,7 +103,7 @@ class AsyncConsumer:
         """
         if self._stopped.is_set():
             return []
-        asking = asyncio.create_task(self._ask(self._concurrency - len(self._tasks)))
+        asking = asyncio.create_task(self._ask(self._concurrency - len(self._tasks) if self._tasks else self._size))
         stopped = asyncio.create_task(self._stopped.wait())
         try:
             await asyncio.wait({asking, stopped}, return_when=asyncio.FIRST_COMPLETED)
@@ -134,7 +141,11 @@ class AsyncConsumer:
         return leased
 
     async def _wait_for_room(self) -> None:
-        """Wait for room for one message, and then a moment for room for all: quick handlers share requests."""
+        """Wait for room for one message, and then a moment for room for all: quick handlers share requests.
+
+        When the handlers finish all of a lease at once, the next lease is twice as large: what they do not begin within
+        milliseconds is not kept from other consumers.
+        """
         while len(self._tasks) >= self._concurrency:
             self._room.clear()
             await self._room.wait()
@@ -142,6 +153,8 @@ class AsyncConsumer:
             self._all_room.clear()
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._all_room.wait(), LINGER_SECONDS)
+        is_quick = not self._tasks and time.monotonic() - self._begun_at < QUICK_SECONDS
+        self._size = min(2 * self._size, max(self._concurrency, MAX_LEASED)) if is_quick else self._concurrency
 
     def _fitting(self, message: LeasedMessage[Any]) -> list[LeasedMessage[Any]]:
         """Return the message with content of the type; or reject it, and return nothing."""
@@ -166,6 +179,13 @@ class AsyncConsumer:
             self._settling.hurry()
 
     async def _handle(self, message: LeasedMessage[Any]) -> None:
+        async with self._slots:
+            if self._stopped.is_set():
+                self._settling.release(message, 0)
+            else:
+                await self._call(message)
+
+    async def _call(self, message: LeasedMessage[Any]) -> None:
         try:
             await self._handler(message)
         except Retry as retry:
@@ -180,25 +200,3 @@ class AsyncConsumer:
             self._settling.release(message, 0)
         else:
             self._settling.ack(message)
-
-
-@contextmanager
-def stopped_by_signals(stop: Callable[[], None]) -> Generator[None, None, None]:
-    """Call `stop` at the first SIGTERM or SIGINT, in the main thread. The second one does what it did before."""
-    loop = asyncio.get_running_loop()
-    signals = (signal.SIGTERM, signal.SIGINT) if threading.current_thread() is threading.main_thread() else ()
-
-    def release() -> None:
-        for number in signals:
-            loop.remove_signal_handler(number)
-
-    def first() -> None:
-        release()
-        stop()
-
-    for number in signals:
-        loop.add_signal_handler(number, first)
-    try:
-        yield
-    finally:
-        release()

@@ -112,6 +112,34 @@ def test_content_of_another_type_is_rejected_and_the_others_are_handled(memory: 
     assert memory.dead_letters(TOPIC) == {wrong: "content: Expected `object`, got `str`"}
 
 
+def test_messages_that_a_slow_handler_does_not_begin_are_left_to_others(memory: MemoryBroker) -> None:
+    broker = memory.broker()
+    broker.publish_many(TOPIC, [Message(n) for n in range(10)])
+    ready: list[int] = []
+
+    def handler(_: LeasedMessage[int]) -> None:
+        ready.append(sum(message.leased_at is None for message in broker.browse_messages(TOPIC).items))
+
+    consume(broker, handler, 1, concurrency=2)
+    assert ready[0] == 8
+
+
+def test_messages_that_were_leased_and_not_begun_are_released_at_a_stop(memory: MemoryBroker) -> None:
+    broker = memory.broker()
+    broker.publish_many(TOPIC, [Message(n) for n in range(40)])
+    leased = 0
+
+    def handler(_: LeasedMessage[int]) -> None:
+        nonlocal leased
+        leased = sum(message.leased_at is not None for message in broker.browse_messages(TOPIC).items)
+
+    consume(broker, handler, 8, concurrency=1)  # leases of 1, 2, 4 and 8, when all goes well
+    items = broker.browse_messages(TOPIC).items
+    assert len(items) == 32
+    assert leased >= 1
+    assert [message.leased_at for message in items] == [None] * 32
+
+
 @pytest.mark.parametrize("concurrency", [1, 3])
 def test_so_many_messages_are_at_work_at_once(memory: MemoryBroker, concurrency: int) -> None:
     broker = memory.broker()
