@@ -23,7 +23,7 @@ def generated(page: str) -> str:
 
 
 def _sections() -> Iterator[str]:
-    root = click.Context(app, info_name="pgbroker")
+    root = click.Context(app, info_name="pgbroker", **app.context_settings)  # click keeps the help option that it makes
     yield "## Options of every command\n"
     yield from _options(root, session_options())
     for section in SECTIONS:
