@@ -12,6 +12,8 @@ from bench import against
 from bench.measure import Bench, Figures, Row, at_least, at_most
 from tests.support.client import ROOT
 
+pytestmark = pytest.mark.slow
+
 SERVERS = """
 import contextlib
 from pathlib import Path

@@ -23,6 +23,8 @@ from broker import topics
 from tests.support.interleaving import VERBS, call, call_and_commit, cases, interleave, queue_and_log, waits
 from tests.support.runner import until
 
+pytestmark = pytest.mark.slow
+
 OTHERS = """
 WITH topic AS (SELECT id FROM topics WHERE name = 'orders' AND deleted_at IS NULL), others AS (
     SELECT topic_id FROM queue UNION ALL SELECT topic_id FROM subscriptions UNION ALL SELECT topic_id FROM cursors

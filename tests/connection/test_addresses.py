@@ -47,6 +47,7 @@ def test_several_hosts_of_a_url_share_the_time_too(database_url: str, silent_por
     assert deadlines.allow(-2)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("silent_port")
 def test_an_address_that_answers_is_reached_after_one_that_is_silent(database_url: str, resolve: Resolve) -> None:
     resolve("half.example.com", SILENT[0], "127.0.0.1")

@@ -11,6 +11,8 @@ from scripts import deploy, stack
 from tests.deployment import account, answers
 from tests.support.client import ROOT
 
+pytestmark = pytest.mark.slow
+
 OWN = ["deploy", "--own-database"]
 URL = "postgresql://owner:secret@db.example.com/broker?sslmode=verify-full"
 

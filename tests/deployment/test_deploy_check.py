@@ -34,6 +34,8 @@ from tests.deployment.answers import (
 )
 from tests.support.client import ROOT, template
 
+pytestmark = pytest.mark.slow
+
 PAGE = ROOT / "docs/how-to/deploy-check.md"
 LOGIN = "postgresql://functions:a-password@db/broker"
 
@@ -229,6 +231,7 @@ def test_a_certificate_that_deliver_refuses_is_shown():
     assert (refused.is_expected, refused.seen) == (False, f"1 x {reason}, in 120 s")
 
 
+@pytest.mark.slow
 def test_a_right_that_is_missing_is_a_finding_with_what_to_do(answers, capfd):
     denied = {"Error": {"Code": "AccessDeniedException", "Message": "not you"}}
     answers["GetAccountSettings"] = ClientError(denied, "GetAccountSettings")

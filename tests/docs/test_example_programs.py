@@ -143,6 +143,7 @@ def test_a_producer_with_a_rate_publishes_until_it_is_stopped_and_prints_each_me
     assert [message["content"] for message in broker.consume(topic, max=1000)] == published
 
 
+@pytest.mark.slow
 def test_a_consumer_consumes_what_waits(where, broker, topic):
     broker.publish_many(topic, [{"content": number} for number in range(25)])
 

@@ -40,6 +40,7 @@ def broadcast(runner: Runner, *messages: object) -> requests.Response:
     return runner.post("/topics/news/broadcast", {})
 
 
+@pytest.mark.slow
 def test_a_broadcast_returns_although_one_endpoint_hangs_and_the_others_receive_it(runner: Runner) -> None:
     with Endpoint() as endpoint, Endpoint() as hanging:
         hanging.hang()

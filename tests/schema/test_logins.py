@@ -268,6 +268,7 @@ def own_address():
         return probe.getsockname()[0]
 
 
+@pytest.mark.slow
 def test_no_password_is_sent_as_it_is_over_a_network_without_tls(new, through, use, own_address):
     through(wants_plaintext=True, host=own_address)
     for name in ("DATABASE_URL", "OWNER_DATABASE_URL"):

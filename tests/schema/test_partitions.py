@@ -117,6 +117,7 @@ def test_there_are_at_most_ten_partitions_for_any_retention(ring, days, width):
     assert {last - first for first, last in made} == {width * DAY}
 
 
+@pytest.mark.slow
 def test_the_width_of_a_partition_does_not_depend_on_the_time_zone(ring):
     skip_maintenance(ring, 0)
     ring.execute("SET timezone = 'Europe/Berlin'")

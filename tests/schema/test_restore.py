@@ -24,6 +24,8 @@ from tests.support.client import ROOT
 from tests.support.runner import until
 from tests.support.topic import TOKEN_ID, Topic
 
+pytestmark = pytest.mark.slow
+
 PAGE = (ROOT / "docs/how-to/restore.md").read_text()
 COPY, COPY_SCHEMA = re.findall(r"^```sh\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
 PAUSE, MAKE_PARTITIONS, SET_SEQUENCE = re.findall(r"^```sql\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)

@@ -12,6 +12,8 @@ from scripts.dashboard import picture, series, watch
 from tests.support.client import ROOT
 from tests.watch.aws_metrics import SOURCES
 
+pytestmark = pytest.mark.slow
+
 WIDGETS = watch.dashboard()["widgets"]
 LINES = [
     (widget["properties"]["title"], line)

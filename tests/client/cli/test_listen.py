@@ -55,6 +55,7 @@ def test_a_webhook_has_as_many_messages_as_the_broker_s_own(listen, broker, topi
     assert len(ours) == 1
 
 
+@pytest.mark.slow
 def test_a_webhook_is_signed_with_a_secret_that_is_shown_first(listen, broker, topic, endpoint):
     message = broker.publish(topic, {"order": 1}, key="k")
     with listen() as listening:

@@ -9,6 +9,8 @@ from tests.client.cli.listening import listening
 from tests.support.endpoints import answers_after
 from tests.support.runner import until
 
+pytestmark = pytest.mark.slow
+
 
 def test_nothing_is_leased_until_something_listens(environment, broker, topic):
     message = broker.publish(topic, 1)

@@ -66,6 +66,7 @@ def test_a_topic_that_is_not_there_is_refused(run):
     assert run("status", "a", "--polls", "2").code == 2
 
 
+@pytest.mark.slow
 def test_it_is_watched_as_lines_without_a_terminal(run, topic):
     found = run("status", topic, "--watch", "1s", "--polls", "2").lines
     assert [each["topic"]["name"] for each in found] == [topic, topic]
@@ -85,6 +86,7 @@ def test_without_a_terminal_rich_is_not_loaded(environment, topic):
     assert json.loads(ran.stdout)["topic"]["name"] == topic
 
 
+@pytest.mark.slow
 def test_a_terminal_shows_how_it_changes(environment, broker, topic):
     broker.publish(topic, 1)
     with terminal(["status", topic, "--watch", "1s"], {**environment, **COLORS}) as screen:
