@@ -4,6 +4,7 @@ import contextlib
 import gc
 import json
 import os
+import signal
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from io import StringIO
@@ -37,6 +38,11 @@ pytest_plugins = ["tests.support.concurrent_sessions", "tests.support.interleavi
 
 ADMIN = Payload(admin_token_hash=authorization.digest(ADMIN_TOKEN).hex())
 LOGIN, PASSWORD = "broker_functions", "a test's password"
+if (
+    signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+):  # a shell without job control starts so with &, and children inherit it
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
 QUICK = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_connections": "300"}
 
 

@@ -131,8 +131,6 @@ def test_ctrl_c_says_what_is_stored(environment, broker, topic):
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        # a shell without job control lets what it starts with & ignore it
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),  # noqa: PLW1509  it has no threads
     ) as process:
         assert process.stdin is not None
         process.stdin.write(b"".join(b"%d\n" % n for n in range(8_500)))
