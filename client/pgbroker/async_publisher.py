@@ -6,7 +6,6 @@ from types import TracebackType
 from typing import Any, Self
 
 from pgbroker.buffer import ENOUGH, LINGER_SECONDS, Batch, Buffer
-from pgbroker.errors import BrokerError
 from pgbroker.request import Request, encode
 from pgbroker.types import Message
 
@@ -84,7 +83,7 @@ class AsyncPublisher:
     async def _store(self, batch: Batch[asyncio.Future[str]]) -> None:
         try:
             batch.resolve(await self._send(batch.request))
-        except BrokerError as error:
+        except Exception as error:  # noqa: BLE001  each future gets it
             single = list(batch.split(error))
             for each in single:
                 await self._store(each)

@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Iterator
 from typing import Generic, Protocol, TypeVar
 
-from pgbroker.errors import BrokerError, InvalidInput, TooLarge
+from pgbroker.errors import InvalidInput, TooLarge
 from pgbroker.request import Request
 from pgbroker.verbs import publish_encoded
 from pgbroker.verbs.messages import MAX_BYTES, MAX_MESSAGES
@@ -46,13 +46,13 @@ class Batch(Generic[Future]):
             if not future.done():
                 future.set_result(message_id)
 
-    def fail(self, error: BrokerError) -> None:
+    def fail(self, error: Exception) -> None:
         """Give each message the error."""
         for _, future in self._waiting:
             if not future.done():
                 future.set_exception(error)
 
-    def split(self, error: BrokerError) -> Iterator["Batch[Future]"]:
+    def split(self, error: Exception) -> Iterator["Batch[Future]"]:
         """Yield a batch for each message, when the error may be the fault of one of several: the others are good."""
         if len(self) > 1 and isinstance(error, InvalidInput | TooLarge):
             for each in self._waiting:

@@ -7,7 +7,6 @@ from types import TracebackType
 from typing import Any, Self
 
 from pgbroker.buffer import ENOUGH, LINGER_SECONDS, Batch, Buffer
-from pgbroker.errors import BrokerError
 from pgbroker.request import Request, encode
 from pgbroker.types import Message
 
@@ -39,7 +38,7 @@ class Publisher:
         self._sending = False
         self._hurried = False
         self._closed = False
-        self._failure: BrokerError | None = None
+        self._failure: Exception | None = None
         self._thread = threading.Thread(target=self._run, name=f"pgbroker publisher of {topic}", daemon=True)
         self._thread.start()
 
@@ -118,7 +117,7 @@ class Publisher:
     def _store(self, batch: "Batch[Future[str]]") -> None:
         try:
             batch.resolve(self._send(batch.request))
-        except BrokerError as error:
+        except Exception as error:  # noqa: BLE001  each future gets it, and the thread goes on
             single = list(batch.split(error))
             for each in single:
                 self._store(each)

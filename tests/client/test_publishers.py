@@ -16,6 +16,7 @@ from pgbroker.request import Request
 from pgbroker.testing import MemoryBroker
 from pgbroker.verbs import parts
 from tests.support.endpoints import Endpoint
+from tests.support.runner import PATIENCE_SECONDS
 
 NEVER = 3600.0  # seconds until a publisher sends what is less than enough
 
@@ -123,6 +124,27 @@ def test_an_error_nobody_looks_at_is_raised_at_the_end(endpoint: Endpoint) -> No
         broker.publisher("orders") as publisher,
     ):
         publisher.publish(1)
+
+
+def test_a_publisher_of_a_closed_broker_says_so(endpoint: Endpoint) -> None:
+    broker = Broker(endpoint.url, "brk_x")
+    publisher = broker.publisher("orders", linger_seconds=NEVER)
+    future = publisher.publish(1)
+    broker.close()
+    with pytest.raises(RuntimeError, match="closed"):
+        publisher.close()
+    assert isinstance(future.exception(), RuntimeError)
+
+
+def test_a_publisher_of_a_closed_broker_for_asyncio_says_so(endpoint: Endpoint) -> None:
+    async def publish() -> None:
+        broker = AsyncBroker(endpoint.url, "brk_x")
+        await broker.close()
+        async with broker.publisher("orders") as publisher:
+            await publisher.publish(1)
+
+    with pytest.raises(RuntimeError, match="closed"):
+        asyncio.run(asyncio.wait_for(publish(), PATIENCE_SECONDS))
 
 
 def test_tasks_that_publish_at_once_share_a_request(topic: str) -> None:
