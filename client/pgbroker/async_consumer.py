@@ -14,7 +14,7 @@ from pgbroker.errors import BrokerError, ContentMismatch, NotFound, Problem, Une
 from pgbroker.outcomes import Reject, Retry
 from pgbroker.retries import is_temporary
 from pgbroker.settling import Sender, Settling
-from pgbroker.stopping import stopped_by_signals
+from pgbroker.stopping import finish, rest, stopped_by_signals
 from pgbroker.types import LeasedMessage
 
 Handler = Callable[[LeasedMessage[Any]], Awaitable[object]]
@@ -99,20 +99,15 @@ class AsyncConsumer:
     async def _lease(self) -> list[LeasedMessage[Any]]:
         """Lease as many as there is room for. Empty when none came, or the broker could not be asked.
 
-        A stop waits for a request that is under way, because the broker may lease messages to it: they are released.
+        What comes after a stop is released.
         """
         if self._stopped.is_set():
             return []
-        asking = asyncio.create_task(self._ask(self._concurrency - len(self._tasks) if self._tasks else self._size))
-        stopped = asyncio.create_task(self._stopped.wait())
+        room = self._concurrency - len(self._tasks) if self._tasks else self._size
         try:
-            await asyncio.wait({asking, stopped}, return_when=asyncio.FIRST_COMPLETED)
-            if not asking.done():
-                await asyncio.wait({asking}, timeout=self._wait_seconds + STOP_SECONDS)
-            leased = asking.result() if asking.done() else []
-        finally:
-            asking.cancel()
-            stopped.cancel()
+            leased = await finish(self._ask(room), self._stopped, self._wait_seconds + STOP_SECONDS)
+        except TimeoutError:
+            return []
         if self._stopped.is_set():
             for message in leased:
                 self._settling.release(message, 0)
@@ -135,8 +130,7 @@ class AsyncConsumer:
             else:
                 raise
             asked = error.retry_after if isinstance(error, Problem) else None
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._stopped.wait(), PAUSE_SECONDS if asked is None else asked)
+            await rest(self._stopped, PAUSE_SECONDS if asked is None else asked)
             leased = []
         return leased
 

@@ -1,10 +1,37 @@
-"""A clean stop by a signal."""
+"""A clean stop: by a signal, and of what waits for the broker."""
 
 import asyncio
 import signal
 import threading
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from collections.abc import Callable, Coroutine, Generator
+from contextlib import contextmanager, suppress
+from typing import Any, TypeVar
+
+Result = TypeVar("Result")
+
+
+async def finish(work: Coroutine[Any, Any, Result], stop: asyncio.Event, seconds: float) -> Result:
+    """Return the result of a request. A stop waits for it, because the broker may lease messages to it.
+
+    Raises TimeoutError when it is not done so many seconds after the stop; it is cancelled then.
+    """
+    working, stopping = asyncio.create_task(work), asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        if not working.done():
+            await asyncio.wait({working}, timeout=seconds)
+        if not working.done():
+            raise TimeoutError
+        return working.result()
+    finally:
+        working.cancel()
+        stopping.cancel()
+
+
+async def rest(stop: asyncio.Event, seconds: float) -> None:
+    """Do nothing for a time, or until the stop."""
+    with suppress(TimeoutError):
+        await asyncio.wait_for(stop.wait(), seconds)
 
 
 @contextmanager

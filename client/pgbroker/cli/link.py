@@ -9,6 +9,7 @@ from pgbroker.async_broker import AsyncBroker
 from pgbroker.cli.passing import passes, pause
 from pgbroker.errors import BrokerError
 from pgbroker.request import Request
+from pgbroker.stopping import finish, rest
 
 Result = TypeVar("Result")
 STOP_SECONDS = 10.0  # that a request under way has to end
@@ -60,26 +61,14 @@ class Link:
 
     async def rest(self, seconds: float) -> None:
         """Do nothing for a time, or until the end is asked for."""
-        try:
-            async with asyncio.timeout(seconds):
-                await self._stop.wait()
-        except TimeoutError:
-            return
+        await rest(self._stop, seconds)
 
     async def _once(self, request: Request[Result]) -> Result:
-        """Send a request once. An end waits for it, because the broker may lease messages to it; but not for long."""
-        sending = asyncio.create_task(self._broker.send(request, deadline_seconds=0))
-        stopping = asyncio.create_task(self._stop.wait())
+        """Send a request once. An end waits for it, but not for long."""
         try:
-            await asyncio.wait({sending, stopping}, return_when=asyncio.FIRST_COMPLETED)
-            if not sending.done():
-                await asyncio.wait({sending}, timeout=STOP_SECONDS)
-            if not sending.done():
-                raise Stopped
-            return sending.result()
-        finally:
-            sending.cancel()
-            stopping.cancel()
+            return await finish(self._broker.send(request, deadline_seconds=0), self._stop, STOP_SECONDS)
+        except TimeoutError:
+            raise Stopped from None
 
     def _works(self) -> None:
         if not self._was_up:
