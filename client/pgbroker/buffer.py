@@ -6,12 +6,10 @@ from typing import Generic, Protocol, TypeVar
 
 from pgbroker.errors import InvalidInput, TooLarge
 from pgbroker.request import Request
-from pgbroker.verbs import publish_encoded
-from pgbroker.verbs.messages import MAX_BYTES, MAX_MESSAGES
+from pgbroker.verbs import parts, publish_encoded
 
 LINGER_SECONDS = 0.02
 ENOUGH = 100  # messages: a request of so many costs little more than a request of one
-_REQUEST_BYTES = 100  # around the messages
 
 
 class Promise(Protocol):
@@ -74,11 +72,6 @@ class Buffer(Generic[Future]):
 
     def take(self) -> Batch[Future]:
         """Take as many as one request holds."""
-        taken: list[tuple[bytes, Future]] = []
-        room = MAX_BYTES - _REQUEST_BYTES
-        while self._waiting and len(taken) < MAX_MESSAGES:
-            room -= len(self._waiting[0][0]) + 1
-            if taken and room < 0:
-                break
-            taken.append(self._waiting.popleft())
-        return Batch(self._topic, taken)
+        nothing: list[bytes] = []
+        fitting = next(parts(message for message, _ in self._waiting), nothing)
+        return Batch(self._topic, [self._waiting.popleft() for _ in fitting])

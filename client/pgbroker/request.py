@@ -7,7 +7,7 @@ from typing import Any, Generic, TypeVar
 from urllib.parse import quote, urlencode
 
 import msgspec
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import UNSET, Struct
 
 from pgbroker.errors import BY_STATUS, BY_TYPE, BrokerError, ContentMismatch, Fault, Problem, UnexpectedAnswer
 
@@ -34,7 +34,7 @@ class _Gateway(Struct):
 
     title: str = ""
     detail: str = ""
-    message: str | None = None
+    message: str = ""
     type: str = ""
     request_id: str = ""
     errors: tuple[Fault, ...] = ()
@@ -47,14 +47,9 @@ def path(*parts: str, **parameters: Any) -> str:
     return f"{target}?{urlencode(given)}" if given else target
 
 
-def fields(**values: Any) -> dict[str, Any]:
-    """Leave out what is not given."""
-    return {name: value for name, value in values.items() if value is not UNSET}
-
-
-def body(**values: Any | UnsetType) -> bytes:
-    """Make a JSON body of the fields that are given."""
-    return encode(fields(**values))
+def body(**values: Any) -> bytes:
+    """Make a JSON body of the fields that are not UNSET."""
+    return encode({name: value for name, value in values.items() if value is not UNSET})
 
 
 def optional(**values: Any) -> bytes:
@@ -114,7 +109,7 @@ def problem(request: Request[Any], status: int, headers: Mapping[str, str], answ
     try:
         found: _Gateway = reader(_Gateway)(answer)
     except msgspec.DecodeError as error:
-        found = _Gateway(message="")
+        found = _Gateway()
         if status not in BY_STATUS or status == 404:  # noqa: PLR2004  a web server that is not the broker
             return UnexpectedAnswer(_unexpected(request, status, str(error)))
     kind = BY_TYPE.get(found.type) or BY_STATUS.get(status, Problem)

@@ -36,14 +36,14 @@ class Settling:
         self._broker = broker
         self._topic = topic
         self._lease_seconds = lease_seconds
-        self._held: dict[str, LeasedMessage[Any]] = {}
+        self._held: set[str] = set()  # receipts
         self._ended: list[Settle] = []
         self._timer: asyncio.TimerHandle | None = None
         self._sender: asyncio.Task[None] | None = None
 
     def hold(self, message: LeasedMessage[Any]) -> None:
         """Extend the lease of a message from now on, until it is settled."""
-        self._held[verbs.receipt(message)] = message
+        self._held.add(verbs.receipt(message))
 
     def ack(self, message: LeasedMessage[Any]) -> None:
         receipt = verbs.receipt(message)
@@ -82,7 +82,7 @@ class Settling:
                 await self._sender
 
     def _end(self, receipt: str, settle: Settle) -> None:
-        self._held.pop(receipt, None)
+        self._held.discard(receipt)
         self._ended.append(settle)
         if len(self._ended) >= ENOUGH:
             self.hurry()
@@ -108,5 +108,5 @@ class Settling:
             log.warning("could not settle leases of %s, whose messages may come again: %s", self._topic, error)
             return
         for receipt in settled.stale:
-            self._held.pop(receipt, None)
+            self._held.discard(receipt)
             log.warning("the lease %s of %s had ended, and another consumer has the message", receipt, self._topic)

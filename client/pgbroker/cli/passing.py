@@ -1,9 +1,8 @@
 """Errors of the broker that pass, for commands that go on for hours."""
 
 from pgbroker.errors import BrokerError, Problem, UnexpectedAnswer
-from pgbroker.retries import is_temporary
+from pgbroker.retries import FIRST_PAUSE_SECONDS, MAX_PAUSE_SECONDS, is_temporary
 
-FIRST_SECONDS, MAX_SECONDS = 0.2, 10.0
 SERVER_ERRORS = 500  # and above
 
 
@@ -18,4 +17,4 @@ def passes(error: BrokerError, *, connected: bool) -> bool:
 def pause(error: BrokerError, failures: int) -> float:
     """Return how many seconds to wait after so many failures in a row: as long as the broker asks, or 0.2 to 10 s."""
     asked = error.retry_after if isinstance(error, Problem) else None
-    return min(FIRST_SECONDS * 2 ** min(failures - 1, 10), MAX_SECONDS) if asked is None else asked
+    return min(FIRST_PAUSE_SECONDS * 2 ** min(failures - 1, 10), MAX_PAUSE_SECONDS) if asked is None else asked
