@@ -2,7 +2,6 @@
 
 from http import HTTPStatus
 from pathlib import Path
-from typing import Annotated
 from uuid import UUID
 
 import msgspec
@@ -21,12 +20,6 @@ class TopicPage(pagination.Query, forbid_unknown_fields=True):
     """The query of a list of topics."""
 
     after: fields.TopicName | None = None
-
-
-class AttemptPage(pagination.Query, forbid_unknown_fields=True):
-    """The query of a list of attempts."""
-
-    after: Annotated[int, msgspec.Meta(ge=1, le=2**53 - 1)] | None = None
 
 
 class TokenPage(pagination.Query, forbid_unknown_fields=True):
@@ -131,8 +124,7 @@ def delete_dead_letters(request: api.Request) -> api.Response:
 
 @app.route("GET /topics/{topic}/subscriptions/{id}/attempts", scope="manage")
 def list_attempts(request: api.Request) -> api.Response:
-    page = request.query(AttemptPage)
-    return api.page(attempts.list_attempts(request.topic, request.id(), page.after, page.limit))
+    return api.page(attempts.list_attempts(request.topic, request.id(), request.query(attempts.List)))
 
 
 @app.route("GET /tokens", scope="tokens")

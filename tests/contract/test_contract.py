@@ -62,7 +62,7 @@ QUERIES = {
     "listDeadLetters": dead_letters.List,
     "deleteDeadLetters": dead_letters.Delete,
     "listTopics": app("manage").TopicPage,
-    "listAttempts": app("manage").AttemptPage,
+    "listAttempts": attempts.List,
     "listTokens": app("manage").TokenPage,
     "deleteTopic": app("manage").Force,
     "health": app("manage").Health,

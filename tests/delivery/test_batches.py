@@ -152,10 +152,10 @@ def test_attempts_are_listed_newest_first(orders, endpoint):
     orders.end_waits()
     push()
 
-    second, first = attempts.list_attempts("orders", subscribed.id, None, 10).items
+    second, first = attempts.list_attempts("orders", subscribed.id, attempts.List()).items
 
     assert (first.attempt, first.status, first.first_seq, first.last_seq) == (1, 503, 1, 2)
     assert (second.attempt, second.status, second.webhook_id) == (2, 200, first.webhook_id)
     assert second.started_at >= first.started_at
-    assert attempts.list_attempts("orders", subscribed.id, second.id, 10).items == [first]
-    assert attempts.list_attempts("orders", subscribed.id, None, 1).items == [second]
+    assert attempts.list_attempts("orders", subscribed.id, attempts.List(after=second.id)).items == [first]
+    assert attempts.list_attempts("orders", subscribed.id, attempts.List(limit=1)).items == [second]

@@ -45,7 +45,7 @@ def test_a_batch_that_is_not_delivered_waits(orders, endpoint, subscribed, behav
     assert (after.cursor, after.behind, after.failures, after.disabled_at) == (0, 1, 1, None)
     assert after.due_at is not None
     assert push() == 0
-    [attempt] = attempts.list_attempts("orders", subscribed.id, None, 10).items
+    [attempt] = attempts.list_attempts("orders", subscribed.id, attempts.List()).items
     assert attempt.status is None or attempt.status >= 300
     assert attempt.status or attempt.reason
 
@@ -58,7 +58,7 @@ def test_a_batch_waits_when_the_connection_is_refused(orders):
         orders.broadcast()
         push()
     assert orders.subscription(subscribed).failures == 1
-    [attempt] = attempts.list_attempts("orders", subscribed.id, None, 10).items
+    [attempt] = attempts.list_attempts("orders", subscribed.id, attempts.List()).items
     assert (attempt.status, attempt.reason) == (None, "the connection was refused")
 
 

@@ -63,7 +63,7 @@ def test_429_counts_as_no_attempt(orders, endpoint, subscribed):
         push()
     after = orders.subscription(subscribed)
     assert (after.failures, after.cursor, after.disabled_at) == (0, 0, None)
-    recorded = attempts.list_attempts("orders", subscribed.id, None, 100).items
+    recorded = attempts.list_attempts("orders", subscribed.id, attempts.List()).items
     assert {attempt.attempt for attempt in recorded} == {1}
     assert len({attempt.webhook_id for attempt in recorded}) == 1
 
@@ -106,6 +106,6 @@ def test_the_next_request_is_sent_no_sooner_than_the_rate_allows(orders, owner, 
     orders.publish("a", "b")
     orders.broadcast()
     assert push() == 2
-    second, first = attempts.list_attempts("orders", subscribed.id, None, 10).items
+    second, first = attempts.list_attempts("orders", subscribed.id, attempts.List()).items
     assert second.started_at - first.started_at >= timedelta(seconds=0.5)
     assert orders.subscription(subscribed).cursor == 2

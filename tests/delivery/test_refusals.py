@@ -85,7 +85,9 @@ def test_a_redelivery_keeps_its_webhook_id_until_it_is_delivered(orders, endpoin
     assert len(ids) == 4
     assert len(set(ids)) == 2
     assert batch.headers["webhook-id"] not in ids
-    assert sorted(attempt.attempt for attempt in attempts.list_attempts("orders", subscribed.id, None, 10).items) == [
+    assert sorted(
+        attempt.attempt for attempt in attempts.list_attempts("orders", subscribed.id, attempts.List()).items
+    ) == [
         1,
         2,
         2,
@@ -102,7 +104,7 @@ def test_exhausted_redeliveries_become_dead_letters_and_do_not_disable_the_subsc
     assert (after.cursor, after.redeliveries, after.dead_letters, after.disabled_at) == (2, 0, 2, None)
     assert sorted(dead_letters_of(subscribed)) == [("a", "status 400", 10), ("b", "status 400", 10)]
     assert planner.next_due() is None
-    newest, *_ = attempts.list_attempts("orders", subscribed.id, None, 1).items
+    newest, *_ = attempts.list_attempts("orders", subscribed.id, attempts.List(limit=1)).items
     assert newest.answer == "no such shop"
 
 
@@ -142,7 +144,7 @@ def test_redeliveries_and_batches_take_turns(orders, endpoint):
     orders.publish("c", "d")
     orders.broadcast()
     push_after_waits(orders)
-    newest_first = attempts.list_attempts("orders", subscribed.id, None, 4).items
+    newest_first = attempts.list_attempts("orders", subscribed.id, attempts.List(limit=4)).items
     assert sorted(sent(endpoint)[2:]) == [["a"], ["b"], ["c"], ["d"]]
     assert [attempt.webhook_id.endswith("_again") for attempt in reversed(newest_first)] == [True, False, True, False]
 

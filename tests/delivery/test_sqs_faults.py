@@ -29,7 +29,7 @@ def test_a_repeated_outcome_counts_once(orders, owner, queues, subscribed, statu
     before = everything(owner)
     dispatch(outcome)
     assert everything(owner) == before
-    assert len(attempts.list_attempts("orders", subscribed.id, None, 10).items) == 1
+    assert len(attempts.list_attempts("orders", subscribed.id, attempts.List()).items) == 1
 
 
 def test_a_repeated_job_is_posted_twice_under_one_webhook_id_and_counts_once(orders, endpoint, queues, subscribed):
@@ -175,7 +175,7 @@ def test_a_job_that_is_too_old_is_planned_again_and_counts_as_no_attempt(orders,
 
     after = orders.subscription(subscribed)
     assert (after.cursor, after.failures) == (0, 0)
-    assert attempts.list_attempts("orders", subscribed.id, None, 10).items == []
+    assert attempts.list_attempts("orders", subscribed.id, attempts.List()).items == []
     deliver(*queues.delivery.take())
     dispatch(*queues.dispatch.take())
     assert len(endpoint.requests) == 1
@@ -211,7 +211,7 @@ def test_an_expired_job_whose_subscription_was_planned_again_changes_nothing(ord
     deliver(record(payload))
     dispatch(*queues.dispatch.take())
     assert everything(owner) == before
-    assert attempts.list_attempts("orders", subscribed.id, None, 10).items == []
+    assert attempts.list_attempts("orders", subscribed.id, attempts.List()).items == []
 
 
 def test_a_batch_whose_outcome_was_lost_is_sent_again(orders, endpoint, queues, subscribed):
@@ -233,7 +233,9 @@ def test_an_outcome_that_arrives_after_its_lease_changes_nothing(orders, queues,
     dispatch(wake_up())
     dispatch(*outcomes_of(late, status=410))
     assert orders.subscription(subscribed).disabled_at is None
-    assert [attempt.status for attempt in attempts.list_attempts("orders", subscribed.id, None, 10).items] == [410]
+    assert [attempt.status for attempt in attempts.list_attempts("orders", subscribed.id, attempts.List()).items] == [
+        410
+    ]
 
 
 @pytest.mark.parametrize("statuses", [(200, 503), (503, 200)])

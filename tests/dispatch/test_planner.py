@@ -173,7 +173,7 @@ def test_an_outcome_whose_lease_was_taken_over_changes_nothing(orders, owner, su
     planner.plan(0, [outcome(lost, status)])
 
     assert everything(owner, but="attempts") == before
-    assert len(attempts.list_attempts("orders", subscribed.id, None, 10).items) == 1
+    assert len(attempts.list_attempts("orders", subscribed.id, attempts.List()).items) == 1
     planner.plan(0, [outcome(job)])
     assert orders.subscription(subscribed).cursor == 1
 
@@ -198,7 +198,7 @@ def test_an_outcome_recorded_twice_before_the_next_plan_counts_once(orders, owne
     before = everything(owner)
     planner.plan(0, [ended])
     assert everything(owner) == before
-    assert len(attempts.list_attempts("orders", subscribed.id, None, 10).items) == 1
+    assert len(attempts.list_attempts("orders", subscribed.id, attempts.List()).items) == 1
 
 
 def test_an_outcome_that_two_sessions_record_counts_once_and_is_one_attempt(
@@ -212,7 +212,7 @@ def test_an_outcome_that_two_sessions_record_counts_once_and_is_one_attempt(
     first.commit()
     assert second.result() == []
     assert orders.subscription(subscribed).cursor == 1
-    assert len(attempts.list_attempts("orders", subscribed.id, None, 10).items) == 1
+    assert len(attempts.list_attempts("orders", subscribed.id, attempts.List()).items) == 1
 
 
 def test_outcomes_of_many_subscriptions_are_recorded_at_once(orders, subscribed):

@@ -97,6 +97,19 @@ CALLS: dict[str, tuple[str, *tuple[str, ...]]] = {
     "trace a message that was broadcast to all": ("trace_message('news', %s)", LOGGED.format("news")),
     "trace a message that was refused": ("trace_message('refused', %s)", LOGGED.format("refused")),
     "list attempts": ("list_attempts('refused', %s, NULL, 100)", SUBSCRIPTION.format("refused")),
+    "list attempts at a message": (
+        "list_attempts('refused', %s, NULL, 100, 500)",
+        SUBSCRIPTION.format("refused"),
+    ),
+    "list attempts at a message that was delivered": (
+        "list_attempts('delivered', %s, NULL, 100, 500)",
+        SUBSCRIPTION.format("delivered"),
+    ),
+    "list failed attempts": ("list_attempts('refused', %s, NULL, 100, NULL, true)", SUBSCRIPTION.format("refused")),
+    "list failed attempts of one without": (
+        "list_attempts('delivered', %s, NULL, 100, NULL, true)",
+        SUBSCRIPTION.format("delivered"),
+    ),
     "browse": ("browse_messages('orders', '{}', NULL, 100)",),
     "cancel": ("cancel_message('orders', %s)", WAITING),
     "list dead letters": ("list_dead_letters('dead', '{}', NULL, 100)",),

@@ -74,7 +74,7 @@ def test_a_partition_leaves_with_its_messages_log_spans_and_attempts(ring, order
         with pytest.raises(NotFound):
             browsing.trace("orders", message_id)
     assert orders.contents(orders.consume()) == ["today"]
-    assert attempts.list_attempts("orders", subscribed.id, None, 10).items == []
+    assert attempts.list_attempts("orders", subscribed.id, attempts.List()).items == []
     assert maintenance.maintain().removed == []
 
 

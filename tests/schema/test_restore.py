@@ -166,7 +166,7 @@ def test_subscriptions_go_on_in_a_copy(ring, restore):
     planner.plan(0, [outcome(job) for job in after.values()])
     orders.publish("d")
     assert (orders.broadcast().messages, orders.logged()[:3]) == (1, [a, b, c])
-    recorded = attempts.list_attempts("orders", sent.id, None, 10).items
+    recorded = attempts.list_attempts("orders", sent.id, attempts.List()).items
     assert [attempt.webhook_id for attempt in recorded] == [after[sent.id].webhook_id, before[sent.id].webhook_id]
 
 

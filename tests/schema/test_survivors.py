@@ -227,11 +227,11 @@ def test_attempts_leave_with_their_partition_and_the_later_ones_stay(orders, sub
     orders.broadcast()
     answer(*planner.plan(10))
     remove_old()
-    assert attempts.list_attempts("orders", subscribed.id, None, 10).items == []
+    assert attempts.list_attempts("orders", subscribed.id, attempts.List()).items == []
     orders.publish("b")
     orders.broadcast()
     answer(*planner.plan(10))
-    assert len(attempts.list_attempts("orders", subscribed.id, None, 10).items) == 1
+    assert len(attempts.list_attempts("orders", subscribed.id, attempts.List()).items) == 1
 
 
 def test_many_messages_are_moved_aside_in_steps(ring, orders, make_older, monkeypatch):

@@ -86,7 +86,7 @@ class MaintenanceSteps(LogSteps):
     def compare_attempts(self):
         for key in self.model.subscriptions:
             expected = [moment for moment in self.attempted[key] if not self.has_left(moment)]
-            found = attempts.list_attempts("orders", key, None, 1000).items
+            found = attempts.list_attempts("orders", key, attempts.List(limit=1000)).items
             assert [each.started_at for each in found] == expected[::-1]
             self.met["an attempt forgotten"] += len(self.attempted[key]) - len(expected)
 

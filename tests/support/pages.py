@@ -5,16 +5,17 @@ from typing import Any
 import psycopg
 
 # `auto…` are idle topics with a subscription each, `orders` has messages that wait, `dead` dead letters, `many` 20,000
-# messages and dead letters at least, `news` a log of forty days ago and subscriptions that have got all of it, and
-# `refused` a subscription with attempts and dead letters.
+# messages and dead letters at least, `news` a log of forty days ago and subscriptions that have got all of it,
+# `refused` a subscription with attempts and dead letters, and `delivered` one whose attempts went well.
 FILL = """
 SELECT ensure_partitions(now() - interval '41 days', now() + interval '1 day');
 INSERT INTO topics (name, broadcast)
-SELECT name, 'manual' FROM unnest('{orders,dead,many,news,refused}'::text[]) name
+SELECT name, 'manual' FROM unnest('{orders,dead,many,news,refused,delivered}'::text[]) name
 UNION ALL SELECT 'auto' || lpad(n::text, 6, '0'), 'auto' FROM generate_series(1, %(rows)s) n;
 INSERT INTO topic_states (topic_id, last_seq, subscriptions)
 SELECT t.id, CASE WHEN t.name IN ('news', 'refused') THEN %(rows)s ELSE 0 END,
-       CASE WHEN t.name = 'news' THEN %(rows)s WHEN t.name = 'refused' OR t.broadcast = 'auto' THEN 1 ELSE 0 END
+       CASE WHEN t.name = 'news' THEN %(rows)s
+            WHEN t.name IN ('refused', 'delivered') OR t.broadcast = 'auto' THEN 1 ELSE 0 END
   FROM topics t WHERE t.name <> 'default';
 INSERT INTO subscriptions (id, topic_id, name, url, secrets, start_seq)
 SELECT uuidv7(ticks(now()) + row_number() OVER ()), h.topic_id, 'https://hooks.example/' || n,
@@ -45,9 +46,14 @@ SELECT m.topic_id, m.n, now() - m.n * interval '10 s' FROM made m WHERE m.topic 
 INSERT INTO redeliveries (subscription_id, message_id, epoch, topic_id, seq, due_at, died_at, failures, reason)
 SELECT s.id, m.id, 1, m.topic_id, m.n, now(), now() + m.n * interval '1 ms', 3, 'status 400'
   FROM made m JOIN subscriptions s ON s.topic_id = m.topic_id WHERE m.topic = 'refused';
-INSERT INTO attempts (subscription_id, started_at, first_seq, last_seq, message_id, epoch, duration_ms, attempt, status)
-SELECT s.id, now() - m.n * interval '1 ms', m.n, m.n, m.id, 1, 1, 1, 400
-  FROM made m JOIN subscriptions s ON s.topic_id = m.topic_id WHERE m.topic = 'refused';
+INSERT INTO attempts
+       (subscription_id, started_at, first_seq, last_seq, message_id, digest, epoch, duration_ms, attempt, status)
+SELECT s.id, now() - (2 * (%(rows)s - m.n) + k.before) * interval '1 ms', m.n, m.n, m.id, k.digest, 1, 1, 1, 400
+  FROM made m JOIN subscriptions s ON s.topic_id = m.topic_id, (VALUES (1, 1), (0, NULL)) k (before, digest)
+ WHERE m.topic = 'refused'
+UNION ALL
+SELECT s.id, now() - (%(rows)s - n) * interval '1 ms', n, n, s.id, 1, 1, 1, 1, 200
+  FROM subscriptions s JOIN topics t ON t.id = s.topic_id, generate_series(1, %(rows)s) n WHERE t.name = 'delivered';
 INSERT INTO idempotency_keys SELECT m.topic_id, m.id, 'key', '', ARRAY[m.id], now() + interval '1 day' FROM made m;
 DROP TABLE made;
 """

@@ -103,8 +103,18 @@ def rotate_secret(topic: str, subscription_id: str, *, overlap_seconds: int | No
 
 
 def list_attempts(
-    topic: str, subscription_id: str, *, limit: int | None = None, after: int | None = None
+    topic: str,
+    subscription_id: str,
+    *,
+    limit: int | None = None,
+    after: int | None = None,
+    seq: int | None = None,
+    failed: bool = False,
 ) -> Request[Page[Attempt]]:
-    """List the requests that were sent to a subscription, with their responses, the newest first."""
-    target = path("topics", topic, "subscriptions", subscription_id, "attempts", limit=limit, after=after)
-    return get(target, reader(Page[Attempt]))
+    """List the requests that were sent to a subscription, with their responses, the newest first.
+
+    With `seq` only those that sent the message at this position of the log; with `failed` only those without a
+    response of 2xx, and those with a `reason`.
+    """
+    options = {"limit": limit, "after": after, "seq": seq, "failed": failed or None}
+    return get(path("topics", topic, "subscriptions", subscription_id, "attempts", **options), reader(Page[Attempt]))

@@ -75,3 +75,4 @@ def test_it_is_deleted_by_name_or_all_by_url(run, topic, billing):
 
 def test_attempts_are_listed(run, topic, billing):
     assert run("attempts", topic, "billing").lines == []
+    assert run("attempts", topic, "billing", "--seq", "1", "--failed").lines == []

@@ -1,12 +1,23 @@
 """Attempts: the requests that were sent to a subscription, and their responses."""
 
 from datetime import datetime
+from typing import Annotated
 from uuid import UUID
 
 import msgspec
 
 from broker import database, pagination
 from broker.pagination import Page
+
+Whole = Annotated[int, msgspec.Meta(ge=1, le=2**53 - 1)]
+
+
+class List(pagination.Query, forbid_unknown_fields=True):
+    """The query of a list of attempts: those that sent the message at `seq`, those that failed."""
+
+    after: Whole | None = None
+    seq: Whole | None = None
+    failed: bool = False
 
 
 class Attempt(msgspec.Struct, frozen=True):
@@ -27,12 +38,19 @@ class Attempt(msgspec.Struct, frozen=True):
     answer: str | None
 
 
-def list_attempts(topic: str, subscription_id: UUID, after: int | None, limit: int) -> Page[Attempt]:
+def list_attempts(topic: str, subscription_id: UUID, query: List) -> Page[Attempt]:
     """List the attempts of a subscription, the newest first, older than the attempt `after`. Raises NotFound."""
     found = database.call(
         "SELECT id, webhook_id, first_seq, last_seq, attempt, started_at, duration_ms, status, reason, answer"
-        " FROM broker.list_attempts(%(topic)s, %(id)s, %(after)s::bigint, %(limit)s)",
-        {"topic": topic, "id": subscription_id, "after": after, "limit": limit + 1},
+        " FROM broker.list_attempts(%(topic)s, %(id)s, %(after)s::bigint, %(limit)s, %(seq)s::bigint, %(failed)s)",
+        {
+            "topic": topic,
+            "id": subscription_id,
+            "after": query.after,
+            "limit": query.limit + 1,
+            "seq": query.seq,
+            "failed": query.failed,
+        },
         Attempt,
     )
-    return pagination.cut(found, limit, "id")
+    return pagination.cut(found, query.limit, "id")

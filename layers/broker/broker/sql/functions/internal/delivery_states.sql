@@ -46,5 +46,5 @@ LANGUAGE sql STABLE AS $$
                                   ORDER BY d.epoch DESC LIMIT 1) r ON true
              WHERE s.start_seq < p_seq
              ORDER BY c.cursor >= p_seq AND r.message_id IS NULL, s.id LIMIT 100) f
-      LEFT JOIN LATERAL broker.last_attempt(f.id, p_message_id, p_seq, p_broadcast_at) a ON true
+      LEFT JOIN LATERAL broker.find_attempts(f.id, 'infinity', p_seq, false, 1, p_broadcast_at) a ON true
 $$;

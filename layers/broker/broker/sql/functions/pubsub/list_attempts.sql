@@ -1,7 +1,8 @@
 -- List the attempts of a subscription, the newest first, older than the attempt p_after. An id is the time of the attempt in
--- microseconds. Raises MB404 when the topic, or the
--- subscription in it, does not exist.
-CREATE OR REPLACE FUNCTION broker.list_attempts(p_topic text, p_id uuid, p_after bigint, p_limit integer)
+-- microseconds. p_seq: only those that sent this seq. p_failed: only those without a response of 2xx, and those with a reason.
+-- Raises MB404 when the topic, or the subscription in it, does not exist.
+CREATE OR REPLACE FUNCTION broker.list_attempts(
+    p_topic text, p_id uuid, p_after bigint, p_limit integer, p_seq bigint DEFAULT NULL, p_failed boolean DEFAULT false)
 RETURNS TABLE (id bigint, webhook_id text, first_seq bigint, last_seq bigint, attempt integer, started_at timestamptz,
                duration_ms integer, status integer, reason text, answer text)
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = broker, pg_temp
@@ -17,8 +18,7 @@ BEGIN
     RETURN QUERY
     SELECT microseconds(a.started_at), webhook_id(p_id, a.epoch, a.message_id, a.digest), a.first_seq, a.last_seq, a.attempt::integer,
            a.started_at, a.duration_ms, a.status::integer, a.reason, a.answer
-      FROM attempts a
-     WHERE a.subscription_id = p_id AND a.started_at < coalesce(from_microseconds(p_after), 'infinity')
-     ORDER BY a.started_at DESC LIMIT p_limit;
+      FROM find_attempts(p_id, coalesce(from_microseconds(p_after), 'infinity'), p_seq, p_failed, p_limit) a
+     ORDER BY a.started_at DESC;
 END
 $$;
