@@ -44,6 +44,7 @@ RESPONSES = {
     "TracedMessage": browsing.TracedMessage,
     "Subscription": subscriptions.Subscription,
     "Lost": subscriptions.Lost,
+    "LastAttempt": subscriptions.LastAttempt,
     "Delivery": browsing.Delivery,
     "Attempt": attempts.Attempt,
     "Broadcast": broadcasts.Broadcast,

@@ -94,7 +94,9 @@ def test_an_outcome_that_arrives_after_its_batch_was_lost_changes_nothing(orders
     response = Response(500, None, {}, b"", datetime.now(UTC), timedelta(seconds=1))
     planner.plan(0, [outcomes.judge(planned, response)])
 
-    assert orders.subscription(subscribed) == replace(lost, headers=ANY)
+    after = orders.subscription(subscribed)
+    assert after == replace(lost, headers=ANY, last_attempt=ANY)
+    assert after.last_attempt.status == 500
     assert lost.failures == 0
 
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from broker.pubsub import attempts
+from broker.pubsub import attempts, subscriptions
 from broker.queue import browsing
 from broker.webhooks.transfer import MAX_BODY
 from tests.support.endpoints import closes
@@ -80,8 +80,8 @@ def test_the_trace_has_the_last_attempt_at_a_batch_that_was_tried_often(orders, 
     push()
     owner.execute(
         "INSERT INTO attempts (subscription_id, started_at, first_seq, last_seq, message_id, digest, epoch,"
-        " duration_ms, attempt, status) SELECT subscription_id, started_at + n * interval '1 us', first_seq, last_seq, message_id,"
-        " digest, epoch, duration_ms, n + 1, status FROM attempts, generate_series(1, 150) n"
+        " duration_ms, attempt, status) SELECT subscription_id, started_at + n * interval '1 us', first_seq, last_seq,"
+        " message_id, digest, epoch, duration_ms, n + 1, status FROM attempts, generate_series(1, 150) n"
     )
     [delivery] = browsing.trace("orders", message).deliveries
     assert (delivery.attempt, delivery.reason) == (151, "status 503")
@@ -144,3 +144,25 @@ def test_pages_of_attempts_follow_each_other(pushed, query):
         after = page.next
     assert paged == whole
     assert len(whole) > 1
+
+
+def test_a_subscription_shows_its_last_attempt(orders, endpoint):
+    subscribed = orders.subscribe(endpoint.url)
+    assert orders.subscription(subscribed).last_attempt is None
+    orders.publish("a")
+    orders.broadcast()
+    endpoint.does(closes())
+    push()
+    [first] = attempts.list_attempts("orders", subscribed.id, attempts.List()).items
+    assert first.reason is not None
+    assert orders.subscription(subscribed).last_attempt == subscriptions.LastAttempt(
+        first.started_at, None, first.reason
+    )
+
+    endpoint.answer(503, times=1)
+    orders.end_waits()
+    push()
+
+    [shown] = subscriptions.list_subscriptions("orders", None, 10).items
+    assert (shown.last_attempt.status, shown.last_attempt.reason) == (503, None)
+    assert shown.last_attempt.started_at > first.started_at

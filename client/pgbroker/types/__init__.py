@@ -23,7 +23,7 @@ from pgbroker.types.messages import (
     TracedMessage,
     WaitingMessage,
 )
-from pgbroker.types.subscriptions import Attempt, Lost, RotatedSecret, SubscribeResult, Subscription
+from pgbroker.types.subscriptions import Attempt, LastAttempt, Lost, RotatedSecret, SubscribeResult, Subscription
 from pgbroker.types.tokens import ListedToken, MintedToken, Scope
 from pgbroker.types.topics import Broadcast, Dead, ListedTopic, Queued, Topic, Waiting
 
@@ -47,6 +47,7 @@ __all__ = [
     "Delivery",
     "Extend",
     "Health",
+    "LastAttempt",
     "Leased",
     "LeasedMessage",
     "ListedToken",

@@ -21,6 +21,14 @@ class Lost(Struct, frozen=True):
     to_seq: int
 
 
+class LastAttempt(Struct, frozen=True):
+    """The newest request that was sent to a subscription. `status` is None when no response came."""
+
+    started_at: datetime
+    status: int | None
+    reason: str | None
+
+
 class Subscription(Struct, frozen=True):
     """A subscription: its settings, its position (`cursor`), and what is `behind` it or failed.
 
@@ -44,6 +52,7 @@ class Subscription(Struct, frozen=True):
     dead_letters: int
     lost: Lost | None
     failures: int
+    last_attempt: LastAttempt | None
     due_at: datetime | None
     paused_at: datetime | None
     disabled_at: datetime | None

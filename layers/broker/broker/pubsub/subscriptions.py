@@ -73,6 +73,14 @@ class Lost(msgspec.Struct, frozen=True):
     to_seq: int
 
 
+class LastAttempt(msgspec.Struct, frozen=True):
+    """The newest request that was sent to a subscription. `status` is None when no response came."""
+
+    started_at: datetime
+    status: int | None
+    reason: str | None
+
+
 class Subscription(msgspec.Struct, frozen=True):
     """A reader of a topic's log.
 
@@ -80,7 +88,8 @@ class Subscription(msgspec.Struct, frozen=True):
     wait), `active`.
     `behind` counts broadcast messages that are not delivered; `due_at` is the time of its next request (None: nothing
     is pending). Refused messages are sent again on their own (`redeliveries`) or are dead (`dead_letters`); both are
-    counted up to 1,000. Until `old_secrets_until`, webhooks are also signed with the secrets from before a rotation.
+    counted up to 1,000. `last_attempt` is None when none was made within the retention. Until `old_secrets_until`,
+    webhooks are also signed with the secrets from before a rotation.
     """
 
     id: UUID
@@ -100,6 +109,7 @@ class Subscription(msgspec.Struct, frozen=True):
     dead_letters: int
     lost: Lost | None
     failures: int
+    last_attempt: LastAttempt | None
     due_at: datetime | None
     paused_at: datetime | None
     disabled_at: datetime | None
@@ -220,16 +230,26 @@ def _list(topic: str, subscription_id: UUID | None, after: UUID | None, limit: i
     return database.call(
         "SELECT id, topic, name, url, state, headers, batch_size, retry_schedule, ordered, rate_per_second,"
         " backlog_days, cursor, behind, redeliveries, dead_letters, lost_from_seq, lost_to_seq, failures, due_at,"
-        " paused_at, disabled_at, disabled_reason, old_secrets_until, created_at, updated_at"
+        " paused_at, disabled_at, disabled_reason, old_secrets_until, created_at, updated_at,"
+        " last_attempt_at, last_attempt_status, last_attempt_reason"
         " FROM broker.list_subscriptions(%(topic)s, %(id)s::uuid, %(after)s::uuid, %(limit)s)",
         {"topic": topic, "id": subscription_id, "after": after, "limit": limit},
         _subscription,
     )
 
 
-def _subscription(*, lost_from_seq: int | None, lost_to_seq: int | None, **columns: Any) -> Subscription:
+def _subscription(
+    *,
+    lost_from_seq: int | None,
+    lost_to_seq: int | None,
+    last_attempt_at: datetime | None,
+    last_attempt_status: int | None,
+    last_attempt_reason: str | None,
+    **columns: Any,
+) -> Subscription:
     lost = None if lost_from_seq is None or lost_to_seq is None else Lost(lost_from_seq, lost_to_seq)
-    return Subscription(lost=lost, **columns)
+    last = None if last_attempt_at is None else LastAttempt(last_attempt_at, last_attempt_status, last_attempt_reason)
+    return Subscription(lost=lost, last_attempt=last, **columns)
 
 
 def not_found() -> NotFound:

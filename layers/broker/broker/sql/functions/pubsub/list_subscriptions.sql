@@ -1,13 +1,14 @@
 -- List a topic's subscriptions by id, after p_after; or the one with the id p_id. Secrets are not shown.
 -- state: disabled, paused, waiting (its batch failed, or a failed redelivery asked to wait) or active: the first that fits.
 -- behind: how many broadcast messages are not delivered yet. redeliveries, dead_letters: up to 1,000 are counted.
--- due_at: null when nothing is pending. Raises MB404 for the topic.
+-- due_at: null when nothing is pending. last_attempt_…: of the newest request that was sent to it. Raises MB404 for the topic.
 CREATE OR REPLACE FUNCTION broker.list_subscriptions(p_topic text, p_id uuid, p_after uuid, p_limit integer)
 RETURNS TABLE (id uuid, topic text, name text, url text, state text, headers json, batch_size integer, retry_schedule integer[],
                ordered boolean, rate_per_second integer, backlog_days integer, cursor bigint, behind bigint,
                redeliveries bigint, dead_letters bigint, lost_from_seq bigint, lost_to_seq bigint, failures integer,
                due_at timestamptz, paused_at timestamptz, disabled_at timestamptz, disabled_reason text,
-               old_secrets_until timestamptz, created_at timestamptz, updated_at timestamptz)
+               old_secrets_until timestamptz, created_at timestamptz, updated_at timestamptz,
+               last_attempt_at timestamptz, last_attempt_status integer, last_attempt_reason text)
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = broker, pg_temp
 -- planned once a session, by index only: see consume.sql
 SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_bitmapscan = off SET enable_hashjoin = off
@@ -43,11 +44,14 @@ BEGIN
            CASE WHEN c.cursor < v_last_seq THEN coalesce(d.ends_at, c.due_at, call_time())
                 WHEN c.redelivery_due_at IS NOT NULL THEN coalesce(d.ends_at, greatest(c.due_at, c.redelivery_due_at)) END,
            c.paused_at, c.disabled_at, c.disabled_reason,
-           CASE WHEN s.old_secrets_until > call_time() THEN s.old_secrets_until END, s.created_at, s.updated_at
+           CASE WHEN s.old_secrets_until > call_time() THEN s.old_secrets_until END, s.created_at, s.updated_at,
+           a.started_at, a.status::integer, a.reason
       FROM unnest(v_ids) i (id)
       LEFT JOIN (SELECT u.subscription_id, max(u.ends_at) AS ends_at FROM deliveries u
                   WHERE u.ends_at > call_time() AND u.subscription_id = ANY (v_ids)
-                  GROUP BY u.subscription_id) d ON d.subscription_id = i.id,
+                  GROUP BY u.subscription_id) d ON d.subscription_id = i.id
+      LEFT JOIN LATERAL (SELECT t.started_at, t.status, t.reason FROM attempts t
+                          WHERE t.subscription_id = i.id ORDER BY t.started_at DESC LIMIT 1) a ON true,
            subscriptions s, cursors c
      WHERE s.id = ANY (ARRAY[i.id]) AND c.subscription_id = ANY (ARRAY[i.id])
      ORDER BY s.id;
