@@ -334,13 +334,13 @@ def test_a_pattern_covers_a_name_or_a_prefix_of_names(pattern, topic, covered):
 
 def test_a_token_is_limited_to_its_scopes_and_topics():
     token = holder("shop", ["publish"], ["orders", "invoices.*"])
-    token.demand("publish", "orders")
-    token.demand("publish", "invoices.eu")
-    token.demand("publish", None)
+    token.demand(["publish"], "orders")
+    token.demand(["publish"], "invoices.eu")
+    token.demand(["publish"], None)
     with pytest.raises(Forbidden, match="does not have the scope consume"):
-        token.demand("consume", "orders")
+        token.demand(["consume"], "orders")
     with pytest.raises(Forbidden, match="does not cover this topic"):
-        token.demand("publish", "orders.eu")
+        token.demand(["publish"], "orders.eu")
 
 
 def test_a_token_cannot_grant_more_than_it_holds():

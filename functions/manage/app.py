@@ -122,9 +122,10 @@ def delete_dead_letters(request: api.Request) -> api.Response:
     return api.ok(dead_letters.delete(request.topic, request.query(dead_letters.Delete)))
 
 
-@app.route("GET /topics/{topic}/subscriptions/{id}/attempts", scope="manage")
+@app.route("GET /topics/{topic}/subscriptions/{id}/attempts", scope=("browse", "manage"))
 def list_attempts(request: api.Request) -> api.Response:
-    return api.page(attempts.list_attempts(request.topic, request.id(), request.query(attempts.List)))
+    whole = "manage" in request.token.scopes
+    return api.page(attempts.list_attempts(request.topic, request.id(), request.query(attempts.List), answers=whole))
 
 
 @app.route("GET /tokens", scope="tokens")

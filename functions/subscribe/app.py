@@ -35,10 +35,11 @@ def subscribe(request: api.Request) -> api.Response:
     return api.ok(answer)
 
 
-@app.route("GET /topics/{topic}/subscriptions", scope="subscribe")
+@app.route("GET /topics/{topic}/subscriptions", scope=("browse", "subscribe"))
 def list_subscriptions(request: api.Request) -> api.Response:
     page = request.query(Page)
-    return api.page(subscriptions.list_subscriptions(request.topic, page.after, page.limit))
+    whole = "subscribe" in request.token.scopes
+    return api.page(subscriptions.list_subscriptions(request.topic, page.after, page.limit, header_values=whole))
 
 
 @app.route("DELETE /topics/{topic}/subscriptions", scope="subscribe")
@@ -47,9 +48,10 @@ def unsubscribe_url(request: api.Request) -> api.Response:
     return api.no_content()
 
 
-@app.route("GET /topics/{topic}/subscriptions/{id}", scope="subscribe")
+@app.route("GET /topics/{topic}/subscriptions/{id}", scope=("browse", "subscribe"))
 def read(request: api.Request) -> api.Response:
-    return api.ok(subscriptions.read(request.topic, request.id()))
+    whole = "subscribe" in request.token.scopes
+    return api.ok(subscriptions.read(request.topic, request.id(), header_values=whole))
 
 
 @app.route("PATCH /topics/{topic}/subscriptions/{id}", scope="subscribe")

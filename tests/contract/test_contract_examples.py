@@ -103,7 +103,7 @@ def _too_many_requests(client: Client, _orders: Topic) -> Response:
 
 def _internal_error(client: Client, _orders: Topic) -> Response:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(app("manage").app.routes, "GET /", (lambda _call: 1 / 0, None))
+        patch.setitem(app("manage").app.routes, "GET /", (lambda _call: 1 / 0, ()))
         return client.get("/")
 
 

@@ -49,6 +49,12 @@ class Operation:
     def route(self) -> str:
         return f"{self.method} {self.path}"
 
+    @property
+    def scopes(self) -> tuple[str, ...]:
+        """The scopes of which one is enough; none when it is public."""
+        scope = self.spec.get("x-scope", ())
+        return (scope,) if isinstance(scope, str) else tuple(scope)
+
     def answer(self, status: int | str) -> Any:
         return resolved(self.spec["responses"][str(status)])
 

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import msgspec
 
 from pgbroker.broker import Broker
-from pgbroker.errors import Forbidden, NotFound
+from pgbroker.errors import NotFound
 from pgbroker.types import Subscription, Topic
 
 PAGE = 1000
@@ -19,7 +19,7 @@ COLUMNS = ("topic.name", "topic.queue", "topic.oldest_ready_at", "topic.behind",
 
 
 class Status(msgspec.Struct, frozen=True):
-    """A topic when it was read. `subscriptions` is None when no topic is named, or the token does not allow it."""
+    """A topic when it was read. `subscriptions` is None when no topic is named."""
 
     at: datetime
     topic: Topic
@@ -49,12 +49,9 @@ def survey(broker: Broker, topics: Sequence[str], most: int) -> Survey:
     return Survey(_worst_first(found), len(listed))
 
 
-def subscriptions(broker: Broker, topic: str) -> list[Subscription] | None:
-    """Return up to 100 subscriptions, those first that are farthest behind; None when the token does not allow it."""
-    try:
-        found = broker.list_subscriptions(topic, limit=MOST_SUBSCRIPTIONS).items
-    except Forbidden:
-        return None
+def subscriptions(broker: Broker, topic: str) -> list[Subscription]:
+    """Return up to 100 subscriptions, those first that are farthest behind."""
+    found = broker.list_subscriptions(topic, limit=MOST_SUBSCRIPTIONS).items
     return sorted(found, key=lambda each: (-(each.behind + each.redeliveries), each.name))
 
 

@@ -32,7 +32,8 @@ class LastAttempt(Struct, frozen=True):
 class Subscription(Struct, frozen=True):
     """A subscription: its settings, its position (`cursor`), and what is `behind` it or failed.
 
-    `redeliveries` and `dead_letters` are counted up to 1,000. `due_at` is None when nothing is pending.
+    The value of a header is None when the token may not see it. `redeliveries` and `dead_letters` are counted up to
+    1,000. `due_at` is None when nothing is pending.
     """
 
     id: str
@@ -40,7 +41,7 @@ class Subscription(Struct, frozen=True):
     name: str
     url: str
     state: Literal["disabled", "paused", "waiting", "active"]
-    headers: dict[str, str]
+    headers: dict[str, str | None]
     batch_size: int
     retry_schedule: list[int] | None
     ordered: bool
@@ -70,7 +71,7 @@ class RotatedSecret(Struct, frozen=True):
 
 
 class Attempt(Struct, frozen=True):
-    """One request to a subscription. `status` is None when no response came; `answer` is 1 KiB at most."""
+    """One request to a subscription. `status` is None when no response came; `answer` is 1 KiB at most, or hidden."""
 
     id: int
     webhook_id: str

@@ -52,8 +52,8 @@ class Request:
             raise Unauthorized
         return self._token
 
-    def authorize(self, scope: Scope) -> None:
-        """Check the caller's token. Raises Unauthorized, TooManyRequests or Forbidden.
+    def authorize(self, *scopes: Scope) -> None:
+        """Check that the caller's token has one of the scopes. Raises Unauthorized, TooManyRequests or Forbidden.
 
         Nothing else of the request is read before, and a request that is refused for its scope counts in the limit too.
         """
@@ -64,8 +64,8 @@ class Request:
         if (limit := self._token.requests_per_second) is not None:
             self._count(self._token, limit)
         topic = (self._event.get("pathParameters") or {}).get("topic")
-        if scope != "any":
-            self._token.demand(scope, topic)
+        if "any" not in scopes:
+            self._token.demand(scopes, topic)
         if topic is not None:
             self.topic = self.path("topic", TopicName)
 
@@ -117,14 +117,18 @@ class Application:
     """
 
     def __init__(self, notify: Callable[[str | None], None] | None = None) -> None:
-        self.routes: dict[str, tuple[Route, Scope | None]] = {}
+        self.routes: dict[str, tuple[Route, tuple[Scope, ...]]] = {}
         self._notify = notify
 
-    def route(self, key: str, *, scope: Scope | None) -> Callable[[Route], Route]:
-        """Declare the function of a route such as `GET /topics/{topic}`. A scope of None makes it public."""
+    def route(self, key: str, *, scope: Scope | tuple[Scope, ...] | None) -> Callable[[Route], Route]:
+        """Declare the function of a route such as `GET /topics/{topic}`. A scope of None makes it public.
+
+        Of several scopes one is enough.
+        """
+        scopes = scope if isinstance(scope, tuple) else (scope,) if scope else ()
 
         def declare(function: Route) -> Route:
-            self.routes[key] = function, scope
+            self.routes[key] = function, scopes
             return function
 
         return declare
@@ -134,11 +138,11 @@ class Application:
         started = time.perf_counter()
         deadlines.begin_invocation(context)
         key = event["routeKey"]
-        function, scope = self.routes[key]
+        function, scopes = self.routes[key]
         request = Request(event)
         try:
-            if scope is not None:
-                request.authorize(scope)
+            if scopes:
+                request.authorize(*scopes)
             response = function(request)
         except BrokerError as error:
             if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:

@@ -3,6 +3,7 @@
 import hashlib
 import time
 from collections import OrderedDict
+from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Literal, TypeVar
 from uuid import UUID
@@ -47,10 +48,10 @@ class Token(msgspec.Struct, frozen=True):
         """Whether the token ends later than so many seconds from now, by this machine's clock."""
         return self.expires_at is None or datetime.now(UTC) + timedelta(seconds=seconds) <= self.expires_at
 
-    def demand(self, scope: Scope, topic: str | None) -> None:
-        """Raise Forbidden unless the token has the scope and, where there is one, may touch the topic."""
-        if scope not in self.scopes:
-            raise Forbidden(f"the token does not have the scope {scope}")
+    def demand(self, scopes: Collection[str], topic: str | None) -> None:
+        """Raise Forbidden unless the token has one of the scopes and, where there is one, may touch the topic."""
+        if not any(scope in self.scopes for scope in scopes):
+            raise Forbidden(f"the token does not have the scope {' or '.join(scopes)}")
         if topic is not None and not self.covers(topic):
             raise Forbidden("the token does not cover this topic")
 

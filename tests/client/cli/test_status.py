@@ -55,10 +55,14 @@ def test_a_topic_is_shown_with_its_subscriptions(run, broker, topic):
     assert shown[5].split() == ["billing", "3", "0", "0", "0", "paused"]
 
 
-def test_a_token_that_may_not_see_subscriptions_sees_the_topic(run, broker, topic):
+def test_a_token_with_browse_alone_sees_the_topic_and_its_subscriptions(run, broker, topic):
+    broker.subscribe(topic, "http://127.0.0.1:1999/hook", name="billing", headers={"Authorization": "secret"})
     token = broker.mint_token(f"browser-{topic}", ["browse"], topics=[topic])
     [found] = run("status", topic, TOKEN=token.token).lines
-    assert (found["topic"]["name"], found["subscriptions"]) == (topic, None)
+    assert found["topic"]["name"] == topic
+    assert [(each["name"], each["headers"]) for each in found["subscriptions"]] == [
+        ("billing", {"Authorization": None})
+    ]
 
 
 def test_a_topic_that_is_not_there_is_refused(run):

@@ -38,8 +38,11 @@ class Attempt(msgspec.Struct, frozen=True):
     answer: str | None
 
 
-def list_attempts(topic: str, subscription_id: UUID, query: List) -> Page[Attempt]:
-    """List the attempts of a subscription, the newest first, older than the attempt `after`. Raises NotFound."""
+def list_attempts(topic: str, subscription_id: UUID, query: List, *, answers: bool = True) -> Page[Attempt]:
+    """List the attempts of a subscription, the newest first, older than the attempt `after`. Raises NotFound.
+
+    Without `answers` each `answer` is None.
+    """
     found = database.call(
         "SELECT id, webhook_id, first_seq, last_seq, attempt, started_at, duration_ms, status, reason, answer"
         " FROM broker.list_attempts(%(topic)s, %(id)s, %(after)s::bigint, %(limit)s, %(seq)s::bigint, %(failed)s)",
@@ -53,4 +56,6 @@ def list_attempts(topic: str, subscription_id: UUID, query: List) -> Page[Attemp
         },
         Attempt,
     )
+    if not answers:
+        found = [msgspec.structs.replace(attempt, answer=None) for attempt in found]
     return pagination.cut(found, query.limit, "id")

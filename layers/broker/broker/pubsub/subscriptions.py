@@ -171,15 +171,21 @@ def subscribe(topic: str, request: Subscribe, token_id: UUID | None = None) -> S
     return Subscribed(found.id, found.broadcast, secret if found.created else None, found.created, found.due)
 
 
-def list_subscriptions(topic: str, after: UUID | None, limit: int) -> pagination.Page[Subscription]:
-    """List a topic's subscriptions, the oldest first, after the subscription `after`. Raises NotFound for the topic."""
-    return pagination.cut(_list(topic, None, after, limit + 1), limit, "id")
+def list_subscriptions(
+    topic: str, after: UUID | None, limit: int, *, header_values: bool = True
+) -> pagination.Page[Subscription]:
+    """List a topic's subscriptions, the oldest first, after the subscription `after`. Raises NotFound for the topic.
+
+    Without `header_values` each header is null: its value may be a secret.
+    """
+    found = _list(topic, None, after, limit + 1)
+    return pagination.cut(found if header_values else [_hide(each) for each in found], limit, "id")
 
 
-def read(topic: str, subscription_id: UUID) -> Subscription:
-    """Read one subscription. Raises NotFound."""
+def read(topic: str, subscription_id: UUID, *, header_values: bool = True) -> Subscription:
+    """Read one subscription, its headers as in a list. Raises NotFound."""
     if found := _list(topic, subscription_id, None, 1):
-        return found[0]
+        return found[0] if header_values else _hide(found[0])
     raise not_found()
 
 
@@ -250,6 +256,11 @@ def _subscription(
     lost = None if lost_from_seq is None or lost_to_seq is None else Lost(lost_from_seq, lost_to_seq)
     last = None if last_attempt_at is None else LastAttempt(last_attempt_at, last_attempt_status, last_attempt_reason)
     return Subscription(lost=lost, last_attempt=last, **columns)
+
+
+def _hide(subscription: Subscription) -> Subscription:
+    names = dict.fromkeys(msgspec.json.decode(subscription.headers))
+    return msgspec.structs.replace(subscription, headers=msgspec.Raw(msgspec.json.encode(names)))
 
 
 def not_found() -> NotFound:
