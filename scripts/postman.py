@@ -40,6 +40,7 @@ STORY = {
         Step("publish", "many"),
         Step("browseMessages"),
         Step("traceMessage"),
+        Step("find"),
     ],
     "Consume": [
         Step("consume", "two", {"receipt": ("messages", 0, "receipt"), "receipt_2": ("messages", 1, "receipt")}),

@@ -40,6 +40,7 @@ MAY_IMPORT = {
     "topics": GROUND,
     "authorization": GROUND,
     "tokens": GROUND | {"authorization"},
+    "finding": GROUND | {"authorization"},
     "rate_limits": set(),
     "api": GROUND | {"authorization", "rate_limits"},
     "queue": GROUND,

@@ -52,6 +52,7 @@ class Verbs:
     publish = Method(verbs.publish)
     settle = Method(verbs.settle)
     ack = Method(verbs.ack)
+    find = Method(verbs.find)
     cancel_message = Method(verbs.cancel_message)
     delete_dead_letters = Method(verbs.delete_dead_letters)
     redrive = Method(verbs.redrive)

@@ -1,4 +1,4 @@
-"""Topics, waiting messages, dead letters, attempts, tokens, and the broker itself."""
+"""Topics, messages, dead letters, attempts, tokens, and the broker itself."""
 
 from http import HTTPStatus
 from pathlib import Path
@@ -7,7 +7,7 @@ from uuid import UUID
 import msgspec
 
 import broker
-from broker import api, database, fields, pagination, tokens, topics
+from broker import api, database, fields, finding, pagination, tokens, topics
 from broker.dispatch import notifier
 from broker.pubsub import attempts
 from broker.queue import browsing, dead_letters
@@ -103,6 +103,11 @@ def trace(request: api.Request) -> api.Response:
 def cancel(request: api.Request) -> api.Response:
     browsing.cancel(request.topic, request.id())
     return api.no_content()
+
+
+@app.route("GET /find/{id}", scope="browse")
+def find(request: api.Request) -> api.Response:
+    return api.ok(finding.find(request.id(), request.token))
 
 
 @app.route("GET /topics/{topic}/dead-letters", scope="browse")

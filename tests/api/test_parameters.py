@@ -42,6 +42,7 @@ UNKNOWN = "01a20ce4-07b0-7303-aece-1db29531985d"
         ("/topics/default/messages/" + "z" * 36, "id"),
         ("/topics/default/subscriptions/1", "id"),
         ("/tokens/1", "id"),
+        ("/find/1", "id"),
     ],
 )
 def test_a_faulty_parameter_is_named(client: Client, target: str, parameter: str) -> None:
@@ -94,6 +95,7 @@ def test_a_time_with_an_unknown_utc_offset_is_refused(client: Client) -> None:
         ("DELETE", "/topics/default/subscriptions?url=http://nowhere"),
         ("GET", f"/topics/default/subscriptions/{UNKNOWN}/attempts"),
         ("POST", "/topics/nowhere/broadcast"),
+        ("GET", f"/find/{UNKNOWN}"),
         ("GET", f"/tokens/{UNKNOWN}"),
         ("DELETE", f"/tokens/{UNKNOWN}"),
     ],

@@ -30,7 +30,7 @@ RESPONSES = {  # the types of responses that the contract describes where they a
     "Root": ("/", "get"),
     "Health": ("/health", "get"),
 }
-SHORT = {"lease": "receipt", "message_id": "id", "subscription_id": "id", "token_id": "id"}
+SHORT = {"any_id": "id", "lease": "receipt", "message_id": "id", "subscription_id": "id", "token_id": "id"}
 STRUCTS = {name: getattr(types, name) for name in types.__all__ if inspect.isclass(getattr(types, name))}
 
 

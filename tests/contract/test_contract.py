@@ -9,7 +9,7 @@ import msgspec
 import openapi_spec_validator
 import pytest
 
-from broker import authorization, errors, token_format, tokens, topics
+from broker import authorization, errors, finding, token_format, tokens, topics
 from broker.pubsub import attempts, broadcasts, secrets, subscriptions
 from broker.queue import browsing, dead_letters, leases, messages
 from scripts.contract import SERVED
@@ -46,6 +46,7 @@ RESPONSES = {
     "Lost": subscriptions.Lost,
     "LastAttempt": subscriptions.LastAttempt,
     "Delivery": browsing.Delivery,
+    "Found": finding.Found,
     "Attempt": attempts.Attempt,
     "Broadcast": broadcasts.Broadcast,
     "ListedTopic": topics.ListedTopic,

@@ -96,6 +96,10 @@ CALLS: dict[str, tuple[str, *tuple[str, ...]]] = {
     ),
     "trace a message that was broadcast to all": ("trace_message('news', %s)", LOGGED.format("news")),
     "trace a message that was refused": ("trace_message('refused', %s)", LOGGED.format("refused")),
+    "find a message": ("find_id(%s)", WAITING),
+    "find a message that was broadcast": ("find_id(%s)", LOGGED.format("news")),
+    "find a subscription": ("find_id(%s)", SUBSCRIPTION.format("news")),
+    "find nothing": ("find_id('01a20ce4-07b0-7303-aece-1db29531985d')",),
     "list attempts": ("list_attempts('refused', %s, NULL, 100)", SUBSCRIPTION.format("refused")),
     "list attempts at a message": (
         "list_attempts('refused', %s, NULL, 100, 500)",

@@ -146,6 +146,14 @@ class TracedMessage(Struct, Generic[Content], frozen=True):
     deliveries: list[Delivery] | None
 
 
+class Found(Struct, frozen=True):
+    """A message or a subscription, and its topic."""
+
+    id: str
+    kind: Literal["message", "subscription"]
+    topic: str
+
+
 class Deleted(Struct, frozen=True):
     """How many dead letters matched and were deleted. Unless `complete`, the time was up: repeat the request."""
 

@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from pgbroker.errors import BrokerError, PublishedInPart
 from pgbroker.request import JSON, Request, content_reader, delete, encode, get, path, reader
-from pgbroker.types import Message, Page, TracedMessage, WaitingMessage
+from pgbroker.types import Found, Message, Page, TracedMessage, WaitingMessage
 
 MAX_MESSAGES = 1_000  # in a request
 MAX_BYTES = 4 * 1024 * 1024
@@ -109,6 +109,14 @@ def browse_messages(topic: str, content: Any, **options: Unpack[Browse]) -> Requ
 def trace_message(topic: str, message_id: str, content: Any) -> Request[TracedMessage[Any]]:
     """Read one message, its state, and its deliveries."""
     return get(path("topics", topic, "messages", message_id), content_reader(TracedMessage, content))
+
+
+def find(any_id: str) -> Request[Found]:
+    """Find what has an id, a message or a subscription, and its topic. Raises NotFound.
+
+    A webhook-id has two ids: it is `<subscription>_<epoch>_<first message>_<digest>`.
+    """
+    return get(path("find", any_id), reader(Found))
 
 
 def cancel_message(topic: str, message_id: str) -> Request[None]:

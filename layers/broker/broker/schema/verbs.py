@@ -26,6 +26,7 @@ FUNCTIONS: Mapping[str, Sequence[str]] = {
         "change_topic",
         "delete_dead_letters",
         "delete_topic",
+        "find_id",
         "list_attempts",
         "list_dead_letters",
         "list_tokens",
