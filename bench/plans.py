@@ -49,6 +49,9 @@ CALLS: Mapping[str, str] = {
     "browse_messages (100, from the middle)": """SELECT * FROM broker.browse_messages('orders', '{}',
         (SELECT broker.page_token(ready_at, id) FROM middle), 100)""",
     "browse_messages (no match)": """SELECT * FROM broker.browse_messages('orders', '{"sender": "nobody"}', NULL, 100)""",
+    "list_history (100)": "SELECT * FROM broker.list_history('orders', '{}', NULL, 100)",
+    "list_history (no match)": """SELECT * FROM broker.list_history('orders', '{"sender": "nobody"}', NULL, 100)""",
+    "find_id": "SELECT * FROM broker.find_id((SELECT id FROM middle))",
     "list_dead_letters (100)": "SELECT * FROM broker.list_dead_letters('dead', '{}', NULL, 100)",
     "list_dead_letters (no match)": """SELECT * FROM broker.list_dead_letters('dead', '{"key": "no"}', NULL, 100)""",
     "redrive (1,000 ids)": """SELECT * FROM broker.redrive('dead', (SELECT json_build_object('ids', json_agg(id))

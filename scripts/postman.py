@@ -40,6 +40,7 @@ STORY = {
         Step("publish", "many"),
         Step("browseMessages"),
         Step("traceMessage"),
+        Step("listHistory"),
         Step("find"),
     ],
     "Consume": [

@@ -16,7 +16,7 @@ from pgbroker.errors import BrokerError
 from pgbroker.methods import Verbs
 from pgbroker.request import Request, read_answer
 from pgbroker.retries import Tries
-from pgbroker.types import DeadLetter, LeasedMessage, Message, Page, TracedMessage, WaitingMessage
+from pgbroker.types import DeadLetter, HistoryMessage, LeasedMessage, Message, Page, TracedMessage, WaitingMessage
 from pgbroker.verbs import documented, noting
 
 P = ParamSpec("P")
@@ -101,6 +101,18 @@ class AsyncBroker(Verbs):
         self, topic: str, *, type: Any = Any, **options: Unpack[verbs.Browse]
     ) -> Page[WaitingMessage[Any]]:
         return await self.send(verbs.browse_messages(topic, type, **options))
+
+    @overload
+    async def list_history(self, topic: str, **options: Unpack[verbs.ListHistory]) -> Page[HistoryMessage[Any]]: ...
+    @overload
+    async def list_history(
+        self, topic: str, *, type: type[Content], **options: Unpack[verbs.ListHistory]
+    ) -> Page[HistoryMessage[Content]]: ...
+    @documented(verbs.list_history)
+    async def list_history(
+        self, topic: str, *, type: Any = Any, **options: Unpack[verbs.ListHistory]
+    ) -> Page[HistoryMessage[Any]]:
+        return await self.send(verbs.list_history(topic, type, **options))
 
     @overload
     async def list_dead_letters(

@@ -19,7 +19,7 @@ from pgbroker.methods import Verbs
 from pgbroker.publisher import Publisher
 from pgbroker.request import Request, read_answer
 from pgbroker.retries import Tries
-from pgbroker.types import DeadLetter, LeasedMessage, Message, Page, TracedMessage, WaitingMessage
+from pgbroker.types import DeadLetter, HistoryMessage, LeasedMessage, Message, Page, TracedMessage, WaitingMessage
 from pgbroker.verbs import documented, noting
 
 P = ParamSpec("P")
@@ -111,6 +111,18 @@ class Broker(Verbs):
         self, topic: str, *, type: Any = Any, **options: Unpack[verbs.Browse]
     ) -> Page[WaitingMessage[Any]]:
         return self.send(verbs.browse_messages(topic, type, **options))
+
+    @overload
+    def list_history(self, topic: str, **options: Unpack[verbs.ListHistory]) -> Page[HistoryMessage[Any]]: ...
+    @overload
+    def list_history(
+        self, topic: str, *, type: type[Content], **options: Unpack[verbs.ListHistory]
+    ) -> Page[HistoryMessage[Content]]: ...
+    @documented(verbs.list_history)
+    def list_history(
+        self, topic: str, *, type: Any = Any, **options: Unpack[verbs.ListHistory]
+    ) -> Page[HistoryMessage[Any]]:
+        return self.send(verbs.list_history(topic, type, **options))
 
     @overload
     def list_dead_letters(self, topic: str, **options: Unpack[verbs.ListDeadLetters]) -> Page[DeadLetter[Any]]: ...

@@ -10,7 +10,7 @@ import broker
 from broker import api, database, fields, finding, pagination, tokens, topics
 from broker.dispatch import notifier
 from broker.pubsub import attempts
-from broker.queue import browsing, dead_letters
+from broker.queue import browsing, dead_letters, history
 
 app = api.Application(notify=notifier.notify)
 handler = app.handler
@@ -103,6 +103,11 @@ def trace(request: api.Request) -> api.Response:
 def cancel(request: api.Request) -> api.Response:
     browsing.cancel(request.topic, request.id())
     return api.no_content()
+
+
+@app.route("GET /topics/{topic}/history", scope="browse")
+def list_history(request: api.Request) -> api.Response:
+    return api.page(history.list_history(request.topic, request.query(history.List)))
 
 
 @app.route("GET /find/{id}", scope="browse")

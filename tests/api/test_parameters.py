@@ -43,6 +43,8 @@ UNKNOWN = "01a20ce4-07b0-7303-aece-1db29531985d"
         ("/topics/default/subscriptions/1", "id"),
         ("/tokens/1", "id"),
         ("/find/1", "id"),
+        ("/topics/default/history?after=1", "after"),
+        ("/topics/default/history?since=1", "since"),
     ],
 )
 def test_a_faulty_parameter_is_named(client: Client, target: str, parameter: str) -> None:
@@ -96,6 +98,7 @@ def test_a_time_with_an_unknown_utc_offset_is_refused(client: Client) -> None:
         ("GET", f"/topics/default/subscriptions/{UNKNOWN}/attempts"),
         ("POST", "/topics/nowhere/broadcast"),
         ("GET", f"/find/{UNKNOWN}"),
+        ("GET", "/topics/nowhere/history"),
         ("GET", f"/tokens/{UNKNOWN}"),
         ("DELETE", f"/tokens/{UNKNOWN}"),
     ],

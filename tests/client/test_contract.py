@@ -10,7 +10,7 @@ import pytest
 from pgbroker import errors, types, verbs
 from pgbroker.async_broker import AsyncBroker
 from pgbroker.broker import Broker
-from pgbroker.verbs import Browse, Consume, ListDeadLetters
+from pgbroker.verbs import Browse, Consume, ListDeadLetters, ListHistory
 from tests.support import contract
 
 OPERATIONS = {
@@ -19,7 +19,12 @@ OPERATIONS = {
     for method, operation in item.items()
     if method in contract.METHODS
 }
-OPTIONS = {"consume": Consume, "browse_messages": Browse, "list_dead_letters": ListDeadLetters}
+OPTIONS = {
+    "consume": Consume,
+    "browse_messages": Browse,
+    "list_history": ListHistory,
+    "list_dead_letters": ListDeadLetters,
+}
 SCHEMAS = contract.document()["components"]["schemas"]
 NAMES = {"SubscribeResult": "NewSubscription"}  # its secret is None for ExistingSubscription
 RESPONSES = {  # the types of responses that the contract describes where they are used

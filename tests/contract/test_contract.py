@@ -11,7 +11,7 @@ import pytest
 
 from broker import authorization, errors, finding, token_format, tokens, topics
 from broker.pubsub import attempts, broadcasts, secrets, subscriptions
-from broker.queue import browsing, dead_letters, leases, messages
+from broker.queue import browsing, dead_letters, history, leases, messages
 from scripts.contract import SERVED
 from scripts.contract import contract as generated
 from tests.support import contract
@@ -46,6 +46,7 @@ RESPONSES = {
     "Lost": subscriptions.Lost,
     "LastAttempt": subscriptions.LastAttempt,
     "Delivery": browsing.Delivery,
+    "HistoryMessage": history.HistoryMessage,
     "Found": finding.Found,
     "Attempt": attempts.Attempt,
     "Broadcast": broadcasts.Broadcast,
@@ -61,6 +62,7 @@ RESPONSES = {
 }
 QUERIES = {
     "browseMessages": browsing.Browse,
+    "listHistory": history.List,
     "listDeadLetters": dead_letters.List,
     "deleteDeadLetters": dead_letters.Delete,
     "listTopics": app("manage").TopicPage,

@@ -29,6 +29,7 @@ STORY = [
     ("manage-read-topic", 200, None),
     ("manage-browse-messages", 200, None),
     ("manage-trace-message", 200, "waiting"),
+    ("manage-list-history", 200, None),
     ("manage-find", 200, "message"),
     ("consume", 200, "two"),
     ("consume-settle", 200, "settled"),

@@ -115,6 +115,7 @@ CALLS: dict[str, tuple[str, *tuple[str, ...]]] = {
         SUBSCRIPTION.format("delivered"),
     ),
     "browse": ("browse_messages('orders', '{}', NULL, 100)",),
+    "list the history": ("list_history('orders', '{}', NULL, 100)",),
     "cancel": ("cancel_message('orders', %s)", WAITING),
     "list dead letters": ("list_dead_letters('dead', '{}', NULL, 100)",),
     "list dead letters of a subscription": ("list_dead_letters('refused', %s, NULL, 100)", OF_SUBSCRIPTION),

@@ -24,6 +24,7 @@ READS = [
     "read_topic('orders')",
     "browse_messages('orders', '{}', NULL, 10)",
     "messages m, trace_message('orders', m.id)",
+    "list_history('orders', '{}', NULL, 10)",
     "messages m, find_id(m.id)",
     "list_topics('{*}', NULL, 10)",
     "list_subscriptions('orders', NULL, NULL, 10)",

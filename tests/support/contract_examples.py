@@ -99,6 +99,7 @@ def send_every_operation(story: Story, received: Callable[[], Any]) -> None:
     story.send("readTopic", 200, "read")
     story.send("browseMessages", 200, "browsed", {"limit": "1"})
     story.send("traceMessage", 200, "waiting")
+    story.send("listHistory", 200, "listed", {"limit": "1"})
     story.send("find", 200, "message")
     story.send("consume", 200, "two")
     story.send("settle", 200, "settled")

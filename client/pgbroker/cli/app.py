@@ -32,6 +32,7 @@ SECTIONS = (
             Entry("settle", "settle", "End leases in several ways at once."),
             Entry("peek", "peek", "Look at what waits, without taking it."),
             Entry("explain", "explain", "Say where a message is, why, and what happens next."),
+            Entry("history", "history", "Look at what was published, whatever became of it."),
             Entry("find", "find", "Say what an id is of, and in which topic it is."),
             Entry("cancel", "cancel", "Delete a message that waits or is dead."),
             Entry("dead", "dead", "List, redrive and delete dead letters."),

@@ -146,6 +146,20 @@ class TracedMessage(Struct, Generic[Content], frozen=True):
     deliveries: list[Delivery] | None
 
 
+class HistoryMessage(Struct, Generic[Content], frozen=True):
+    """A message and its state. `seq` is None unless it is broadcast, `reason` unless it is dead."""
+
+    id: str
+    content: Content
+    sender: str
+    key: str | None
+    attributes: dict[str, str] | None
+    created_at: datetime
+    state: Literal["waiting", "leased", "dead", "broadcast", "consumed"]
+    seq: int | None
+    reason: str | None
+
+
 class Found(Struct, frozen=True):
     """A message or a subscription, and its topic."""
 

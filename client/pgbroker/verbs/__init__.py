@@ -6,9 +6,11 @@ from pgbroker.verbs.documented import documented
 from pgbroker.verbs.leases import Consume, Lease, ack, consume, receipt, settle, settle_body
 from pgbroker.verbs.messages import (
     Browse,
+    ListHistory,
     browse_messages,
     cancel_message,
     find,
+    list_history,
     noting,
     parts,
     publish,
@@ -34,6 +36,7 @@ __all__ = [
     "Consume",
     "Lease",
     "ListDeadLetters",
+    "ListHistory",
     "ack",
     "broadcast",
     "browse_messages",
@@ -49,6 +52,7 @@ __all__ = [
     "health",
     "list_attempts",
     "list_dead_letters",
+    "list_history",
     "list_subscriptions",
     "list_tokens",
     "list_topics",

@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from pgbroker.errors import BrokerError, PublishedInPart
 from pgbroker.request import JSON, Request, content_reader, delete, encode, get, path, reader
-from pgbroker.types import Found, Message, Page, TracedMessage, WaitingMessage
+from pgbroker.types import Found, HistoryMessage, Message, Page, TracedMessage, WaitingMessage
 
 MAX_MESSAGES = 1_000  # in a request
 MAX_BYTES = 4 * 1024 * 1024
@@ -111,6 +111,27 @@ def trace_message(topic: str, message_id: str, content: Any) -> Request[TracedMe
     return get(path("topics", topic, "messages", message_id), content_reader(TracedMessage, content))
 
 
+class ListHistory(TypedDict, total=False):
+    """The options of list_history: a page, and only messages of a sender or with a key.
+
+    `limit` is 100 by default, at most 1,000. `after` is the `next` of the page before, or any UUIDv7: the list begins
+    before its time.
+    """
+
+    limit: int
+    after: str | None
+    sender: str
+    key: str
+
+
+def list_history(topic: str, content: Any, **options: Unpack[ListHistory]) -> Request[Page[HistoryMessage[Any]]]:
+    """List what was published to a topic, whatever became of it, the newest first, each with its state.
+
+    A page may be shorter than `limit`, or empty, without being the last: see `iterate`.
+    """
+    return get(path("topics", topic, "history", **options), content_reader(_History, content))
+
+
 def find(any_id: str) -> Request[Found]:
     """Find what has an id, a message or a subscription, and its topic. Raises NotFound.
 
@@ -129,6 +150,13 @@ class _Waiting:
 
     def __class_getitem__(cls, content: Any) -> Any:
         return Page[WaitingMessage[content]]
+
+
+class _History:
+    """Page[HistoryMessage[…]], by the type of the content."""
+
+    def __class_getitem__(cls, content: Any) -> Any:
+        return Page[HistoryMessage[content]]
 
 
 def _published(answer: bytes) -> str:

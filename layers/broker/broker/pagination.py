@@ -40,7 +40,9 @@ class Filter(Protocol):
 
     __struct_fields__: ClassVar[tuple[str, ...]]
     limit: int
-    after: str | None
+
+    @property
+    def after(self) -> object: ...
 
 
 def cut(rows: list[Item], limit: int, key: str) -> Page[Item]:

@@ -29,6 +29,7 @@ FUNCTIONS: Mapping[str, Sequence[str]] = {
         "find_id",
         "list_attempts",
         "list_dead_letters",
+        "list_history",
         "list_tokens",
         "list_topics",
         "mint_token",

@@ -14,12 +14,7 @@ DECLARE
 BEGIN
     RETURN QUERY
     SELECT m.id, m.content, m.sender, m.key, m.attributes, m.created_at,
-           CASE WHEN q.died_at IS NOT NULL THEN 'dead'
-                WHEN q.leased_at IS NOT NULL AND q.ready_at > call_time() THEN 'leased'
-                WHEN q.message_id IS NOT NULL THEN 'waiting'
-                WHEN l.seq IS NOT NULL THEN 'broadcast'
-                ELSE 'consumed' END,
-           q.ready_at, q.leased_at, q.receives, q.died_at, q.reason, l.seq,
+           message_state(q, l.seq), q.ready_at, q.leased_at, q.receives, q.died_at, q.reason, l.seq,
            CASE WHEN l.seq IS NOT NULL THEN delivery_states(v_topic.id, m.id, l.seq, l.broadcast_at) END
       FROM contents m
       LEFT JOIN queue q ON q.message_id = m.id
