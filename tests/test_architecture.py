@@ -23,6 +23,7 @@ GROUND = {
     "deadlines",
     "errors",
     "fields",
+    "hidden_urls",
     "json_input",
     "pagination",
     "session",

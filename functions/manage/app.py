@@ -96,7 +96,8 @@ def browse(request: api.Request) -> api.Response:
 
 @app.route("GET /topics/{topic}/messages/{id}", scope="browse")
 def trace(request: api.Request) -> api.Response:
-    return api.ok(browsing.trace(request.topic, request.id()))
+    whole = "subscribe" in request.token.scopes
+    return api.ok(browsing.trace(request.topic, request.id(), whole=whole))
 
 
 @app.route("DELETE /topics/{topic}/messages/{id}", scope="manage")

@@ -39,7 +39,7 @@ def subscribe(request: api.Request) -> api.Response:
 def list_subscriptions(request: api.Request) -> api.Response:
     page = request.query(Page)
     whole = "subscribe" in request.token.scopes
-    return api.page(subscriptions.list_subscriptions(request.topic, page.after, page.limit, header_values=whole))
+    return api.page(subscriptions.list_subscriptions(request.topic, page.after, page.limit, whole=whole))
 
 
 @app.route("DELETE /topics/{topic}/subscriptions", scope="subscribe")
@@ -51,7 +51,7 @@ def unsubscribe_url(request: api.Request) -> api.Response:
 @app.route("GET /topics/{topic}/subscriptions/{id}", scope=("browse", "subscribe"))
 def read(request: api.Request) -> api.Response:
     whole = "subscribe" in request.token.scopes
-    return api.ok(subscriptions.read(request.topic, request.id(), header_values=whole))
+    return api.ok(subscriptions.read(request.topic, request.id(), whole=whole))
 
 
 @app.route("PATCH /topics/{topic}/subscriptions/{id}", scope="subscribe")

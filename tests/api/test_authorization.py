@@ -15,7 +15,6 @@ from tests.support import contract
 from tests.support.client import ADMIN_TOKEN, Client, Response, make_token
 from tests.support.contract_examples import Story
 from tests.support.endpoints import Endpoint
-from tests.support.push_loop import push
 from tests.support.snapshots import everything
 
 OPERATIONS = list(contract.operations().values())
@@ -224,33 +223,3 @@ def test_the_health_check_of_the_database_needs_the_scope_manage(client: Client)
         response = client_with(client, scope, topics=PATTERNS).get("/health?database=true")
         assert response.status == (200 if scope == "manage" else 403)
     assert is_unauthorized(Client(None).get("/health?database=true"))
-
-
-def test_with_browse_alone_the_values_of_headers_and_the_answers_of_attempts_are_hidden(
-    client: Client, endpoint: Endpoint
-) -> None:
-    subscriptions = f"/topics/{TOPIC}/subscriptions"
-    request = {"url": endpoint.url, "headers": {"Authorization": "Bearer secret", "X-Team": "billing"}}
-    subscription = f"{subscriptions}/{client.post(subscriptions, request).json['id']}"
-    endpoint.answer(200, body=b"a secret")
-    client.post(f"/topics/{TOPIC}/messages", {"content": 1})
-    client.post(f"/topics/{TOPIC}/broadcast")
-    push()
-    whole = client.get(subscription).json
-    [attempt] = client.get(f"{subscription}/attempts").json["items"]
-    assert (whole["headers"], attempt["answer"]) == (request["headers"], "a secret")
-
-    for scopes in (["browse"], ["browse", "publish", "consume", "broadcast", "tokens"]):
-        reader = client_with(client, *scopes, topics=PATTERNS)
-        hidden = {**whole, "headers": {"Authorization": None, "X-Team": None}}
-        assert reader.get(subscription).json == hidden
-        assert reader.get(subscriptions).json["items"] == [hidden]
-        assert reader.get(f"{subscription}/attempts").json["items"] == [{**attempt, "answer": None}]
-
-    for scopes in (["subscribe"], ["browse", "subscribe"]):
-        owner = client_with(client, *scopes, topics=PATTERNS)
-        assert owner.get(subscription).json == whole
-        assert owner.get(subscriptions).json["items"] == [whole]
-    for scopes in (["manage"], ["browse", "manage"]):
-        manager = client_with(client, *scopes, topics=PATTERNS)
-        assert manager.get(f"{subscription}/attempts").json["items"] == [attempt]

@@ -32,8 +32,8 @@ class LastAttempt(Struct, frozen=True):
 class Subscription(Struct, frozen=True):
     """A subscription: its settings, its position (`cursor`), and what is `behind` it or failed.
 
-    The value of a header is None when the token may not see it. `redeliveries` and `dead_letters` are counted up to
-    1,000. `due_at` is None when nothing is pending.
+    To a token without the scope `subscribe`, the value of a header is None, and a url ends with `/…` after its host.
+    `redeliveries` and `dead_letters` are counted up to 1,000. `due_at` is None when nothing is pending.
     """
 
     id: str

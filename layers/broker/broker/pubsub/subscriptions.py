@@ -7,7 +7,7 @@ from uuid import UUID
 
 import msgspec
 
-from broker import database, json_input, pagination, settings
+from broker import database, hidden_urls, json_input, pagination, settings
 from broker.errors import Conflict, Fault, InvalidInput, NotFound
 from broker.webhooks import addresses, headers, signatures
 
@@ -172,20 +172,21 @@ def subscribe(topic: str, request: Subscribe, token_id: UUID | None = None) -> S
 
 
 def list_subscriptions(
-    topic: str, after: UUID | None, limit: int, *, header_values: bool = True
+    topic: str, after: UUID | None, limit: int, *, whole: bool = True
 ) -> pagination.Page[Subscription]:
     """List a topic's subscriptions, the oldest first, after the subscription `after`. Raises NotFound for the topic.
 
-    Without `header_values` each header is null: its value may be a secret.
+    Without `whole`, what may be a secret is hidden: the value of each header is null, and the url, and a name that is a
+    url, is cut after its host.
     """
     found = _list(topic, None, after, limit + 1)
-    return pagination.cut(found if header_values else [_hide(each) for each in found], limit, "id")
+    return pagination.cut(found if whole else [_hide(each) for each in found], limit, "id")
 
 
-def read(topic: str, subscription_id: UUID, *, header_values: bool = True) -> Subscription:
-    """Read one subscription, its headers as in a list. Raises NotFound."""
+def read(topic: str, subscription_id: UUID, *, whole: bool = True) -> Subscription:
+    """Read one subscription, hidden as in a list. Raises NotFound."""
     if found := _list(topic, subscription_id, None, 1):
-        return found[0] if header_values else _hide(found[0])
+        return found[0] if whole else _hide(found[0])
     raise not_found()
 
 
@@ -260,7 +261,12 @@ def _subscription(
 
 def _hide(subscription: Subscription) -> Subscription:
     names = dict.fromkeys(msgspec.json.decode(subscription.headers))
-    return msgspec.structs.replace(subscription, headers=msgspec.Raw(msgspec.json.encode(names)))
+    return msgspec.structs.replace(
+        subscription,
+        name=hidden_urls.hide_path(subscription.name),
+        url=hidden_urls.hide_path(subscription.url),
+        headers=msgspec.Raw(msgspec.json.encode(names)),
+    )
 
 
 def not_found() -> NotFound:

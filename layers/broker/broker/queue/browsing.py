@@ -6,7 +6,7 @@ from uuid import UUID
 
 import msgspec
 
-from broker import database, pagination
+from broker import database, hidden_urls, pagination
 from broker.errors import NotFound
 from broker.fields import Label, StoredMessage, Time
 
@@ -78,8 +78,11 @@ def browse(topic: str, request: Browse) -> pagination.Page[WaitingMessage]:
     )
 
 
-def trace(topic: str, message_id: UUID) -> TracedMessage:
-    """Read one message, its state and its deliveries. Raises NotFound for an unknown topic or message."""
+def trace(topic: str, message_id: UUID, *, whole: bool = True) -> TracedMessage:
+    """Read one message, its state and its deliveries. Raises NotFound for an unknown topic or message.
+
+    Without `whole`, the name of a subscription that is a url is cut after its host: it may have a secret.
+    """
     found = database.call(
         "SELECT id, content, sender, key, attributes, created_at, state, ready_at, leased_at, receives,"
         " died_at, reason, seq, deliveries"
@@ -89,12 +92,19 @@ def trace(topic: str, message_id: UUID) -> TracedMessage:
     )
     if not found:
         raise NotFound("the topic has no such message")
-    return found[0]
+    return found[0] if whole else _hide(found[0])
 
 
 def cancel(topic: str, message_id: UUID) -> None:
     """Delete a message that waits or is dead. Raises NotFound; Conflict when it is leased, consumed or broadcast."""
     database.value("SELECT broker.cancel_message(%(topic)s, %(id)s)", {"topic": topic, "id": message_id})
+
+
+def _hide(traced: TracedMessage) -> TracedMessage:
+    deliveries = traced.deliveries and [
+        msgspec.structs.replace(delivery, name=hidden_urls.hide_path(delivery.name)) for delivery in traced.deliveries
+    ]
+    return msgspec.structs.replace(traced, deliveries=deliveries)
 
 
 def _traced(*, deliveries: msgspec.Raw | None, **columns: Any) -> TracedMessage:
