@@ -49,6 +49,7 @@ CALLS: Mapping[str, str] = {
     "browse_messages (100, from the middle)": """SELECT * FROM broker.browse_messages('orders', '{}',
         (SELECT broker.page_token(ready_at, id) FROM middle), 100)""",
     "browse_messages (no match)": """SELECT * FROM broker.browse_messages('orders', '{"sender": "nobody"}', NULL, 100)""",
+    "preview_broadcast": "SELECT * FROM broker.preview_broadcast('orders')",
     "list_history (100)": "SELECT * FROM broker.list_history('orders', '{}', NULL, 100)",
     "list_history (no match)": """SELECT * FROM broker.list_history('orders', '{"sender": "nobody"}', NULL, 100)""",
     "find_id": "SELECT * FROM broker.find_id((SELECT id FROM middle))",

@@ -8,7 +8,8 @@ from broker.errors import Conflict, NotFound
 from broker.pubsub import subscriptions
 from broker.queue import browsing, leases
 from broker.schema import maintenance
-from broker.topics import Queued, Waiting
+from broker.topics import Dead, Queued, Waiting
+from tests.support.snapshots import everything
 
 pytestmark = pytest.mark.verbs
 
@@ -70,7 +71,7 @@ def test_patch_changes_only_the_given_settings():
     [
         topics.read,
         lambda topic: topics.change(topic, topics.Patch(lease_seconds=1)),
-        lambda topic: topics.delete(topic, force=True),
+        lambda topic: topics.delete(topic, topics.Delete(force=True)),
     ],
 )
 def test_an_unknown_topic_is_not_found(operation):
@@ -151,21 +152,21 @@ def test_a_topic_with_waiting_messages_is_not_deleted(orders):
     orders.publish("a")
     orders.consume()
     with pytest.raises(Conflict, match=r'messages wait in the topic "orders"; force=true'):
-        topics.delete("orders", force=False)
+        topics.delete("orders", topics.Delete())
     assert len(orders.rows()) == 1
 
 
 def test_a_topic_with_subscriptions_is_not_deleted(orders):
     orders.subscribe(URL)
     with pytest.raises(Conflict, match=r'the topic "orders" has subscriptions; force=true'):
-        topics.delete("orders", force=False)
+        topics.delete("orders", topics.Delete())
 
 
 def test_dead_letters_do_not_prevent_the_deletion_of_a_topic(orders):
     orders.publish("a")
     [leased] = orders.consume()
     orders.settle(reject=[leased.receipt])
-    topics.delete("orders", force=False)
+    topics.delete("orders", topics.Delete())
     with pytest.raises(NotFound):
         topics.read("orders")
 
@@ -176,7 +177,7 @@ def test_a_forced_deletion_frees_the_name_at_once(orders):
     orders.broadcast()
     orders.publish("b")
 
-    topics.delete("orders", force=True)
+    topics.delete("orders", topics.Delete(force=True))
 
     assert [topic.name for topic in topics.list_topics(["*"], None, 9).items] == ["default"]
     assert orders.publish("c")
@@ -189,10 +190,33 @@ def test_a_forced_deletion_frees_the_name_at_once(orders):
         orders.subscription(subscribed)
 
 
+@pytest.mark.parametrize("force", [False, True])
+def test_a_dry_run_counts_what_would_be_lost_and_deletes_nothing(orders, owner, force):
+    orders.subscribe(URL)
+    orders.publish("a")
+    orders.broadcast()
+    orders.publish("b", "c", "d")
+    leased = orders.consume(2)
+    orders.settle(reject=[leased[0].receipt])
+    before = everything(owner)
+
+    lost = topics.delete("orders", topics.Delete(force=force, dry_run=True))
+
+    assert lost == topics.DeletedTopic(
+        Waiting(2, exact=True, estimate=2, ready=1, leased=1, delayed=0), Dead(1, exact=True, estimate=1), 1, 1
+    )
+    assert everything(owner) == before
+
+
+def test_a_dry_run_in_an_unknown_topic_is_not_found():
+    with pytest.raises(NotFound):
+        topics.delete("nowhere", topics.Delete(dry_run=True))
+
+
 def test_a_receipt_of_a_deleted_topic_is_not_valid(orders):
     orders.publish("a")
     [leased] = orders.consume()
-    topics.delete("orders", force=True)
+    topics.delete("orders", topics.Delete(force=True))
     with pytest.raises(NotFound):
         leases.ack("orders", leased.receipt)
 
@@ -217,7 +241,7 @@ def test_the_rows_of_a_deleted_topic_are_cleared_in_bounded_steps(orders, invoic
     )
     one_topic = {"queue": 6, "kept_log": 5, **dict.fromkeys(set(TABLES) - {"queue", "kept_log"}, 3)}
     assert count_rows(owner) == {table: 2 * rows for table, rows in one_topic.items()}
-    topics.delete("orders", force=True)
+    topics.delete("orders", topics.Delete(force=True))
 
     steps = []
     while cleared := owner.execute("SELECT broker.clear_deleted_topics(2)").fetchone()[0]:
@@ -234,7 +258,7 @@ def test_the_rows_of_a_deleted_topic_are_cleared_in_bounded_steps(orders, invoic
 def test_maintain_clears_the_rows_of_deleted_topics(orders, invoices, owner):
     for topic in (orders, invoices):
         topic.publish(*range(5))
-        topics.delete(topic.name, force=True)
+        topics.delete(topic.name, topics.Delete(force=True))
     assert sum(maintenance.maintain().cleared.values()) == 10
     assert sum(maintenance.maintain().cleared.values()) == 0
     assert count_rows(owner)["queue"] == 0
@@ -243,7 +267,7 @@ def test_maintain_clears_the_rows_of_deleted_topics(orders, invoices, owner):
 def test_clearing_a_few_rows_deletes_those_that_it_has_locked(orders, owner):
     first, second, _ = orders.publish("a", "b", "c")
     owner.execute("UPDATE queue SET ready_at = ready_at WHERE message_id = %s", [first])  # now the last on its page
-    topics.delete("orders", force=True)
+    topics.delete("orders", topics.Delete(force=True))
     with owner.transaction():
         owner.execute("UPDATE queue SET ready_at = ready_at WHERE message_id = %s", [second])
         with psycopg.connect(owner.info.dsn, password=owner.info.password, autocommit=True) as other:

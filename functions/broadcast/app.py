@@ -12,6 +12,7 @@ handler = app.handler
 
 @app.route("POST /topics/{topic}/broadcast", scope="broadcast")
 def broadcast(request: api.Request) -> api.Response:
-    moved = broadcasts.broadcast(request.topic)
+    asked = request.body(broadcasts.StartBroadcast)
+    moved = broadcasts.broadcast(request.topic, asked)
     request.due = moved.due
-    return api.done(moved, HTTPStatus.ACCEPTED)
+    return api.done(moved, HTTPStatus.OK if asked.dry_run else HTTPStatus.ACCEPTED)

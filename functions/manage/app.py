@@ -28,12 +28,6 @@ class TokenPage(pagination.Query, forbid_unknown_fields=True):
     after: UUID | None = None
 
 
-class Force(msgspec.Struct, forbid_unknown_fields=True):
-    """The query of a topic's deletion."""
-
-    force: bool = False
-
-
 class Health(msgspec.Struct, forbid_unknown_fields=True):
     """The query of a health check."""
 
@@ -85,8 +79,8 @@ def change_topic(request: api.Request) -> api.Response:
 
 @app.route("DELETE /topics/{topic}", scope="manage")
 def delete_topic(request: api.Request) -> api.Response:
-    topics.delete(request.topic, force=request.query(Force).force)
-    return api.no_content()
+    counted = topics.delete(request.topic, request.query(topics.Delete))
+    return api.ok(counted) if counted else api.no_content()
 
 
 @app.route("GET /topics/{topic}/messages", scope="browse")

@@ -168,6 +168,13 @@ def test_a_broadcast_that_moves_messages_notifies(client: Client, orders: Topic,
     assert notified()
 
 
+def test_a_dry_run_of_a_broadcast_notifies_nobody(client: Client, orders: Topic, notified: Notified) -> None:
+    orders.subscribe(URL)
+    orders.publish("a")
+    assert client.post("/topics/orders/broadcast", {"dry_run": True}).json["messages"] == 1
+    assert not notified()
+
+
 def test_a_broadcast_that_moves_nothing_notifies_when_a_subscription_is_behind(
     client: Client, orders: Topic, notified: Notified
 ) -> None:

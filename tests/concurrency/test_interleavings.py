@@ -103,7 +103,9 @@ def test_clearing_a_deleted_topic_waits_for_what_the_deletion_does_not(owner, se
 
     Attempts leave with their partition.
     """
-    result = run(owner, sessions, verb, "clear", end, before_second=lambda: topics.delete("orders", force=True))
+    result = run(
+        owner, sessions, verb, "clear", end, before_second=lambda: topics.delete("orders", topics.Delete(force=True))
+    )
     attempts = 1 if (verb, end) == ("record", "commit") else 0
     assert result == ("waits", f"cleared {cleared}", f"-/-/-/0/{attempts}/0")
     assert owner.execute("SELECT name FROM topics").fetchall() == [("default",)]

@@ -36,6 +36,7 @@ REQUESTS = {
     "MintToken": tokens.Mint,
     "Redrive": dead_letters.Redrive,
     "RotateSecret": secrets.Rotate,
+    "StartBroadcast": broadcasts.StartBroadcast,
 }
 RESPONSES = {
     "LeasedMessage": leases.LeasedMessage,
@@ -55,6 +56,7 @@ RESPONSES = {
     "Queued": topics.Queued,
     "Waiting": topics.Waiting,
     "Dead": topics.Dead,
+    "DeletedTopic": topics.DeletedTopic,
     "DeadLetter": dead_letters.DeadLetter,
     "RotatedSecret": secrets.Rotated,
     "ListedToken": authorization.Token,
@@ -68,7 +70,7 @@ QUERIES = {
     "listTopics": app("manage").TopicPage,
     "listAttempts": attempts.List,
     "listTokens": app("manage").TokenPage,
-    "deleteTopic": app("manage").Force,
+    "deleteTopic": topics.Delete,
     "health": app("manage").Health,
     "listSubscriptions": app("subscribe").Page,
     "unsubscribeUrl": app("subscribe").Url,

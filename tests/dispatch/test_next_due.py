@@ -62,7 +62,7 @@ def test_nothing_is_due_of_a_deleted_topic_once_a_planner_has_looked(orders, sub
         [job] = planner.plan(10)
     if state in {"failing", "refusing"}:
         planner.plan(0, [outcome(job, 503 if state == "failing" else 400)])
-    topics.delete("orders", force=True)
+    topics.delete("orders", topics.Delete(force=True))
     orders.end_waits()
     assert planner.plan(10) == []
     assert planner.next_due() is None

@@ -7,7 +7,9 @@ import pytest
 
 from broker import deadlines, topics
 from broker.errors import NotFound
-from broker.pubsub.broadcasts import Broadcast
+from broker.pubsub import broadcasts
+from broker.pubsub.broadcasts import Broadcast, StartBroadcast
+from tests.support.snapshots import everything
 
 pytestmark = pytest.mark.verbs
 
@@ -42,6 +44,44 @@ def test_a_broadcast_that_moves_nothing_returns_the_last_seq(topic):
     topic.broadcast()
     assert topic.broadcast() == Broadcast(0, 1, None, 2, 0, due=True)
     assert topics.read("orders").last_seq == 2
+
+
+def preview():
+    return broadcasts.broadcast("orders", StartBroadcast(dry_run=True))
+
+
+def test_a_dry_run_counts_what_would_move_and_changes_nothing(topic, owner):
+    topic.publish("a", "b", "c")
+    topic.consume(1)
+    before = everything(owner)
+    assert preview() == Broadcast(2, 1, None, 0, 0)
+    assert everything(owner) == before
+    assert topic.broadcast().messages == 2
+    assert preview() == Broadcast(0, 1, None, 2, 0)
+
+
+def test_a_dry_run_without_a_subscription_counts_nothing(orders):
+    orders.publish("a")
+    assert preview() == Broadcast(0, 0, None, 0, 0)
+
+
+def test_a_dry_run_does_not_count_messages_whose_receives_are_exhausted(topic, owner):
+    topic.publish("a", "b")
+    owner.execute("UPDATE queue SET receives = max_receives WHERE message_id = %s", [next(iter(topic.rows()))])
+    assert preview().messages == 1
+    assert topic.broadcast().messages == 1
+
+
+def test_a_dry_run_counts_up_to_ten_thousand(topic):
+    topic.fill(10_000)
+    assert (preview().messages, preview().remaining) == (10_000, 0)
+    topic.fill(2)
+    assert (preview().messages, preview().remaining) == (10_000, 1)
+
+
+def test_a_dry_run_in_an_unknown_topic_is_not_found():
+    with pytest.raises(NotFound):
+        broadcasts.broadcast("nowhere", StartBroadcast(dry_run=True))
 
 
 def test_the_log_is_numbered_without_gaps(topic):

@@ -65,6 +65,7 @@ CALLS: dict[str, tuple[str, *tuple[str, ...]]] = {
     "broadcast 1 to one": (f"broadcast('{NAMED}')", publish(NAMED)),
     "broadcast 1 to all": ("broadcast('news')", publish("news")),
     "broadcast nothing": ("broadcast('news')",),
+    "preview a broadcast to all": ("preview_broadcast('news')", publish("news")),
     "plan nothing": ("plan_batches(100, 60)",),
     "plan the only one behind": ("plan_batches(100, 60)", broadcast(NAMED)),
     "plan 100 of all": ("plan_batches(100, 60)", broadcast("news")),

@@ -26,6 +26,7 @@ READS = [
     "messages m, trace_message('orders', m.id)",
     "list_history('orders', '{}', NULL, 10)",
     "messages m, find_id(m.id)",
+    "preview_broadcast('orders')",
     "list_topics('{*}', NULL, 10)",
     "list_subscriptions('orders', NULL, NULL, 10)",
     "(SELECT id FROM subscriptions WHERE name = 's') s, list_attempts('orders', s.id, NULL, 10)",
@@ -68,7 +69,7 @@ def test_a_message_is_not_lost_in_a_topic_that_was_deleted_after_the_snapshot(or
     program = session(autocommit=False)
     program.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
     program.execute("SELECT 1")  # takes the snapshot
-    topics.delete("orders", force=False)
+    topics.delete("orders", topics.Delete())
     with pytest.raises(psycopg.DatabaseError):
         program.execute("SELECT broker.publish('orders', '1')")
 

@@ -38,7 +38,7 @@ def test_a_login_creates_no_more_topics_than_a_token_may(limit, session):
         program.execute("SELECT broker.publish('one-more', '1')")
     assert refused.value.sqlstate == "MB409"
     program.execute("SELECT broker.publish('tenant1', '1')")
-    topics.delete("tenant3", force=True)
+    topics.delete("tenant3", topics.Delete(force=True))
     program.execute("SELECT broker.publish('one-more', '1')")
 
 

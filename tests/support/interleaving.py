@@ -86,7 +86,7 @@ def sessions(connections: Sessions, orders: Topic, invoices: Topic, owner: Conne
     """The sessions after the start."""
     invoices.publish("left")
     invoices.subscribe(URL)
-    topics.delete("invoices", force=True)
+    topics.delete("invoices", topics.Delete(force=True))
     subscribed = {name: orders.subscribe(URL + name, name=name) for name in ("r", "s", "p")}
     orders.publish("e")
     orders.broadcast()

@@ -65,16 +65,20 @@ def set_(session: Session, topic: str, **settings: Any) -> None:
     session.out.one(session.broker.change_topic(topic, **changes), "name")
 
 
-@command(topics, examples=("pgbroker topics rm empty --yes", "pgbroker topics rm orders --force --yes"))
+@command(topics, examples=("pgbroker topics rm empty --yes", "pgbroker topics rm orders --dry-run"))
 @TOPIC
 @click.option("--force", is_flag=True, help="Also when messages wait or it has subscriptions.")
+@click.option("--dry-run", is_flag=True, help="Only count what would be lost.")
 @YES
 @MISSING_OK
-def rm(session: Session, topic: str, *, force: bool, yes: bool, missing_ok: bool) -> None:
+def rm(session: Session, topic: str, *, force: bool, dry_run: bool, yes: bool, missing_ok: bool) -> None:
     """Delete a topic. Without --force it is refused while messages wait or it has subscriptions."""
-    session.confirm(f"Delete the topic {topic}{' with all its messages' if force else ''}?", yes=yes)
+    if not dry_run:
+        session.confirm(f"Delete the topic {topic}{' with all its messages' if force else ''}?", yes=yes)
     try:
-        session.broker.delete_topic(topic, force=force)
+        counted = session.broker.delete_topic(topic, force=force, dry_run=dry_run)
+        if counted is not None:
+            session.out.one(counted, "queue.waiting")
     except NotFound:
         if not missing_ok:
             raise

@@ -27,7 +27,7 @@ from pgbroker.types.messages import (
 )
 from pgbroker.types.subscriptions import Attempt, LastAttempt, Lost, RotatedSecret, SubscribeResult, Subscription
 from pgbroker.types.tokens import ListedToken, MintedToken, Scope
-from pgbroker.types.topics import Broadcast, Dead, ListedTopic, Queued, Topic, Waiting
+from pgbroker.types.topics import Broadcast, Dead, DeletedTopic, ListedTopic, Queued, Topic, Waiting
 
 Item = TypeVar("Item")
 
@@ -46,6 +46,7 @@ __all__ = [
     "Dead",
     "DeadLetter",
     "Deleted",
+    "DeletedTopic",
     "Delivery",
     "Extend",
     "Found",

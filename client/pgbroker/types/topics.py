@@ -65,6 +65,18 @@ class Topic(Struct, frozen=True):
     behind: int
 
 
+class DeletedTopic(Struct, frozen=True):
+    """What is lost with a topic: its queue, the dead letters in it, its subscriptions.
+
+    `behind`: how many messages are not delivered to the slowest subscription.
+    """
+
+    queue: Waiting
+    dead_letters: Dead
+    subscriptions: int
+    behind: int
+
+
 class Broadcast(Struct, frozen=True):
     """What a broadcast moved to the log: `messages`, from `first_seq` (None for nothing) to `last_seq`.
 

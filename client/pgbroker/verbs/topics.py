@@ -4,16 +4,19 @@ from typing import Literal
 
 from msgspec import UNSET, UnsetType
 
-from pgbroker.request import JSON, Request, body, delete, get, path, post, reader
-from pgbroker.types import Broadcast, ListedTopic, Page, Topic
+from pgbroker.request import JSON, Request, body, get, nothing, path, post, reader
+from pgbroker.types import Broadcast, DeletedTopic, ListedTopic, Page, Topic
 
 
-def broadcast(topic: str) -> Request[Broadcast]:
+def broadcast(topic: str, *, dry_run: bool = False) -> Request[Broadcast]:
     """Send all ready messages to each of the topic's subscriptions. Without a subscription nothing happens.
 
     The result counts what was moved to the log, not what was delivered. Repeat it while it says `remaining`.
+
+    With `dry_run` nothing moves: `messages` is how many would, up to 10,000; with more, `remaining` is above 0.
     """
-    return post(path("topics", topic, "broadcast"), None, reader(Broadcast))
+    payload = body(dry_run=True) if dry_run else None
+    return post(path("topics", topic, "broadcast"), payload, reader(Broadcast))
 
 
 def list_topics(*, limit: int | None = None, after: str | None = None) -> Request[Page[ListedTopic]]:
@@ -55,6 +58,10 @@ def change_topic(
     return Request("PATCH", path("topics", topic), reader(Topic), payload, JSON)
 
 
-def delete_topic(topic: str, *, force: bool = False) -> Request[None]:
-    """Delete a topic. Raises Conflict while messages wait or it has subscriptions, unless `force` is true."""
-    return delete(path("topics", topic, force=force or None))
+def delete_topic(topic: str, *, force: bool = False, dry_run: bool = False) -> Request[DeletedTopic | None]:
+    """Delete a topic. Raises Conflict while messages wait or it has subscriptions, unless `force` is true.
+
+    With `dry_run` nothing is deleted, and the result is what would be lost with `force`. Without it is None.
+    """
+    target = path("topics", topic, force=force or None, dry_run=dry_run or None)
+    return Request("DELETE", target, reader(DeletedTopic) if dry_run else nothing)

@@ -87,6 +87,25 @@ class Topic(ListedTopic, frozen=True):
     behind: int
 
 
+class Delete(msgspec.Struct, forbid_unknown_fields=True):
+    """The query of a topic's deletion. With `dry_run` what would be lost is only counted."""
+
+    force: bool = False
+    dry_run: bool = False
+
+
+class DeletedTopic(msgspec.Struct, frozen=True):
+    """What is lost with a topic: its queue, the dead letters in it, its subscriptions.
+
+    `behind` counts the broadcast messages that are not delivered to the slowest subscription.
+    """
+
+    queue: Waiting
+    dead_letters: Dead
+    subscriptions: int
+    behind: int
+
+
 class Saved(msgspec.Struct, frozen=True):
     """Whether a topic was `created`. `due`: something in it may be, so Dispatch must be notified."""
 
@@ -146,13 +165,17 @@ def change(topic: str, changes: Patch) -> bool:
     return due
 
 
-def delete(topic: str, *, force: bool) -> None:
-    """Delete a topic; its name is free at once.
+def delete(topic: str, query: Delete) -> DeletedTopic | None:
+    """Delete a topic; its name is free at once. With `dry_run`, return what would be lost with `force`.
 
     Raises NotFound; Conflict while messages wait in it or a subscription exists, unless `force`; Busy while another
     transaction uses it, such as a publish.
     """
-    database.value("SELECT broker.delete_topic(%(topic)s, %(force)s)", {"topic": topic, "force": force})
+    if query.dry_run:
+        found = read(topic)
+        return DeletedTopic(found.queue, found.dead_letters, found.subscriptions, found.behind)
+    database.value("SELECT broker.delete_topic(%(topic)s, %(force)s)", {"topic": topic, "force": query.force})
+    return None
 
 
 def _listed_topic(*, waiting: int, exact: bool, estimate: int, **settings: Any) -> ListedTopic:

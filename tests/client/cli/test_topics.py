@@ -30,6 +30,13 @@ def test_a_topic_in_use_is_deleted_by_force_only(run, broker, topic):
     assert run("topics", "rm", topic, "--yes", "--force").code == 0
 
 
+def test_what_would_be_lost_with_a_topic_is_counted(run, broker, topic):
+    broker.publish(topic, 1)
+    counted = run("topics", "rm", topic, "--dry-run").item
+    assert (counted["queue"]["waiting"], counted["subscriptions"]) == (1, 0)
+    assert run("topics", "show", topic).code == 0
+
+
 def test_a_terminal_asks_before_it_deletes(environment, run, topic):
     for answer, code, left in (("n", 1, 0), ("y", 0, 1)):
         with terminal(["topics", "rm", topic], environment) as screen:
@@ -125,6 +132,7 @@ def test_a_dead_letter_is_explained(run, topic, dead):
 def test_a_broadcast_message_is_explained_for_each_subscription(run, broker, topic):
     subscription = broker.subscribe(topic, "http://127.0.0.1:1999/", name="bill ing")
     message = broker.publish(topic, 1)
+    assert run("broadcast", topic, "--dry-run").item["messages"] == 1
     assert run("broadcast", topic).item["messages"] == 1
     assert "1 of 1 subscriptions do not have it yet." in explained(run, topic, message)
     assert "to bill ing: not delivered yet" in explained(run, topic, message)

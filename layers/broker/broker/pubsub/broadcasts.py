@@ -13,6 +13,12 @@ from broker.errors import NotFound
 MOVE_SECONDS = 15  # for moving; the rest of the request's time is for sending
 
 
+class StartBroadcast(msgspec.Struct, forbid_unknown_fields=True):
+    """The request to broadcast. With `dry_run` the messages are only counted."""
+
+    dry_run: bool = False
+
+
 class Broadcast(msgspec.Struct, frozen=True):
     """What a broadcast moved. `first_seq` is None when it moved nothing; `remaining` is exact up to 10,000.
 
@@ -40,15 +46,30 @@ class Progress(msgspec.Struct, frozen=True):
     batch_windows: Mapping[str, float]
 
 
-def broadcast(topic: str) -> Broadcast:
+def broadcast(topic: str, request: StartBroadcast | None = None) -> Broadcast:
     """Move all messages that are ready at the time of the call, 10,000 a transaction, for at most 15 s.
 
     `remaining` counts those left for the next broadcast. Without a subscription nothing moves. Raises NotFound.
+
+    With `dry_run` nothing moves: `messages` is how many would, up to 10,000, and `remaining` is above 0 when there are
+    more.
     """
+    if request is not None and request.dry_run:
+        return _preview(topic)
     moved = _move_all(topic)
     return Broadcast(
         moved.messages, moved.subscriptions, moved.first_seq, moved.last_seq, moved.remaining, due=moved.due
     )
+
+
+def _preview(topic: str) -> Broadcast:
+    [counted] = database.call(
+        "SELECT messages, subscriptions, NULL AS first_seq, last_seq, remaining"
+        " FROM broker.preview_broadcast(%(topic)s)",
+        {"topic": topic},
+        Broadcast,
+    )
+    return counted
 
 
 def move(topics: Collection[str] | None = None, *, open_windows: bool = False, sweep: bool = False) -> Progress:

@@ -17,7 +17,7 @@ FUNCTIONS: Mapping[str, Sequence[str]] = {
         "subscribe",
         "unsubscribe",
     ),
-    "broadcast": ("authorize_token", "broadcast"),
+    "broadcast": ("authorize_token", "broadcast", "preview_broadcast"),
     "dispatch": ("auto_topics", "broadcast", "last_lease_end", "next_due", "plan_batches", "schedule_wake_up"),
     "manage": (
         "authorize_token",
