@@ -63,9 +63,9 @@ def create_a_subscription_to_remove(_context: HookContext, case: Case, _argument
 
 
 @schemathesis.hook("before_call")
-def publish_a_message_to_cancel(_context: HookContext, case: Case, _arguments: dict[str, Any]) -> None:
-    if _is_valid(case) and case.operation.label == "DELETE /topics/{topic}/messages/{id}":
-        url = f"{BROKER}/topics/{case.path_parameters['topic']}/messages"
+def publish_a_message_to_cancel_or_find(_context: HookContext, case: Case, _arguments: dict[str, Any]) -> None:
+    if _is_valid(case) and case.operation.label in {"DELETE /topics/{topic}/messages/{id}", "GET /find/{id}"}:
+        url = f"{BROKER}/topics/{case.path_parameters.get('topic', 'default')}/messages"
         response = requests.post(url, json={"content": None}, headers=AUTHORIZATION, timeout=30)
         case.path_parameters["id"] = response.json()["id"]
 
