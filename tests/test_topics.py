@@ -148,6 +148,55 @@ def test_topics_that_the_patterns_cover_are_listed_by_name():
     assert names(["orders.e_", "orders%*"]) == []
 
 
+def test_overlapping_patterns_list_a_topic_once_and_in_order():
+    for name in ("a", "a.b", "a.b.c", "b", "c"):
+        topics.put(name, topics.Put())
+
+    def pages(patterns, limit):
+        after, found = None, []
+        while True:
+            page = topics.list_topics(patterns, after, limit)
+            found.append([topic.name for topic in page.items])
+            if (after := page.next) is None:
+                return found
+
+    assert pages(["b", "a.b*", "a.b.c", "a*", "a", "b"], 2) == [["a", "a.b"], ["a.b.c", "b"]]
+    assert pages(["*", "b"], 3) == [["a", "a.b", "a.b.c"], ["b", "c", "default"]]
+
+
+def test_a_search_finds_topics_by_any_part_of_their_name():
+    for name in ("orders.eu", "orders.us", "backorders", "ORDER_1", "invoices"):
+        topics.put(name, topics.Put())
+
+    def names(search, patterns=("*",), after=None, limit=100):
+        return [topic.name for topic in topics.list_topics([*patterns], after, limit, search).items]
+
+    assert names("order") == names("oRDer") == ["ORDER_1", "backorders", "orders.eu", "orders.us"]
+    assert names("orders.u") == ["orders.us"]
+    assert names("r_") == ["ORDER_1"]
+    assert names("r.1") == names("nothing") == []
+    assert names("order", ["orders.*", "invoices"]) == ["orders.eu", "orders.us"]
+    assert names("order", ["invoices"]) == []
+    assert names("order", after="backorders") == ["orders.eu", "orders.us"]
+    assert names("order", limit=1) == ["ORDER_1"]
+    assert topics.list_topics(["*"], None, 4, "order").next is None
+    assert topics.list_topics(["*"], None, 3, "order").next == "orders.eu"
+
+
+def test_a_search_stops_after_ten_thousand_names_and_goes_on_with_the_next_page(owner):
+    owner.execute(
+        "WITH made AS (INSERT INTO topics (name) SELECT 'a' || lpad(n::text, 5, '0') FROM generate_series(1, 10001) n"
+        " RETURNING id) INSERT INTO topic_states (topic_id) SELECT id FROM made"
+    )
+    assert topics.list_topics(["*"], None, 10, "nothing") == ([], "a10000")
+    assert topics.list_topics(["*"], "a10000", 10, "nothing") == ([], None)
+    first, after = topics.list_topics(["*"], None, 10, "00001")
+    assert ([topic.name for topic in first], after) == (["a00001"], "a10000")
+    last, after = topics.list_topics(["*"], after, 10, "0001")
+    assert ([topic.name for topic in last], after) == (["a10001"], None)
+    assert len(topics.list_topics(["*"], None, 1000).items) == 1000
+
+
 def test_a_topic_with_waiting_messages_is_not_deleted(orders):
     orders.publish("a")
     orders.consume()

@@ -20,6 +20,7 @@ class TopicPage(pagination.Query, forbid_unknown_fields=True):
     """The query of a list of topics."""
 
     after: fields.TopicName | None = None
+    search: fields.TopicName | None = None
 
 
 class TokenPage(pagination.Query, forbid_unknown_fields=True):
@@ -56,7 +57,7 @@ def contract(_request: api.Request) -> api.Response:
 @app.route("GET /topics", scope="browse")
 def list_topics(request: api.Request) -> api.Response:
     page = request.query(TopicPage)
-    return api.page(topics.list_topics(request.token.topics, page.after, page.limit))
+    return api.page(topics.list_topics(request.token.topics, page.after, page.limit, page.search))
 
 
 @app.route("GET /topics/{topic}", scope="browse")

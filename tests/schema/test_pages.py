@@ -77,6 +77,9 @@ CALLS: dict[str, tuple[str, *tuple[str, ...]]] = {
     "auto_topics of a name": (f"auto_topics('{{{NAMED}}}')", publish(NAMED)),
     "list all topics": ("list_topics('{*}', NULL, 100)",),
     "list no topic": ("list_topics('{zzz*}', NULL, 100)",),
+    "list the topics of a narrow pattern": ("list_topics('{auto0005*}', NULL, 10)",),
+    "search topics": ("list_topics('{*}', NULL, 10, '00')",),
+    "search topics of a narrow pattern": ("list_topics('{auto0005*}', NULL, 100, 'zzz')",),
     "list a topic": (f"list_topics('{{{NAMED}}}', NULL, 100)",),
     "read a topic": ("read_topic('many')",),
     "read a topic with many subscriptions": ("read_topic('news')",),
@@ -175,6 +178,12 @@ def test_a_verb_touches_as_many_pages_as_its_result_needs(urls: dict[int, str], 
             counted[rows] = [pages.count(session, *call) for _ in range(WARM_UPS + 1)][1:]
     allowed = [2 * small + CONSTANT for small in counted[SMALL]]
     assert all(large <= limit for large, limit in zip(counted[LARGE], allowed, strict=True)), counted
+
+
+def test_a_search_of_topics_in_vain_reads_ten_thousand_names_from_their_index(urls: dict[int, str]) -> None:
+    with connect(urls[LARGE]) as session:
+        counted = [pages.count(session, "list_topics('{*}', NULL, 100, 'zzz')") for _ in range(WARM_UPS + 1)][1:]
+    assert max(counted) < 100
 
 
 @pytest.mark.parametrize("topics", ["name = 'news'", "broadcast = 'auto'"], ids=["of one topic", "of as many topics"])

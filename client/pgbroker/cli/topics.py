@@ -26,11 +26,12 @@ def _settings(function: Any) -> Any:
 
 @command(
     topics,
-    examples=("pgbroker topics ls", "pgbroker topics ls --output raw --columns name"),
+    examples=("pgbroker topics ls", "pgbroker topics ls --search order --output raw --columns name"),
 )
-def ls(session: Session) -> None:
+@click.option("--search", help="Only with this in their name, in capitals or not.")
+def ls(session: Session, search: str | None) -> None:
     """List the topics that the token covers, by name."""
-    found = session.broker.iterate(session.broker.list_topics, limit=1000)
+    found = session.broker.iterate(session.broker.list_topics, limit=1000, search=search)
     session.out.many(found, "name", "broadcast", "queue", "lease_seconds", "max_receives", "dead_days", "last_seq")
 
 

@@ -19,9 +19,15 @@ def broadcast(topic: str, *, dry_run: bool = False) -> Request[Broadcast]:
     return post(path("topics", topic, "broadcast"), payload, reader(Broadcast))
 
 
-def list_topics(*, limit: int | None = None, after: str | None = None) -> Request[Page[ListedTopic]]:
-    """List the topics that the token covers, by name, up to `limit` (100, at most 1,000) of them."""
-    return get(path("topics", limit=limit, after=after), reader(Page[ListedTopic]))
+def list_topics(
+    *, limit: int | None = None, after: str | None = None, search: str | None = None
+) -> Request[Page[ListedTopic]]:
+    """List the topics that the token covers, by name, up to `limit` (100, at most 1,000) of them.
+
+    With `search`, only those that have it somewhere in their name, in capitals or not. Such a page may be short, or
+    empty, without being the last.
+    """
+    return get(path("topics", limit=limit, after=after, search=search), reader(Page[ListedTopic]))
 
 
 def read_topic(topic: str) -> Request[Topic]:

@@ -113,16 +113,22 @@ class Saved(msgspec.Struct, frozen=True):
     due: bool
 
 
-def list_topics(patterns: list[str], after: str | None, limit: int) -> pagination.Page[ListedTopic]:
-    """List the topics that the patterns cover by name, after the topic `after`."""
+def list_topics(
+    patterns: list[str], after: str | None, limit: int, search: str | None = None
+) -> pagination.Page[ListedTopic]:
+    """List the topics that the patterns cover by name, after the topic `after`; only those with `search` in their name.
+
+    A page of a search may be short, or empty, without being the last: a call reads 10,000 names.
+    """
     found = database.call(
         "SELECT name, broadcast, lease_seconds, max_receives, dead_days, last_seq, created_at, updated_at,"
-        " waiting, exact, estimate"
-        " FROM broker.list_topics(%(patterns)s::text[], %(after)s::text, %(limit)s)",
-        {"patterns": patterns, "after": after, "limit": limit + 1},
+        " waiting, exact, estimate, next"
+        " FROM broker.list_topics(%(patterns)s::text[], %(after)s::text, %(limit)s, %(search)s::text)",
+        {"patterns": patterns, "after": after, "limit": limit + 1, "search": search},
         _listed_topic,
     )
-    return pagination.cut(found, limit, "name")
+    listed = [topic for topic in found if isinstance(topic, ListedTopic)]
+    return pagination.cut(listed, limit, "name") if listed == found else pagination.Page(listed, found[-1])
 
 
 def read(topic: str) -> Topic:
@@ -178,8 +184,15 @@ def delete(topic: str, query: Delete) -> DeletedTopic | None:
     return None
 
 
-def _listed_topic(*, waiting: int, exact: bool, estimate: int, **settings: Any) -> ListedTopic:
-    return ListedTopic(queue=Queued(waiting, exact, estimate), **settings)
+def _listed_topic(
+    *,
+    waiting: int,
+    exact: bool,
+    estimate: int,
+    next: str | None,  # noqa: A002  the column's name
+    **settings: Any,
+) -> ListedTopic | str:
+    return ListedTopic(queue=Queued(waiting, exact, estimate), **settings) if next is None else next
 
 
 def _topic(

@@ -21,6 +21,7 @@ def test_a_topic_is_created_set_and_deleted(run):
     assert (changed["broadcast"], changed["dead_days"]) == ("auto", 90)
     assert run("topics", "create", name).item["broadcast"] == "manual"
     assert name in {each["name"] for each in run("topics", "ls").lines}
+    assert [each["name"] for each in run("topics", "ls", "--search", name[2:].upper()).lines] == [name]
     assert run("topics", "rm", name, "--yes").code == 0
 
 
