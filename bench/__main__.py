@@ -22,6 +22,7 @@ from bench import (
     gateways,
     handlers,
     lines,
+    looks,
     memories,
     plots,
     publishers,
@@ -51,6 +52,7 @@ ROWS = (
     Row("snapshot-claim", snapshots.claim, "ms", at_most(1.5)),
     Row("snapshot-look", snapshots.look, "ms", at_most(1.5)),
     Row("snapshot-publish", snapshots.publish, "ms", at_most(1.5)),
+    Row("rates", looks.rates, "ms", at_most(0.3)),
     *(
         Row(f"{verb.__name__}-{peer.name}", verb(peer), "messages/s", at_least(1))
         for verb in (contests.enqueue, contests.dequeue)

@@ -52,6 +52,8 @@ CALLS: Mapping[str, str] = {
     "preview_broadcast": "SELECT * FROM broker.preview_broadcast('orders')",
     "list_history (100)": "SELECT * FROM broker.list_history('orders', '{}', NULL, 100)",
     "list_history (no match)": """SELECT * FROM broker.list_history('orders', '{"sender": "nobody"}', NULL, 100)""",
+    "list_rates": "SELECT * FROM broker.list_rates('orders', NULL, NULL, NULL, NULL)",
+    "list_rates (of all)": "SELECT * FROM broker.list_rates('orders', now(), now() + interval '30 days', NULL, NULL)",
     "find_id": "SELECT * FROM broker.find_id((SELECT id FROM middle))",
     "list_dead_letters (100)": "SELECT * FROM broker.list_dead_letters('dead', '{}', NULL, 100)",
     "list_dead_letters (no match)": """SELECT * FROM broker.list_dead_letters('dead', '{"key": "no"}', NULL, 100)""",

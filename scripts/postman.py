@@ -41,6 +41,7 @@ STORY = {
         Step("browseMessages"),
         Step("traceMessage"),
         Step("listHistory"),
+        Step("listRates"),
         Step("find"),
     ],
     "Consume": [

@@ -42,6 +42,7 @@ MAY_IMPORT = {
     "authorization": GROUND,
     "tokens": GROUND | {"authorization"},
     "finding": GROUND | {"authorization"},
+    "rates": GROUND,
     "rate_limits": set(),
     "api": GROUND | {"authorization", "rate_limits"},
     "queue": GROUND,

@@ -67,6 +67,7 @@ class Verbs:
     broadcast = Method(verbs.broadcast)
     list_topics = Method(verbs.list_topics)
     read_topic = Method(verbs.read_topic)
+    list_rates = Method(verbs.list_rates)
     put_topic = Method(verbs.put_topic)
     change_topic = Method(verbs.change_topic)
     delete_topic = Method(verbs.delete_topic)

@@ -7,7 +7,7 @@ from uuid import UUID
 import msgspec
 
 import broker
-from broker import api, database, fields, finding, pagination, tokens, topics
+from broker import api, database, fields, finding, pagination, rates, tokens, topics
 from broker.dispatch import notifier
 from broker.pubsub import attempts
 from broker.queue import browsing, dead_letters, history
@@ -104,6 +104,11 @@ def cancel(request: api.Request) -> api.Response:
 @app.route("GET /topics/{topic}/history", scope="browse")
 def list_history(request: api.Request) -> api.Response:
     return api.page(history.list_history(request.topic, request.query(history.List)))
+
+
+@app.route("GET /topics/{topic}/rates", scope="browse")
+def list_rates(request: api.Request) -> api.Response:
+    return api.ok(rates.list_rates(request.topic, request.query(rates.List)))
 
 
 @app.route("GET /find/{id}", scope="browse")

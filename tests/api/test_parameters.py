@@ -47,6 +47,13 @@ UNKNOWN = "01a20ce4-07b0-7303-aece-1db29531985d"
         ("/find/1", "id"),
         ("/topics/default/history?after=1", "after"),
         ("/topics/default/history?since=1", "since"),
+        ("/topics/default/rates?since=1", "since"),
+        ("/topics/default/rates?since=2999-01-01T00:00:00Z", "since"),
+        ("/topics/default/rates?since=2026-11-24T09:30:00Z&until=2026-11-24T09:30:00Z", "since"),
+        ("/topics/default/rates?until=1969-12-31T23:59:59Z", "since"),
+        ("/topics/default/rates?step_seconds=0", "step_seconds"),
+        ("/topics/default/rates?step_seconds=29", "step_seconds"),
+        ("/topics/default/rates?subscription=x", "subscription"),
     ],
 )
 def test_a_faulty_parameter_is_named(client: Client, target: str, parameter: str) -> None:
@@ -101,6 +108,8 @@ def test_a_time_with_an_unknown_utc_offset_is_refused(client: Client) -> None:
         ("POST", "/topics/nowhere/broadcast"),
         ("GET", f"/find/{UNKNOWN}"),
         ("GET", "/topics/nowhere/history"),
+        ("GET", "/topics/nowhere/rates"),
+        ("GET", f"/topics/default/rates?subscription={UNKNOWN}"),
         ("GET", f"/tokens/{UNKNOWN}"),
         ("DELETE", f"/tokens/{UNKNOWN}"),
     ],

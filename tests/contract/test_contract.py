@@ -9,7 +9,7 @@ import msgspec
 import openapi_spec_validator
 import pytest
 
-from broker import authorization, errors, finding, token_format, tokens, topics
+from broker import authorization, errors, finding, rates, token_format, tokens, topics
 from broker.pubsub import attempts, broadcasts, secrets, subscriptions
 from broker.queue import browsing, dead_letters, history, leases, messages
 from scripts.contract import SERVED
@@ -48,6 +48,8 @@ RESPONSES = {
     "LastAttempt": subscriptions.LastAttempt,
     "Delivery": browsing.Delivery,
     "HistoryMessage": history.HistoryMessage,
+    "Rates": rates.Rates,
+    "RatesStep": rates.RatesStep,
     "Found": finding.Found,
     "Attempt": attempts.Attempt,
     "Broadcast": broadcasts.Broadcast,
@@ -65,6 +67,7 @@ RESPONSES = {
 QUERIES = {
     "browseMessages": browsing.Browse,
     "listHistory": history.List,
+    "listRates": rates.List,
     "listDeadLetters": dead_letters.List,
     "deleteDeadLetters": dead_letters.Delete,
     "listTopics": app("manage").TopicPage,

@@ -30,6 +30,7 @@ STORY = [
     ("manage-browse-messages", 200, None),
     ("manage-trace-message", 200, "waiting"),
     ("manage-list-history", 200, None),
+    ("manage-list-rates", 200, "counted"),
     ("manage-find", 200, "message"),
     ("consume", 200, "two"),
     ("consume-settle", 200, "settled"),

@@ -25,6 +25,7 @@ READS = [
     "browse_messages('orders', '{}', NULL, 10)",
     "messages m, trace_message('orders', m.id)",
     "list_history('orders', '{}', NULL, 10)",
+    "(SELECT since, until, steps FROM list_rates('orders', NULL, now(), NULL, NULL))",
     "messages m, find_id(m.id)",
     "preview_broadcast('orders')",
     "list_topics('{*}', NULL, 10)",

@@ -100,6 +100,7 @@ def send_every_operation(story: Story, received: Callable[[], Any]) -> None:
     story.send("browseMessages", 200, "browsed", {"limit": "1"})
     story.send("traceMessage", 200, "waiting")
     story.send("listHistory", 200, "listed", {"limit": "1"})
+    story.send("listRates", 200, "counted", {"step_seconds": "3600"})
     story.send("find", 200, "message")
     story.send("consume", 200, "two")
     story.send("settle", 200, "settled")

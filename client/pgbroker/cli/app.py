@@ -42,6 +42,7 @@ SECTIONS = (
         "Topics and webhooks",
         (
             Entry("topics", "topics", "List, create, set and delete topics."),
+            Entry("rates", "rates", "Count what happened in each step of a time."),
             Entry("broadcast", "broadcast", "Send all ready messages of a topic to its subscriptions."),
             Entry("subscriptions", "subscriptions", "Subscribe webhooks, and look after them."),
             Entry("attempts", "attempts", "List what was sent to a subscription, and its responses."),

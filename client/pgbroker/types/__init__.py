@@ -27,7 +27,7 @@ from pgbroker.types.messages import (
 )
 from pgbroker.types.subscriptions import Attempt, LastAttempt, Lost, RotatedSecret, SubscribeResult, Subscription
 from pgbroker.types.tokens import ListedToken, MintedToken, Scope
-from pgbroker.types.topics import Broadcast, Dead, DeletedTopic, ListedTopic, Queued, Topic, Waiting
+from pgbroker.types.topics import Broadcast, Dead, DeletedTopic, ListedTopic, Queued, Rates, RatesStep, Topic, Waiting
 
 Item = TypeVar("Item")
 
@@ -62,6 +62,8 @@ __all__ = [
     "MintedToken",
     "Page",
     "Queued",
+    "Rates",
+    "RatesStep",
     "Redriven",
     "Reject",
     "Release",

@@ -77,6 +77,32 @@ class DeletedTopic(Struct, frozen=True):
     behind: int
 
 
+class RatesStep(Struct, frozen=True):
+    """What happened in the step that begins `at`. None: it was not asked for, or the broker does not know."""
+
+    at: datetime
+    published: int | None
+    broadcast: int | None
+    died: int | None
+    attempts: int | None
+    failed: int | None
+    p95_ms: int | None
+
+
+class Rates(Struct, frozen=True):
+    """What happened in each step from `since` to `until`, the oldest first; the last step may be shorter.
+
+    Unless `exact`, some of `published` are estimates.
+    """
+
+    at: datetime
+    since: datetime
+    until: datetime
+    step_seconds: int
+    exact: bool
+    steps: list[RatesStep]
+
+
 class Broadcast(Struct, frozen=True):
     """What a broadcast moved to the log: `messages`, from `first_seq` (None for nothing) to `last_seq`.
 

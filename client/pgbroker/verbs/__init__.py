@@ -29,7 +29,7 @@ from pgbroker.verbs.subscriptions import (
     unsubscribe_url,
 )
 from pgbroker.verbs.tokens import list_tokens, mint_token, read_own_token, read_token, revoke_token
-from pgbroker.verbs.topics import broadcast, change_topic, delete_topic, list_topics, put_topic, read_topic
+from pgbroker.verbs.topics import broadcast, change_topic, delete_topic, list_rates, list_topics, put_topic, read_topic
 
 __all__ = [
     "Browse",
@@ -53,6 +53,7 @@ __all__ = [
     "list_attempts",
     "list_dead_letters",
     "list_history",
+    "list_rates",
     "list_subscriptions",
     "list_tokens",
     "list_topics",

@@ -1,11 +1,12 @@
 """Topics and their settings, and broadcasts."""
 
+from datetime import datetime
 from typing import Literal
 
 from msgspec import UNSET, UnsetType
 
 from pgbroker.request import JSON, Request, body, get, nothing, path, post, reader
-from pgbroker.types import Broadcast, DeletedTopic, ListedTopic, Page, Topic
+from pgbroker.types import Broadcast, DeletedTopic, ListedTopic, Page, Rates, Topic
 
 
 def broadcast(topic: str, *, dry_run: bool = False) -> Request[Broadcast]:
@@ -33,6 +34,22 @@ def list_topics(
 def read_topic(topic: str) -> Request[Topic]:
     """Read a topic's settings and counts."""
     return get(path("topics", topic), reader(Topic))
+
+
+def list_rates(
+    topic: str,
+    *,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    step_seconds: int | None = None,
+    subscription: str | None = None,
+) -> Request[Rates]:
+    """Count what was published, broadcast and dead-lettered in each step of a time, at most 120 steps.
+
+    By default the last hour, in 60 steps. With the id of a `subscription` count the attempts to deliver to it instead.
+    """
+    options = {"since": since, "until": until, "step_seconds": step_seconds, "subscription": subscription}
+    return get(path("topics", topic, "rates", **options), reader(Rates))
 
 
 def put_topic(

@@ -30,6 +30,7 @@ FUNCTIONS: Mapping[str, Sequence[str]] = {
         "list_attempts",
         "list_dead_letters",
         "list_history",
+        "list_rates",
         "list_tokens",
         "list_topics",
         "mint_token",
