@@ -37,7 +37,7 @@ STORY = {
     "Topics": [Step("putTopic", "put"), Step("listTopics"), Step("readTopic"), Step("changeTopic", "changed")],
     "Publish": [
         Step("publish", "one", {"message": ("id",)}),
-        Step("publish", "many"),
+        Step("publish", "many", {"message_2": ("ids", 1)}),
         Step("browseMessages"),
         Step("traceMessage"),
         Step("listHistory"),
@@ -66,7 +66,6 @@ STORY = {
         Step("rotateSecret", "rotated"),
     ],
     "Broadcast": [Step("broadcast"), Step("listAttempts")],
-    "Unsubscribe": [Step("unsubscribe"), SUBSCRIBE, Step("unsubscribeUrl"), Step("deleteTopic")],
     "Tokens": [
         Step("mintToken", "minted", {"token_id": ("id",)}),
         Step("listTokens"),
@@ -74,6 +73,8 @@ STORY = {
         Step("readToken"),
         Step("revokeToken"),
     ],
+    "Once more": [Step("resend", "resent")],  # by now the webhook has been answered
+    "Unsubscribe": [Step("unsubscribe"), SUBSCRIBE, Step("unsubscribeUrl"), Step("deleteTopic")],
 }
 
 

@@ -30,7 +30,7 @@ GROUPS = {
         "unsubscribe_url",
         "list_attempts",
     ),
-    "Look at messages": ("browse_messages", "trace_message", "list_history", "find", "cancel_message"),
+    "Look at messages": ("browse_messages", "trace_message", "list_history", "find", "resend", "cancel_message"),
     "Dead letters": ("list_dead_letters", "redrive", "delete_dead_letters"),
     "Topics": ("list_topics", "read_topic", "list_rates", "put_topic", "change_topic", "delete_topic"),
     "Tokens": ("mint_token", "list_tokens", "read_token", "read_own_token", "revoke_token"),

@@ -53,6 +53,7 @@ class Verbs:
     settle = Method(verbs.settle)
     ack = Method(verbs.ack)
     find = Method(verbs.find)
+    resend = Method(verbs.resend)
     cancel_message = Method(verbs.cancel_message)
     delete_dead_letters = Method(verbs.delete_dead_letters)
     redrive = Method(verbs.redrive)

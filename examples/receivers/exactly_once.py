@@ -37,7 +37,7 @@ def take_each(delivery: Delivery) -> Answer:
         for message in delivery.messages:
             try:
                 with connection.transaction():
-                    if seen.add(message.id):
+                    if seen.add(delivery.seen_id(message)):
                         connection.execute(TAKE, [message.content["item"]])
             except psycopg.errors.CheckViolation:
                 refused.append(message.id)

@@ -9,7 +9,7 @@ import msgspec
 import broker
 from broker import api, database, fields, finding, pagination, rates, tokens, topics
 from broker.dispatch import notifier
-from broker.pubsub import attempts
+from broker.pubsub import attempts, resends
 from broker.queue import browsing, dead_letters, history
 
 app = api.Application(notify=notifier.notify)
@@ -99,6 +99,13 @@ def trace(request: api.Request) -> api.Response:
 def cancel(request: api.Request) -> api.Response:
     browsing.cancel(request.topic, request.id())
     return api.no_content()
+
+
+@app.route("POST /topics/{topic}/messages/{id}/resend", scope="manage")
+def resend(request: api.Request) -> api.Response:
+    resent = resends.resend(request.topic, request.id(), request.body(resends.Resend))
+    request.due = True
+    return api.ok(resent, HTTPStatus.ACCEPTED)
 
 
 @app.route("GET /topics/{topic}/history", scope="browse")

@@ -81,20 +81,23 @@ def make_request(client: Client, endpoint: Endpoint) -> MakeRequest:
 def _fill(client: Client, topic: str, webhook: str) -> dict[str, str]:
     """Create what the examples name, and return what replaces their texts in this topic.
 
-    These are a waiting message, a lease, a dead letter, a subscription and a token.
+    These are a waiting message, a lease, a dead letter, a message that was delivered, a subscription and a token.
     """
-    ids = client.post(f"/topics/{topic}/messages", {"messages": [{"content": n} for n in range(3)]}).json["ids"]
-    _, second = client.post(f"/topics/{topic}/consume", {"max": 2}).json["messages"]
-    client.post(f"/topics/{topic}/settle", {"reject": [{"receipt": second["receipt"], "reason": "no such order"}]})
     subscribed = client.post(
         f"/topics/{topic}/subscriptions", {"url": f"{webhook}/hooks/{topic}", "batch_size": 50}
     ).json
+    delivered = client.post(f"/topics/{topic}/messages", {"content": 0}).json["id"]
+    client.post(f"/topics/{topic}/broadcast")
+    ids = client.post(f"/topics/{topic}/messages", {"messages": [{"content": n} for n in range(3)]}).json["ids"]
+    _, second = client.post(f"/topics/{topic}/consume", {"max": 2}).json["messages"]
+    client.post(f"/topics/{topic}/settle", {"reject": [{"receipt": second["receipt"], "reason": "no such order"}]})
     minted = client.post("/tokens", {"name": f"of-{topic}", "scopes": ["tokens"], "topics": [TOPIC]}).json
     return {
         "01a20ce4-07b0-7303-aece-1db29531985d": ids[2],
         "01a20ce4-0bb6-74d3-b289-18b8a6a3a450": ids[0],
         "01a20ce4-0d38-723c-9ece-1e436cad4a26": subscribed["id"],
         "01a20ce4-13c2-73f6-9c93-cb1995e60af5": minted["id"],
+        "01a20ce4-1516-76de-84cc-de061600a35a": delivered,
         "https://shop.example.com": webhook,
         TOPIC: topic,
         "publish": "tokens",  # the scope to grant: a token cannot grant more than it holds

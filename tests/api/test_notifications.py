@@ -11,6 +11,7 @@ from broker.dispatch import planner
 from broker.errors import DatabaseUnavailable
 from tests.support.client import Client
 from tests.support.endpoints import Endpoint
+from tests.support.outcomes import outcome
 from tests.support.sqs import Queues
 from tests.support.topic import Topic
 
@@ -166,6 +167,15 @@ def test_a_broadcast_that_moves_messages_notifies(client: Client, orders: Topic,
     orders.publish("a")
     assert client.post("/topics/orders/broadcast").json["messages"] == 1
     assert notified()
+
+
+def test_a_resend_notifies(client: Client, orders: Topic, notified: Notified) -> None:
+    subscribed = orders.subscribe(URL)
+    [message_id] = orders.publish("a")
+    orders.broadcast()
+    planner.plan(0, [outcome(job) for job in planner.plan(1)])
+    resent = client.post(f"/topics/orders/messages/{message_id}/resend", {"subscription": str(subscribed.id)})
+    assert (resent.status, notified()) == (202, True)
 
 
 def test_a_dry_run_of_a_broadcast_notifies_nobody(client: Client, orders: Topic, notified: Notified) -> None:

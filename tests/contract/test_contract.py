@@ -10,7 +10,7 @@ import openapi_spec_validator
 import pytest
 
 from broker import authorization, errors, finding, rates, token_format, tokens, topics
-from broker.pubsub import attempts, broadcasts, secrets, subscriptions
+from broker.pubsub import attempts, broadcasts, resends, secrets, subscriptions
 from broker.queue import browsing, dead_letters, history, leases, messages
 from scripts.contract import SERVED
 from scripts.contract import contract as generated
@@ -35,6 +35,7 @@ REQUESTS = {
     "PatchTopic": topics.Patch,
     "MintToken": tokens.Mint,
     "Redrive": dead_letters.Redrive,
+    "Resend": resends.Resend,
     "RotateSecret": secrets.Rotate,
     "StartBroadcast": broadcasts.StartBroadcast,
 }
@@ -50,6 +51,7 @@ RESPONSES = {
     "HistoryMessage": history.HistoryMessage,
     "Rates": rates.Rates,
     "RatesStep": rates.RatesStep,
+    "Resent": resends.Resent,
     "Found": finding.Found,
     "Attempt": attempts.Attempt,
     "Broadcast": broadcasts.Broadcast,

@@ -3,6 +3,7 @@
 import os
 import re
 import uuid
+from functools import partial
 from typing import Any
 
 import requests
@@ -20,6 +21,7 @@ RULES = re.compile(
     r"NUL|time zone displacement|give either ids or a filter|receipt belongs to another topic"
     r"|receipt is listed more than once|the broker sets this header itself|was used with another body"
     r"|must be before until|must be at least"
+    r"|has not got to the message yet"
 )
 
 schemathesis.openapi.format("uri", st.from_regex(r"[a-z0-9/]{0,20}", fullmatch=True).map(f"{WEBHOOK}/{{}}".format))
@@ -69,6 +71,22 @@ def publish_a_message_to_cancel_or_find(_context: HookContext, case: Case, _argu
         url = f"{BROKER}/topics/{case.path_parameters.get('topic', 'default')}/messages"
         response = requests.post(url, json={"content": None}, headers=AUTHORIZATION, timeout=30)
         case.path_parameters["id"] = response.json()["id"]
+
+
+@schemathesis.hook("before_call")
+def deliver_a_message_to_send_once_more(_context: HookContext, case: Case, _arguments: dict[str, Any]) -> None:
+    if not _is_valid(case) or case.operation.label != "POST /topics/{topic}/messages/{id}/resend":
+        return
+    post = partial(requests.post, headers=AUTHORIZATION, timeout=30)
+    topic = f"{BROKER}/topics/{case.path_parameters['topic']}"
+    subscribed = post(f"{topic}/subscriptions", json={"url": f"{WEBHOOK}/resent"}).json()
+    case.path_parameters["id"] = post(f"{topic}/messages", json={"content": 1}).json()["id"]
+    post(f"{topic}/broadcast")
+    case.body["subscription"] = subscribed["id"]
+    for _ in range(100):  # else most requests get 409
+        shown = requests.get(f"{topic}/subscriptions/{subscribed['id']}", headers=AUTHORIZATION, timeout=30).json()
+        if not shown["behind"]:
+            break
 
 
 @schemathesis.hook("filter_failure")

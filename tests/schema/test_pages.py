@@ -27,6 +27,8 @@ DEAD = """SELECT json_build_object('ids', json_agg(id)) FROM list_dead_letters('
 SUBSCRIPTION = "SELECT id FROM subscriptions WHERE topic_id = (SELECT id FROM topics WHERE name = '{}') LIMIT 1"
 OF_SUBSCRIPTION = f"SELECT json_build_object('subscription', ({SUBSCRIPTION.format('refused')}))"
 LOGGED = "SELECT message_id FROM log WHERE topic_id = (SELECT id FROM topics WHERE name = '{}') AND seq = 500"
+RESEND = "(SELECT %s::json) a (j), resend('{}', (a.j ->> 'message')::uuid, (a.j ->> 'subscription')::uuid)"
+OF_BOTH = f"SELECT json_build_object('message', ({LOGGED}), 'subscription', ({SUBSCRIPTION}))"
 DEAD_OF_SUBSCRIPTION = f"""SELECT json_build_object('subscription', s.id, 'ids', json_agg(d.id))
     FROM ({SUBSCRIPTION.format("refused")}) s,
          list_dead_letters('refused', json_build_object('subscription', s.id), NULL, 10) d
@@ -130,6 +132,8 @@ CALLS: dict[str, tuple[str, *tuple[str, ...]]] = {
     "delete ids": ("delete_dead_letters('dead', %s, false)", DEAD),
     "redrive ids of a subscription": ("redrive('refused', %s, 0, false)", DEAD_OF_SUBSCRIPTION),
     "delete ids of a subscription": ("delete_dead_letters('refused', %s, false)", DEAD_OF_SUBSCRIPTION),
+    "resend a dead letter": (RESEND.format("refused"), OF_BOTH.format("refused", "refused")),
+    "resend a delivered message": (RESEND.format("news"), OF_BOTH.format("news", "news")),
     "subscribe": (f"""subscribe('news', 'new', 'whsec_', '{{"url": "{URL}new"}}')""",),
     "subscribe to a new topic": (f"""subscribe('new', 'new', 'whsec_', '{{"url": "{URL}new"}}')""",),
     "unsubscribe": ("unsubscribe('news', %s, NULL)", SUBSCRIPTION.format("news")),

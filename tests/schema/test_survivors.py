@@ -1,12 +1,14 @@
 """Survivors: what is still needed of a partition past the retention is moved aside, and goes on as before."""
 
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
+import psycopg
 import pytest
 
 from broker.dispatch import planner
 from broker.errors import NotFound
-from broker.pubsub import attempts
+from broker.pubsub import attempts, resends
 from broker.queue import browsing, dead_letters, messages
 from broker.schema import maintenance
 from broker.webhooks import outcomes, transfer
@@ -196,6 +198,54 @@ def test_a_refused_message_is_sent_again(ring, orders, subscribed, refused, remo
     assert '"content":"a"' in job.body
     answer(job)
     assert browsing.trace("orders", message_id).deliveries[0].state == "delivered"
+
+
+def resend(message_id, subscribed):
+    return resends.resend("orders", message_id, resends.Resend(subscribed.id))
+
+
+def test_a_message_that_waits_to_be_sent_once_more_is_sent(ring, orders, subscribed, remove_old):
+    [message_id] = orders.publish("a")
+    orders.broadcast()
+    answer(*planner.plan(10))
+    resend(message_id, subscribed)
+
+    remove_old()
+
+    message_id = the_message(ring)
+    [job] = planner.plan(10)
+    assert (job.redelivery, '"content":"a"' in job.body) == (message_id, True)
+    answer(job)
+    maintenance.maintain()
+    with pytest.raises(NotFound):
+        resend(message_id, subscribed)
+
+
+def test_a_message_that_was_moved_aside_is_sent_once_more(ring, orders, subscribed, dead, remove_old):
+    other = orders.subscribe(f"{URL}other")
+    remove_old()
+    message_id = the_message(ring)
+    for each in (subscribed, other):
+        resend(message_id, each)
+        [job] = planner.plan(10)
+        assert (job.subscription_id, job.redelivery, '"content":"a"' in job.body) == (each.id, message_id, True)
+        answer(job)
+
+
+def test_what_is_cleared_while_it_is_asked_for_once_more_leaves_nothing(
+    ring, orders, subscribed, refused, remove_old, background
+):
+    remove_old()
+    message_id = the_message(ring)
+    answer(*planner.plan(10))
+    connect = partial(psycopg.connect, ring.info.dsn, password=ring.info.password, options="-c search_path=broker")
+    with connect() as resender, connect(autocommit=True) as maintainer:
+        resender.execute("SELECT FROM resend('orders', %s, %s)", [message_id, subscribed.id])
+        clearing = background(maintainer, "SELECT clear_kept(NULL, 100)")
+        resender.commit()
+        clearing.result()
+    assert ring.execute("SELECT FROM contents UNION ALL SELECT FROM redeliveries").fetchall() == []
+    assert planner.plan(10) == []
 
 
 def test_a_dead_letter_of_a_subscription_is_listed_and_redriven(ring, orders, subscribed, dead, remove_old):

@@ -14,6 +14,7 @@ WRITES = [
     "SELECT broker.publish_batch('orders', '[{\"content\": 1}]')",
     "SELECT broker.cancel_message('orders', gen_random_uuid())",
     "SELECT broker.delete_dead_letters('orders', '{}', false)",
+    "SELECT broker.resend('orders', gen_random_uuid(), gen_random_uuid())",
     "SELECT broker.put_topic('orders', 'auto', 30, 10)",
     "SELECT broker.change_topic('orders', '{\"broadcast\": \"auto\"}')",
     "SELECT broker.change_subscription('orders', gen_random_uuid(), '{\"paused\": true}')",

@@ -122,6 +122,7 @@ def send_every_operation(story: Story, received: Callable[[], Any]) -> None:
     story.send("broadcast", 202, "moved")
     story.hold(received(), WEBHOOK_BODY["examples"]["pushed"]["value"], WEBHOOK_BODY["schema"])
     story.send("listAttempts", 200, "listed")
+    story.send("resend", 202, "resent")
     story.send("unsubscribe", 204)
     story.send("subscribe", 201, "new")
     story.send("unsubscribeUrl", 204)

@@ -25,11 +25,13 @@ class Message:
 
 @dataclass
 class Refused:
-    """A message that a subscription refused, which is sent again on its own."""
+    """A message that a subscription refused, or was asked for once more: it is sent again on its own."""
 
     due_at: Time
     failures: int = 1
     dead: bool = False
+    delivered: bool = False  # it was before, or its broadcast was before the subscription
+    webhook_id: str | None = None  # of one that was asked for
 
 
 @dataclass
@@ -163,6 +165,19 @@ class Model:
         for each in dead:
             each.dead, each.failures, each.due_at = False, 0, self.now
         return len(dead)
+
+    def resend(self, key: Any, number: int) -> str:
+        """Ask for a message of the log once more; what becomes of that."""
+        self._turn()
+        subscription = self.subscriptions[key]
+        if subscription.disabled or self.log.index(number) >= subscription.cursor:
+            return "not resent"
+        found = subscription.refused.get(number)
+        if found and not found.dead:
+            found.due_at = min(found.due_at, self.now)
+            return "resent once"
+        subscription.refused[number] = Refused(self.now, 0, delivered=found.delivered if found else True)
+        return "resent"
 
     def due(self) -> list[tuple[Any, Any]]:
         """What Dispatch looks at: each rank with its subscription, in order. Those of one rank come in any order.

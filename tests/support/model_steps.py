@@ -3,6 +3,7 @@
 import json
 from collections import defaultdict
 from datetime import UTC, datetime
+from functools import partial
 from unittest.mock import ANY
 from uuid import UUID
 
@@ -11,8 +12,8 @@ from hypothesis import strategies as st
 
 from broker import topics
 from broker.dispatch import planner
-from broker.errors import InvalidInput
-from broker.pubsub import subscriptions
+from broker.errors import Conflict, InvalidInput, NotFound
+from broker.pubsub import resends, subscriptions
 from broker.pubsub.broadcasts import Broadcast
 from broker.queue import dead_letters, leases
 from broker.transport import payloads
@@ -231,7 +232,8 @@ class LogSteps(QueueSteps):
         if subscription.redelivers is not None:
             first = last = self.model.log.index(subscription.redelivers) + 1
             failures = subscription.refused[subscription.redelivers].failures
-            name = webhook_ids.redelivery(job.subscription_id, job.redelivery)
+            name = subscription.refused[subscription.redelivers].webhook_id
+            name = name or webhook_ids.redelivery(job.subscription_id, job.redelivery)
             self.met["a redelivery"] += 1
         assert (job.first_seq, job.last_seq, job.attempt) == (first, last, failures + 1)
         assert job.webhook_id == name
@@ -247,8 +249,9 @@ class LogSteps(QueueSteps):
         fence = job.fence - 1_000_000 * (self.model.now[0] - planned_at)  # LATER has moved the lease's end, which it is
         contents = [message["content"] for message in sent(job)]
         recorded, wait, named = self.recorded(job, action, seconds)
+        asked_for = job.redelivery and self.delivered_before(job.subscription_id, contents[0])
         counts = self.model.record(job.subscription_id, plan, recorded, wait, contents[:1] if named else [])
-        if counts and recorded == "delivered":
+        if counts and recorded == "delivered" and not asked_for:
             taken = self.again if job.redelivery else self.received
             taken[job.subscription_id] += contents[1:] if named else contents
         outcome = payloads.Outcome(
@@ -272,6 +275,35 @@ class LogSteps(QueueSteps):
             case "retry" | "refused" | "slow":
                 return action, seconds, None
         return action, None, None
+
+    def delivered_before(self, key, number):
+        subscription = self.model.subscriptions.get(key)
+        return subscription is not None and number in subscription.refused and subscription.refused[number].delivered
+
+    @step(3, name=NAME, nth=NTH)
+    def resend(self, name, nth):
+        subscribed = self.named.get(name)
+        if not subscribed or not self.model.log:
+            return
+        number = pick(self.model.log, nth)
+        ask = partial(resends.resend, "orders", self.ids[number], resends.Resend(subscribed.id))
+        if number in self.forgotten:
+            with pytest.raises(NotFound):
+                ask()
+            return
+        became = self.model.resend(subscribed.id, number)
+        if became == "not resent":
+            with pytest.raises(Conflict):
+                ask()
+        else:
+            resent = ask()
+            assert resent.seq == self.model.log.index(number) + 1
+            asked_for = self.model.subscriptions[subscribed.id].refused[number]
+            if became == "resent":
+                asked_for.webhook_id = resent.webhook_id
+            name = asked_for.webhook_id or webhook_ids.redelivery(subscribed.id, self.ids[number])
+            assert resent.webhook_id == name
+        self.met[became] += 1
 
     @step(5, name=NAME)
     def redrive_what_was_refused(self, name):

@@ -34,6 +34,7 @@ SECTIONS = (
             Entry("explain", "explain", "Say where a message is, why, and what happens next."),
             Entry("history", "history", "Look at what was published, whatever became of it."),
             Entry("find", "find", "Say what an id is of, and in which topic it is."),
+            Entry("resend", "resend", "Send a message to a subscription once more."),
             Entry("cancel", "cancel", "Delete a message that waits or is dead."),
             Entry("dead", "dead", "List, redrive and delete dead letters."),
         ),

@@ -82,7 +82,7 @@ def _waiting(topic: str, message: TracedMessage[Any]) -> tuple[str, str, str]:
 def _broadcast(deliveries: list[Delivery]) -> str:
     if not deliveries:
         return f"{QUIET} The topic had no subscription."
-    waiting = sum(delivery.state in {"due", "refused", "paused", "disabled"} for delivery in deliveries)
+    waiting = sum(delivery.state in {"due", "refused", "resent", "paused", "disabled"} for delivery in deliveries)
     return f"{waiting} of {len(deliveries)} subscriptions do not have it yet." if waiting else QUIET
 
 
@@ -99,6 +99,8 @@ def _delivery(topic: str, delivery: Delivery) -> tuple[str, str]:
             found = f"not delivered yet, {tried}{reason}", f"it is sent {_when(delivery.due_at)} at the earliest{ahead}"
         case "refused":
             found = f"refused, {tried}{reason}", f"it is sent again on its own {_when(delivery.due_at)}"
+        case "resent":
+            found = f"asked for once more, {tried}", f"it is sent on its own {_when(delivery.due_at)}"
         case "dead":
             found = f"dead, {tried}{reason}", f"again: pgbroker dead redrive {topic} --subscription {name}"
         case "deleted":

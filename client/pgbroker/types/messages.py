@@ -116,7 +116,7 @@ class Delivery(Struct, frozen=True):
 
     subscription: str
     name: str
-    state: Literal["delivered", "due", "refused", "dead", "deleted", "lost", "paused", "disabled"]
+    state: Literal["delivered", "due", "refused", "resent", "dead", "deleted", "lost", "paused", "disabled"]
     attempt: int | None
     attempted_at: datetime | None
     due_at: datetime | None
@@ -158,6 +158,17 @@ class HistoryMessage(Struct, Generic[Content], frozen=True):
     state: Literal["waiting", "leased", "dead", "broadcast", "consumed"]
     seq: int | None
     reason: str | None
+
+
+class Resent(Struct, frozen=True):
+    """A message that is sent once more. Its attempts have this `webhook_id`, and `seq` between their first and last.
+
+    `due_at` is None while the subscription is paused.
+    """
+
+    webhook_id: str
+    seq: int
+    due_at: datetime | None
 
 
 class Found(Struct, frozen=True):

@@ -16,6 +16,7 @@ from pgbroker.verbs.messages import (
     publish,
     publish_encoded,
     publish_many,
+    resend,
     trace_message,
 )
 from pgbroker.verbs.subscriptions import (
@@ -70,6 +71,7 @@ __all__ = [
     "read_topic",
     "receipt",
     "redrive",
+    "resend",
     "revoke_token",
     "root",
     "rotate_secret",

@@ -9,8 +9,8 @@ from uuid import uuid4
 from msgspec import Struct
 
 from pgbroker.errors import BrokerError, PublishedInPart
-from pgbroker.request import JSON, Request, content_reader, delete, encode, get, path, reader
-from pgbroker.types import Found, HistoryMessage, Message, Page, TracedMessage, WaitingMessage
+from pgbroker.request import JSON, Request, body, content_reader, delete, encode, get, path, post, reader
+from pgbroker.types import Found, HistoryMessage, Message, Page, Resent, TracedMessage, WaitingMessage
 
 MAX_MESSAGES = 1_000  # in a request
 MAX_BYTES = 4 * 1024 * 1024
@@ -109,6 +109,18 @@ def browse_messages(topic: str, content: Any, **options: Unpack[Browse]) -> Requ
 def trace_message(topic: str, message_id: str, content: Any) -> Request[TracedMessage[Any]]:
     """Read one message, its state, and its deliveries."""
     return get(path("topics", topic, "messages", message_id), content_reader(TracedMessage, content))
+
+
+def resend(topic: str, message_id: str, *, subscription: str) -> Request[Resent]:
+    """Send a message of the log once more to one subscription, whatever became of it there.
+
+    It is sent under a webhook-id of its own. One that waits to be sent again already is due at once, and keeps its
+    webhook-id: so a call that is repeated sends it once. Raises NotFound for a message that is not in the log; Conflict
+    when the subscription is disabled, or has not got to the message yet.
+    """
+    return post(
+        path("topics", topic, "messages", message_id, "resend"), body(subscription=subscription), reader(Resent)
+    )
 
 
 class ListHistory(TypedDict, total=False):

@@ -64,15 +64,23 @@ class Delivery:
     topic: str
     subscription: str
     messages: tuple[PushedMessage, ...]
+    resent: bool = False  # somebody asked to send the message once more, though it may have been handled
 
     def new(self, seen: Seen) -> list[PushedMessage]:
         """Return the messages that were not handled before, and remember them.
 
         Call it in the transaction that has their effects too, and let an exception roll both back. A message that the
         handler names in `failed` must not stay remembered: for these, call `seen.add` in a savepoint of each message.
+
+        What was `resent` is new once more, under the id of its webhook.
         """
-        new = seen.add(*(message.id for message in self.messages))
-        return [message for message in self.messages if message.id in new]
+        resent = [self.webhook_id] if self.resent else []
+        new = seen.add(*resent, *(message.id for message in self.messages))
+        return [message for message in self.messages if self.seen_id(message) in new]
+
+    def seen_id(self, message: PushedMessage) -> str:
+        """Return the id under which to remember a message: its own, or that of the webhook when it was `resent`."""
+        return self.webhook_id if self.resent else message.id
 
 
 def decode(body: bytes, webhook_id: str, sent_at: datetime) -> Delivery:
@@ -80,7 +88,8 @@ def decode(body: bytes, webhook_id: str, sent_at: datetime) -> Delivery:
     try:
         found = json.loads(body.decode())
         messages = tuple(map(_message, found["messages"]))
-        return Delivery(webhook_id, sent_at, str(found["topic"]), str(found["subscription"]), messages)
+        resent = found.get("resent") is True
+        return Delivery(webhook_id, sent_at, str(found["topic"]), str(found["subscription"]), messages, resent)
     except (ValueError, LookupError, TypeError, RecursionError) as error:
         reason = f"the body is not a delivery: {type(error).__name__}: {error}"
         raise InvalidWebhook(reason, HTTPStatus.BAD_REQUEST) from error

@@ -34,6 +34,7 @@ WITHIN = {  # what reaches each operation
     "listHistory": "history orders",
     "listRates": "rates orders",
     "find": f"find {ID}",
+    "resend": f"resend orders {ID} {ID}",
     "listAttempts": f"attempts orders {ID}",
     "broadcast": "broadcast orders",
     "listTopics": "topics ls",

@@ -56,6 +56,23 @@ def test_a_message_has_its_effect_once_however_often_it_comes(connect):
     assert effects(connect) == [1, 2, 3]
 
 
+def test_what_was_resent_has_its_effect_once_more_however_often_it_comes(connect):
+    content = body(message(1), resent=True)
+    resent = [verify(content, signed(content, webhook_id=each), SECRET) for each in ("first", "second")]
+    for batch in (delivery(1), resent[0], resent[0], resent[1], delivery(1)):
+        with connect() as connection:
+            take(connection, batch)
+    assert effects(connect) == [1, 1, 1]
+
+
+def test_what_was_resent_and_is_new_has_its_effect_once(connect):
+    content = body(message(1), resent=True)
+    for batch in (verify(content, signed(content), SECRET), delivery(1)):
+        with connect() as connection:
+            take(connection, batch)
+    assert effects(connect) == [1]
+
+
 def test_what_fails_is_forgotten_with_its_effects(connect):
     def fail() -> None:
         with connect() as connection:

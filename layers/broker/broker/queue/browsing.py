@@ -32,14 +32,14 @@ class WaitingMessage(StoredMessage, frozen=True):
 class Delivery(msgspec.Struct, frozen=True):
     """The delivery of a broadcast message to one subscription.
 
-    `state` is delivered, due, refused (the message is sent again on its own), dead, deleted (it was dead), lost, paused
-    or disabled. `attempt` is the last one (None: none, or too long ago), `behind` how many messages are sent before
-    this one.
+    `state` is delivered, due, refused (the message is sent again on its own), resent (it waits to be sent once more, as
+    somebody asked), dead, deleted (it was dead), lost, paused or disabled. `attempt` is the last one (None: none, or
+    too long ago), `behind` how many messages are sent before this one.
     """
 
     subscription: UUID
     name: str
-    state: Literal["delivered", "due", "refused", "dead", "deleted", "lost", "paused", "disabled"]
+    state: Literal["delivered", "due", "refused", "resent", "dead", "deleted", "lost", "paused", "disabled"]
     attempt: int | None
     attempted_at: datetime | None
     due_at: datetime | None

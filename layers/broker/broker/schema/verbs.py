@@ -37,6 +37,7 @@ FUNCTIONS: Mapping[str, Sequence[str]] = {
         "put_topic",
         "read_topic",
         "redrive",
+        "resend",
         "revoke_token",
         "trace_message",
     ),

@@ -70,10 +70,10 @@ BEGIN
         INSERT INTO deliveries (ends_at, subscription_id, topic_id, failing, last_seq)
         SELECT v_ends_at, b.id, b.topic_id, b.failing, b.ends_seq FROM bounded b
     ), sent AS (
-        SELECT b.*, r.message_id, coalesce(r.seq, b.cursor + 1) AS first_seq, coalesce(r.seq, b.ends_seq) AS last_seq,
+        SELECT b.*, r.message_id, r.resent_at, coalesce(r.seq, b.cursor + 1) AS first_seq, coalesce(r.seq, b.ends_seq) AS last_seq,
                coalesce(r.failures, b.failures) + 1 AS attempt
           FROM bounded b
-          LEFT JOIN LATERAL (SELECT d.message_id, d.seq, d.failures FROM redeliveries d
+          LEFT JOIN LATERAL (SELECT d.message_id, d.seq, d.failures, d.resent_at FROM redeliveries d
                               WHERE b.again AND d.subscription_id = b.id AND d.died_at IS NULL
                               ORDER BY d.due_at, d.message_id LIMIT 1) r ON true
     ), ranked AS (
@@ -81,9 +81,10 @@ BEGIN
     )
     SELECT s.id, microseconds(v_ends_at), s.url, s.headers, s.secrets,
            webhook_id(s.id, s.epoch, coalesce(s.message_id, (max(content.first_id) OVER same)::uuid),
-                      CASE WHEN s.message_id IS NULL THEN max(content.digest) OVER same END),
+                      CASE WHEN s.message_id IS NULL THEN max(content.digest) OVER same ELSE microseconds(s.resent_at) END),
            s.first_seq, s.last_seq, s.attempt, s.retry_schedule, s.ordered, s.message_id,
-           '{"topic":"' || s.topic || '","subscription":"' || s.id || '","messages":[' || max(content.messages) OVER same || ']}',
+           '{"topic":"' || s.topic || '","subscription":"' || s.id || CASE WHEN s.resent_at IS NULL THEN '"' ELSE '","resent":true' END
+               || ',"messages":[' || max(content.messages) OVER same || ']}',
            CASE WHEN s.broadcast <> 'auto' THEN max(content.broadcast_at) OVER same END
       FROM ranked s
       -- read once for all that are sent the same: the others take the first's
