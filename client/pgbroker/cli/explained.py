@@ -51,7 +51,7 @@ def _story(topic: str, message: TracedMessage[Any]) -> tuple[str, str, str]:
         case "broadcast":
             return (
                 f"In the log of {topic}, at position {message.seq}.",
-                "A broadcast moved it there.",
+                f"A broadcast moved it there {_when(message.broadcast_at)}.",
                 _broadcast(message.deliveries or []),
             )
         case "consumed":

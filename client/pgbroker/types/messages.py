@@ -143,6 +143,7 @@ class TracedMessage(Struct, Generic[Content], frozen=True):
     died_at: datetime | None
     reason: str | None
     seq: int | None
+    broadcast_at: datetime | None
     deliveries: list[Delivery] | None
 
 

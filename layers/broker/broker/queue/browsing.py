@@ -60,6 +60,7 @@ class TracedMessage(StoredMessage, frozen=True):
     died_at: datetime | None
     reason: str | None
     seq: int | None
+    broadcast_at: datetime | None
     deliveries: list[Delivery] | None
 
 
@@ -85,7 +86,7 @@ def trace(topic: str, message_id: UUID, *, whole: bool = True) -> TracedMessage:
     """
     found = database.call(
         "SELECT id, content, sender, key, attributes, created_at, state, ready_at, leased_at, receives,"
-        " died_at, reason, seq, deliveries"
+        " died_at, reason, seq, broadcast_at, deliveries"
         " FROM broker.trace_message(%(topic)s, %(id)s)",
         {"topic": topic, "id": message_id},
         _traced,
