@@ -24,6 +24,7 @@ from bench import (
     lines,
     looks,
     memories,
+    overviews,
     plots,
     publishers,
     pushes,
@@ -52,6 +53,7 @@ ROWS = (
     Row("snapshot-claim", snapshots.claim, "ms", at_most(1.5)),
     Row("snapshot-look", snapshots.look, "ms", at_most(1.5)),
     Row("snapshot-publish", snapshots.publish, "ms", at_most(1.5)),
+    Row("overview", overviews.overview, "ms", at_most(60)),
     Row("rates", looks.rates, "ms", at_most(0.3)),
     *(
         Row(f"{verb.__name__}-{peer.name}", verb(peer), "messages/s", at_least(1))

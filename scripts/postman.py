@@ -65,7 +65,7 @@ STORY = {
         Step("changeSubscription", "changed"),
         Step("rotateSecret", "rotated"),
     ],
-    "Broadcast": [Step("broadcast"), Step("listAttempts")],
+    "Broadcast": [Step("broadcast"), Step("listAttempts"), Step("readOverview")],
     "Tokens": [
         Step("mintToken", "minted", {"token_id": ("id",)}),
         Step("listTokens"),

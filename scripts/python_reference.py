@@ -32,7 +32,7 @@ GROUPS = {
     ),
     "Look at messages": ("browse_messages", "trace_message", "list_history", "find", "resend", "cancel_message"),
     "Dead letters": ("list_dead_letters", "redrive", "delete_dead_letters"),
-    "Topics": ("list_topics", "read_topic", "list_rates", "put_topic", "change_topic", "delete_topic"),
+    "Topics": ("read_overview", "list_topics", "read_topic", "list_rates", "put_topic", "change_topic", "delete_topic"),
     "Tokens": ("mint_token", "list_tokens", "read_token", "read_own_token", "revoke_token"),
     "The broker": ("root", "health", "contract", "iterate", "send", "close"),
 }

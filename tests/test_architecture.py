@@ -41,6 +41,7 @@ MAY_IMPORT = {
     "topics": GROUND,
     "authorization": GROUND,
     "tokens": GROUND | {"authorization"},
+    "overview": GROUND | {"pubsub"},
     "finding": GROUND | {"authorization"},
     "rates": GROUND,
     "rate_limits": set(),

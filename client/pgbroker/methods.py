@@ -66,6 +66,7 @@ class Verbs:
     rotate_secret = Method(verbs.rotate_secret)
     list_attempts = Method(verbs.list_attempts)
     broadcast = Method(verbs.broadcast)
+    read_overview = Method(verbs.read_overview)
     list_topics = Method(verbs.list_topics)
     read_topic = Method(verbs.read_topic)
     list_rates = Method(verbs.list_rates)

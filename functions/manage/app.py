@@ -7,7 +7,7 @@ from uuid import UUID
 import msgspec
 
 import broker
-from broker import api, database, fields, finding, pagination, rates, tokens, topics
+from broker import api, database, fields, finding, overview, pagination, rates, tokens, topics
 from broker.dispatch import notifier
 from broker.pubsub import attempts, resends
 from broker.queue import browsing, dead_letters, history
@@ -111,6 +111,12 @@ def resend(request: api.Request) -> api.Response:
 @app.route("GET /topics/{topic}/history", scope="browse")
 def list_history(request: api.Request) -> api.Response:
     return api.page(history.list_history(request.topic, request.query(history.List)))
+
+
+@app.route("GET /overview", scope="browse")
+def read_overview(request: api.Request) -> api.Response:
+    whole = "subscribe" in request.token.scopes
+    return api.ok(overview.read(request.token.topics, request.query(overview.Read), whole=whole))
 
 
 @app.route("GET /topics/{topic}/rates", scope="browse")

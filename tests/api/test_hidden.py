@@ -66,7 +66,9 @@ def test_a_subscription_that_was_given_no_name_hides_its_name_too(client: Client
         for scopes in holders:
             reader = reading(client, *scopes)
             [delivery] = reader.get(f"/topics/orders/messages/{message}").json["deliveries"]
-            assert reader.get(subscription).json["name"] == delivery["name"] == f"{endpoint.url}/{shown}"
+            [item] = reader.get("/overview").json["items"]
+            names = [each["name"] for each in (reader.get(subscription).json, delivery, *item["subscriptions"])]
+            assert names == [f"{endpoint.url}/{shown}"] * 3
 
 
 def test_the_answers_of_endpoints_are_for_managers(client: Client, endpoint: Endpoint) -> None:

@@ -9,7 +9,7 @@ import msgspec
 import openapi_spec_validator
 import pytest
 
-from broker import authorization, errors, finding, rates, token_format, tokens, topics
+from broker import authorization, errors, finding, overview, rates, token_format, tokens, topics
 from broker.pubsub import attempts, broadcasts, resends, secrets, subscriptions
 from broker.queue import browsing, dead_letters, history, leases, messages
 from scripts.contract import SERVED
@@ -53,6 +53,12 @@ RESPONSES = {
     "RatesStep": rates.RatesStep,
     "Resent": resends.Resent,
     "Found": finding.Found,
+    "Overview": overview.Overview,
+    "Totals": overview.Totals,
+    "CoveredTopics": overview.CoveredTopics,
+    "Count": overview.Count,
+    "TopicOverview": overview.TopicOverview,
+    "SubscriptionOverview": overview.SubscriptionOverview,
     "Attempt": attempts.Attempt,
     "Broadcast": broadcasts.Broadcast,
     "ListedTopic": topics.ListedTopic,
@@ -69,6 +75,7 @@ RESPONSES = {
 QUERIES = {
     "browseMessages": browsing.Browse,
     "listHistory": history.List,
+    "readOverview": overview.Read,
     "listRates": rates.List,
     "listDeadLetters": dead_letters.List,
     "deleteDeadLetters": dead_letters.Delete,

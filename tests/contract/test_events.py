@@ -46,6 +46,7 @@ STORY = [
     ("subscribe-rotate-secret", 200, "rotated"),
     ("broadcast", 202, "moved"),
     ("manage-list-attempts", 200, "listed"),
+    ("manage-read-overview", 200, None),
     ("manage-resend", 202, "resent"),
     ("subscribe-unsubscribe", 204, None),
     ("subscribe", 201, "new"),

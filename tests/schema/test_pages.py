@@ -1,12 +1,8 @@
 """Pages: each verb touches as many as its result needs, whatever there is beside it in the database."""
 
 from collections.abc import Iterator
-from typing import Any
 
-import psycopg
 import pytest
-from psycopg import sql
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from tests.support import pages
 
@@ -83,6 +79,8 @@ CALLS: dict[str, tuple[str, *tuple[str, ...]]] = {
     "search topics": ("list_topics('{*}', NULL, 10, '00')",),
     "search topics of a narrow pattern": ("list_topics('{auto0005*}', NULL, 100, 'zzz')",),
     "list a topic": (f"list_topics('{{{NAMED}}}', NULL, 100)",),
+    "the overview": ("overview('{*}', 30)",),
+    "the overview of some topics": ("overview('{auto0005*,orders}', 30)",),
     "read a topic": ("read_topic('many')",),
     "read a topic with many subscriptions": ("read_topic('news')",),
     "list subscriptions": ("list_subscriptions('news', NULL, NULL, 100)",),
@@ -156,30 +154,17 @@ CALLS: dict[str, tuple[str, *tuple[str, ...]]] = {
 
 
 @pytest.fixture(scope="module")
-def urls(database_url: str, pytestconfig: pytest.Config) -> Iterator[dict[int, str]]:
+def urls(database_url: str) -> Iterator[dict[int, str]]:
     """The owner's urls of a small and a large database."""
-    admin = make_conninfo(database_url, dbname="postgres")
-    names = {rows: f"{conninfo_to_dict(database_url)['dbname']}_{rows}" for rows in (SMALL, LARGE)}
-    with psycopg.connect(admin, autocommit=True) as connection:
-        for rows, name in names.items():
-            connection.execute(sql.SQL("CREATE DATABASE {} TEMPLATE broker_template").format(sql.Identifier(name)))
-            with connect(make_conninfo(database_url, dbname=name)) as owner:
-                pages.fill(owner, rows)
-    yield {rows: make_conninfo(database_url, dbname=name) for rows, name in names.items()}
-    with psycopg.connect(admin, autocommit=True) as connection:
-        for name in names.values():
-            connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
-
-
-def connect(url: str) -> psycopg.Connection[Any]:
-    return psycopg.connect(url, autocommit=True, options="-c search_path=broker")
+    with pages.databases(database_url, (SMALL, LARGE), pages.fill) as urls:
+        yield urls
 
 
 @pytest.mark.parametrize("call", CALLS.values(), ids=CALLS.keys())
 def test_a_verb_touches_as_many_pages_as_its_result_needs(urls: dict[int, str], call: tuple[str, ...]) -> None:
     counted = {}
     for rows, url in urls.items():
-        with connect(url) as session:
+        with pages.connect(url) as session:
             if rows == LARGE:
                 session.execute("SET statement_timeout = '60s'")
             counted[rows] = [pages.count(session, *call) for _ in range(WARM_UPS + 1)][1:]
@@ -188,7 +173,7 @@ def test_a_verb_touches_as_many_pages_as_its_result_needs(urls: dict[int, str], 
 
 
 def test_a_search_of_topics_in_vain_reads_ten_thousand_names_from_their_index(urls: dict[int, str]) -> None:
-    with connect(urls[LARGE]) as session:
+    with pages.connect(urls[LARGE]) as session:
         counted = [pages.count(session, "list_topics('{*}', NULL, 100, 'zzz')") for _ in range(WARM_UPS + 1)][1:]
     assert max(counted) < 100
 
@@ -196,7 +181,7 @@ def test_a_search_of_topics_in_vain_reads_ten_thousand_names_from_their_index(ur
 @pytest.mark.parametrize("topics", ["name = 'news'", "broadcast = 'auto'"], ids=["of one topic", "of as many topics"])
 def test_the_backlog_of_ten_thousand_subscriptions_expires_in_one_statement(urls: dict[int, str], topics: str) -> None:
     """It takes time in proportion to them: here about a second, of the ten that a statement may take."""
-    with connect(urls[LARGE]) as session, session.transaction(force_rollback=True):
+    with pages.connect(urls[LARGE]) as session, session.transaction(force_rollback=True):
         session.execute(
             "UPDATE cursors SET paused_at = now(), cursor = -1 WHERE subscription_id IN ("
             f" SELECT c.subscription_id FROM cursors c JOIN topics t ON t.id = c.topic_id WHERE t.{topics}"

@@ -21,7 +21,7 @@ def read_only(orders, owner):
     return run
 
 
-@pytest.mark.parametrize("verb", [*READS, "authorize_token('\\x00')"])
+@pytest.mark.parametrize("verb", [*READS, "authorize_token('\\x00')", "overview('{*}', 30)"])
 def test_a_verb_that_reads_needs_no_primary(read_only, verb):
     read_only(f"SELECT * FROM {verb}")
 

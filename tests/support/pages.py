@@ -1,8 +1,12 @@
 """A database with so many rows of each kind, and the pages that a call touches in it."""
 
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import psycopg
+from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 # `auto…` are idle topics with a subscription each, `orders` has messages that wait, `dead` dead letters, `many` 20,000
 # messages and dead letters at least, `news` a log of forty days ago and subscriptions that have got all of it,
@@ -61,6 +65,29 @@ DROP TABLE made;
 ALL_VISIBLE = """
 SELECT sum(relallvisible) = sum(relpages) FROM pg_class WHERE relnamespace = 'broker'::regnamespace AND relkind = 'r'
 """
+
+
+@contextlib.contextmanager
+def databases(
+    url: str, sizes: Sequence[int], fill: Callable[[psycopg.Connection[Any], int], None]
+) -> Iterator[dict[int, str]]:
+    """Make a database for each size beside that of the owner's url, and fill it; yield the owner's urls."""
+    admin = make_conninfo(url, dbname="postgres")
+    names = {size: f"{conninfo_to_dict(url)['dbname']}_{size}" for size in sizes}
+    with psycopg.connect(admin, autocommit=True) as connection:
+        for size, name in names.items():
+            connection.execute(sql.SQL("CREATE DATABASE {} TEMPLATE broker_template").format(sql.Identifier(name)))
+            with connect(make_conninfo(url, dbname=name)) as owner:
+                fill(owner, size)
+    yield {size: make_conninfo(url, dbname=name) for size, name in names.items()}
+    with psycopg.connect(admin, autocommit=True) as connection:
+        for name in names.values():
+            connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+def connect(url: str) -> psycopg.Connection[Any]:
+    """Open a session of the owner, in autocommit."""
+    return psycopg.connect(url, autocommit=True, options="-c search_path=broker")
 
 
 def fill(owner: psycopg.Connection[Any], rows: int) -> None:

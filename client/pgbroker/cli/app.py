@@ -49,6 +49,7 @@ SECTIONS = (
             Entry("attempts", "attempts", "List what was sent to a subscription, and its responses."),
             Entry("listen", "listen", "Receive a topic's webhooks on this computer."),
             Entry("webhook", "webhook", "Sign webhooks, and verify them."),
+            Entry("overview", "overview", "Show what is published, delivered and late now, the worst first."),
             Entry("status", "status", "Show what waits, what is late and what failed."),
         ),
     ),

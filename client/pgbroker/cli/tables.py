@@ -13,7 +13,7 @@ from rich.text import Text
 
 from pgbroker.cli.exits import plain
 from pgbroker.cli.fields import fields, pick
-from pgbroker.types import Dead, Queued, Waiting
+from pgbroker.types import Count, Dead, Queued, Waiting
 
 WIDE = 10_000  # a table in a file is not cut
 UUID_LENGTH = 36
@@ -97,6 +97,8 @@ def cell(value: Any) -> str:
             text = _count(value.waiting, value.estimate, exact=value.exact)
         case Dead():
             text = _count(value.count, value.estimate, exact=value.exact)
+        case Count():
+            text = f"{value.count:,}" if value.exact else f"over {value.count:,}"
         case _:
             text = msgspec.json.encode(value).decode()
     return plain(text).replace("\n", " ")

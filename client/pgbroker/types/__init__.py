@@ -26,6 +26,14 @@ from pgbroker.types.messages import (
     TracedMessage,
     WaitingMessage,
 )
+from pgbroker.types.overview import (
+    Count,
+    CoveredTopics,
+    Overview,
+    SubscriptionOverview,
+    TopicOverview,
+    Totals,
+)
 from pgbroker.types.subscriptions import Attempt, LastAttempt, Lost, RotatedSecret, SubscribeResult, Subscription
 from pgbroker.types.tokens import ListedToken, MintedToken, Scope
 from pgbroker.types.topics import Broadcast, Dead, DeletedTopic, ListedTopic, Queued, Rates, RatesStep, Topic, Waiting
@@ -44,6 +52,8 @@ __all__ = [
     "Attempt",
     "Broadcast",
     "Contract",
+    "Count",
+    "CoveredTopics",
     "Dead",
     "DeadLetter",
     "Deleted",
@@ -61,6 +71,7 @@ __all__ = [
     "Lost",
     "Message",
     "MintedToken",
+    "Overview",
     "Page",
     "Queued",
     "Rates",
@@ -75,7 +86,10 @@ __all__ = [
     "Settled",
     "SubscribeResult",
     "Subscription",
+    "SubscriptionOverview",
     "Topic",
+    "TopicOverview",
+    "Totals",
     "TracedMessage",
     "Waiting",
     "WaitingMessage",

@@ -30,7 +30,16 @@ from pgbroker.verbs.subscriptions import (
     unsubscribe_url,
 )
 from pgbroker.verbs.tokens import list_tokens, mint_token, read_own_token, read_token, revoke_token
-from pgbroker.verbs.topics import broadcast, change_topic, delete_topic, list_rates, list_topics, put_topic, read_topic
+from pgbroker.verbs.topics import (
+    broadcast,
+    change_topic,
+    delete_topic,
+    list_rates,
+    list_topics,
+    put_topic,
+    read_overview,
+    read_topic,
+)
 
 __all__ = [
     "Browse",
@@ -65,6 +74,7 @@ __all__ = [
     "publish_encoded",
     "publish_many",
     "put_topic",
+    "read_overview",
     "read_own_token",
     "read_subscription",
     "read_token",

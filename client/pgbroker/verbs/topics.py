@@ -6,7 +6,7 @@ from typing import Literal
 from msgspec import UNSET, UnsetType
 
 from pgbroker.request import JSON, Request, body, get, nothing, path, post, reader
-from pgbroker.types import Broadcast, DeletedTopic, ListedTopic, Page, Rates, Topic
+from pgbroker.types import Broadcast, DeletedTopic, ListedTopic, Overview, Page, Rates, Topic
 
 
 def broadcast(topic: str, *, dry_run: bool = False) -> Request[Broadcast]:
@@ -18,6 +18,15 @@ def broadcast(topic: str, *, dry_run: bool = False) -> Request[Broadcast]:
     """
     payload = body(dry_run=True) if dry_run else None
     return post(path("topics", topic, "broadcast"), payload, reader(Broadcast))
+
+
+def read_overview(*, limit: int | None = None) -> Request[Overview]:
+    """Read the live picture: rates, and up to `limit` (30, at most 100) topics, those in trouble first.
+
+    Each topic has what waits, and its subscriptions with their lag. It is one bounded read, however many topics the
+    broker has.
+    """
+    return get(path("overview", limit=limit), reader(Overview))
 
 
 def list_topics(

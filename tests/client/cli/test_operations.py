@@ -32,6 +32,7 @@ WITHIN = {  # what reaches each operation
     "unsubscribe": f"subscriptions rm orders {ID} --yes",
     "rotateSecret": f"subscriptions rotate-secret orders {ID}",
     "listHistory": "history orders",
+    "readOverview": "overview",
     "listRates": "rates orders",
     "find": f"find {ID}",
     "resend": f"resend orders {ID} {ID}",

@@ -34,6 +34,7 @@ FUNCTIONS: Mapping[str, Sequence[str]] = {
         "list_tokens",
         "list_topics",
         "mint_token",
+        "overview",
         "put_topic",
         "read_topic",
         "redrive",

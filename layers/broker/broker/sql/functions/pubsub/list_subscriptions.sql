@@ -1,7 +1,7 @@
 -- List a topic's subscriptions by id, after p_after; or the one with the id p_id. Secrets are not shown.
--- state: disabled, paused, waiting (its batch failed, or a failed redelivery asked to wait) or active: the first that fits.
 -- behind: how many broadcast messages are not delivered yet. redeliveries, dead_letters: up to 1,000 are counted.
--- due_at: null when nothing is pending. last_attempt_…: of the newest request that was sent to it. Raises MB404 for the topic.
+-- state and due_at: as in subscription_state and subscription_due_at. last_attempt_…: of the newest request that was sent to it.
+-- Raises MB404 for the topic.
 CREATE OR REPLACE FUNCTION broker.list_subscriptions(p_topic text, p_id uuid, p_after uuid, p_limit integer)
 RETURNS TABLE (id uuid, topic text, name text, url text, state text, headers json, batch_size integer, retry_schedule integer[],
                ordered boolean, rate_per_second integer, backlog_days integer, cursor bigint, behind bigint,
@@ -28,10 +28,7 @@ BEGIN
     END IF;
     RETURN QUERY
     SELECT s.id, v_topic.name, s.name, s.url,
-           CASE WHEN c.disabled_at IS NOT NULL THEN 'disabled'
-                WHEN c.paused_at IS NOT NULL THEN 'paused'
-                WHEN (c.batch_last_seq IS NOT NULL OR c.redelivery_due_at IS NOT NULL) AND c.due_at > call_time() THEN 'waiting'
-                ELSE 'active' END,
+           subscription_state(c),
            s.headers, s.batch_size, s.retry_schedule, s.ordered, s.rate_per_second,
            s.backlog_days, c.cursor, v_last_seq - c.cursor,
            CASE WHEN c.redelivery_due_at IS NULL THEN 0
@@ -41,8 +38,7 @@ BEGIN
                                    WHERE r.subscription_id = s.id AND r.died_at IS NOT NULL AND r.deleted_at IS NULL
                                    LIMIT 1000) dead),
            s.lost_from_seq, s.lost_to_seq, c.failures,
-           CASE WHEN c.cursor < v_last_seq THEN coalesce(d.ends_at, c.due_at, call_time())
-                WHEN c.redelivery_due_at IS NOT NULL THEN coalesce(d.ends_at, greatest(c.due_at, c.redelivery_due_at)) END,
+           subscription_due_at(c, v_last_seq, d.ends_at),
            c.paused_at, c.disabled_at, c.disabled_reason,
            CASE WHEN s.old_secrets_until > call_time() THEN s.old_secrets_until END, s.created_at, s.updated_at,
            a.started_at, a.status::integer, a.reason
