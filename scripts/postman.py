@@ -64,6 +64,7 @@ STORY = {
         Step("readSubscription"),
         Step("changeSubscription", "changed"),
         Step("rotateSecret", "rotated"),
+        Step("testSubscription"),
     ],
     "Broadcast": [Step("broadcast"), Step("listAttempts"), Step("readOverview")],
     "Tokens": [

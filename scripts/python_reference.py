@@ -26,6 +26,7 @@ GROUPS = {
         "read_subscription",
         "change_subscription",
         "rotate_secret",
+        "test_subscription",
         "unsubscribe",
         "unsubscribe_url",
         "list_attempts",

@@ -64,6 +64,7 @@ class Verbs:
     change_subscription = Method(verbs.change_subscription)
     unsubscribe = Method(verbs.unsubscribe)
     rotate_secret = Method(verbs.rotate_secret)
+    test_subscription = Method(verbs.test_subscription)
     list_attempts = Method(verbs.list_attempts)
     broadcast = Method(verbs.broadcast)
     read_overview = Method(verbs.read_overview)

@@ -65,6 +65,13 @@ def rotate_secret(request: api.Request) -> api.Response:
     return api.ok(secrets.rotate_secret(request.topic, request.id(), request.body(secrets.Rotate)))
 
 
+@app.route("POST /topics/{topic}/subscriptions/{id}/test", scope="subscribe")
+def test(request: api.Request) -> api.Response:
+    webhook_id = subscriptions.test(request.topic, request.id())
+    notifier.send_test(webhook_id)
+    return api.ok({"webhook_id": webhook_id}, HTTPStatus.ACCEPTED)
+
+
 @app.route("DELETE /topics/{topic}/subscriptions/{id}", scope="subscribe")
 def unsubscribe(request: api.Request) -> api.Response:
     subscriptions.unsubscribe(request.topic, request.id())

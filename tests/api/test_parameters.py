@@ -105,6 +105,7 @@ def test_a_time_with_an_unknown_utc_offset_is_refused(client: Client) -> None:
         ("DELETE", f"/topics/default/subscriptions/{UNKNOWN}"),
         ("DELETE", "/topics/default/subscriptions?url=http://nowhere"),
         ("GET", f"/topics/default/subscriptions/{UNKNOWN}/attempts"),
+        ("POST", f"/topics/default/subscriptions/{UNKNOWN}/test"),
         ("POST", "/topics/nowhere/broadcast"),
         ("GET", f"/find/{UNKNOWN}"),
         ("GET", "/topics/nowhere/history"),

@@ -48,6 +48,7 @@ STORY = [
     ("manage-list-attempts", 200, "listed"),
     ("manage-read-overview", 200, None),
     ("manage-resend", 202, "resent"),
+    ("subscribe-test-subscription", 202, "asked"),
     ("subscribe-unsubscribe", 204, None),
     ("subscribe", 201, "new"),
     ("subscribe-unsubscribe-url", 204, None),

@@ -108,6 +108,7 @@ def test_dispatch_without_time_to_plan_schedules_a_wake_up_for_the_next_second(o
         '{"wake_up": {"not_before": "2026-01-01T00:00:00"}}',
         '{"wake_up": {}, "outcomes": []}',
         '{"outcomes": [{"fence": 1}]}',
+        '{"test": "no webhook-id"}',
         '{"outcomes": ' + "[" * 100_000,
     ],
 )

@@ -74,6 +74,17 @@ def publish_a_message_to_cancel_or_find(_context: HookContext, case: Case, _argu
 
 
 @schemathesis.hook("before_call")
+def lease_a_message_to_ack(_context: HookContext, case: Case, _arguments: dict[str, Any]) -> None:
+    """Else many receipts are those of another topic."""
+    if _is_valid(case) and case.operation.label == "DELETE /topics/{topic}/leases/{receipt}":
+        topic = f"{BROKER}/topics/{case.path_parameters['topic']}"
+        requests.post(f"{topic}/messages", json={"content": 1}, headers=AUTHORIZATION, timeout=30)
+        consumed = requests.post(f"{topic}/consume", json={"max": 1}, headers=AUTHORIZATION, timeout=30)
+        for leased in consumed.json()["messages"]:
+            case.path_parameters["receipt"] = leased["receipt"]
+
+
+@schemathesis.hook("before_call")
 def deliver_a_message_to_send_once_more(_context: HookContext, case: Case, _arguments: dict[str, Any]) -> None:
     if not _is_valid(case) or case.operation.label != "POST /topics/{topic}/messages/{id}/resend":
         return

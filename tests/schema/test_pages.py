@@ -104,6 +104,11 @@ CALLS: dict[str, tuple[str, *tuple[str, ...]]] = {
     "find a message that was broadcast": ("find_id(%s)", LOGGED.format("news")),
     "find a subscription": ("find_id(%s)", SUBSCRIPTION.format("news")),
     "find nothing": ("find_id('01a20ce4-07b0-7303-aece-1db29531985d')",),
+    "test a subscription": ("test_subscription('news', %s)", SUBSCRIPTION.format("news")),
+    "plan a test": (
+        "plan_tests(ARRAY[%s])",
+        f"SELECT test_subscription('news', ({SUBSCRIPTION.format('news')}))",
+    ),
     "list attempts": ("list_attempts('refused', %s, NULL, 100)", SUBSCRIPTION.format("refused")),
     "list attempts at a message": (
         "list_attempts('refused', %s, NULL, 100, 500)",

@@ -128,6 +128,7 @@ def send_every_operation(story: Story, received: Callable[[], Any]) -> None:
     story.send("listAttempts", 200, "listed")
     story.send("readOverview", 200, "picture")
     story.send("resend", 202, "resent")
+    story.send("testSubscription", 202, "asked")
     story.send("unsubscribe", 204)
     story.send("subscribe", 201, "new")
     story.send("unsubscribeUrl", 204)

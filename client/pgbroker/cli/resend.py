@@ -9,8 +9,8 @@ from pgbroker.cli.session import Session
 
 @command(
     examples=(
-        'pgbroker resend news "$NEWS" billing',
-        'pgbroker resend news "$NEWS" billing --output raw --columns webhook_id',
+        'pgbroker resend news "$NEWS" archive',
+        'pgbroker resend news "$NEWS" archive --output raw --columns webhook_id',
     )
 )
 @TOPIC

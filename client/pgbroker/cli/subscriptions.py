@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from pgbroker.cli import exits
 from pgbroker.cli.command import command, group
 from pgbroker.cli.names import MISSING_OK, SUBSCRIPTION, TOPIC, YES, Missing, subscription_id
 from pgbroker.cli.session import Session
@@ -175,6 +176,28 @@ def rotate_secret(session: Session, topic: str, subscription: str, overlap: int 
     rotated = session.broker.rotate_secret(topic, found, overlap_seconds=overlap)
     session.note(STORE)
     session.out.one(rotated, "secret")
+
+
+@command(
+    subscriptions,
+    examples=(
+        "pgbroker subscriptions test news archive",
+        "pgbroker subscriptions test news archive --columns status,reason,answer",
+    ),
+)
+@TOPIC
+@SUBSCRIPTION
+def test(session: Session, topic: str, subscription: str) -> int:
+    """Send a test to a subscription now, and show its response. Exit code 1: it was not 2xx.
+
+    The receiver can tell that it is a test, and no other subscription is affected. The subscription may be paused or
+    disabled, and its state does not change.
+    """
+    from pgbroker.cli.tested import attempt
+
+    found = attempt(session, topic, subscription_id(session, topic, subscription))
+    session.out.one(found, "status", "reason", "answer")
+    return exits.DONE if found.status is not None and 200 <= found.status < 300 else exits.REFUSED  # noqa: PLR2004
 
 
 @command(

@@ -71,7 +71,10 @@ class RotatedSecret(Struct, frozen=True):
 
 
 class Attempt(Struct, frozen=True):
-    """One request to a subscription. `status` is None when no response came; `answer` is 1 KiB at most, or hidden."""
+    """One request to a subscription. `status` is None when no response came; `answer` is 1 KiB at most, or hidden.
+
+    The positions of a test are 0.
+    """
 
     id: int
     webhook_id: str

@@ -26,6 +26,7 @@ from pgbroker.verbs.subscriptions import (
     read_subscription,
     rotate_secret,
     subscribe,
+    test_subscription,
     unsubscribe,
     unsubscribe_url,
 )
@@ -88,6 +89,7 @@ __all__ = [
     "settle",
     "settle_body",
     "subscribe",
+    "test_subscription",
     "trace_message",
     "unsubscribe",
     "unsubscribe_url",

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET, Struct, UnsetType
 
 from pgbroker.request import JSON, Request, body, delete, get, optional, path, post, reader
 from pgbroker.types import Attempt, Page, RotatedSecret, SubscribeResult, Subscription
@@ -102,6 +102,15 @@ def rotate_secret(topic: str, subscription_id: str, *, overlap_seconds: int | No
     return post(target, optional(overlap_seconds=overlap_seconds), reader(RotatedSecret))
 
 
+def test_subscription(topic: str, subscription_id: str) -> Request[str]:
+    """Send one request to a subscription's url now, as a test, and return its webhook-id.
+
+    `list_attempts` shows the response under it, usually within a second. Whatever it is, it changes nothing. The
+    subscription may be paused or disabled.
+    """
+    return post(path("topics", topic, "subscriptions", subscription_id, "test"), None, _webhook_id)
+
+
 def list_attempts(
     topic: str,
     subscription_id: str,
@@ -118,3 +127,11 @@ def list_attempts(
     """
     options = {"limit": limit, "after": after, "seq": seq, "failed": failed or None}
     return get(path("topics", topic, "subscriptions", subscription_id, "attempts", **options), reader(Page[Attempt]))
+
+
+class _Test(Struct):
+    webhook_id: str
+
+
+def _webhook_id(answer: bytes) -> str:
+    return str(reader(_Test)(answer).webhook_id)

@@ -61,6 +61,11 @@ def gone() -> Answer:
     return _answer(HTTPStatus.GONE, {})
 
 
+def tested() -> Answer:
+    """The answer to a test, which no handler gets: the signature fits. It is shown among the attempts."""
+    return _answer(HTTPStatus.OK, {}, "a test: its signature fits")
+
+
 def refuse(status: int, reason: str) -> Answer:
     """The request is no webhook that can be handled, for this reason."""
     return _answer(status, {}, reason)

@@ -65,6 +65,7 @@ class Delivery:
     subscription: str
     messages: tuple[PushedMessage, ...]
     resent: bool = False  # somebody asked to send the message once more, though it may have been handled
+    test: bool = False  # somebody asked for a test: its message was never published
 
     def new(self, seen: Seen) -> list[PushedMessage]:
         """Return the messages that were not handled before, and remember them.
@@ -88,8 +89,8 @@ def decode(body: bytes, webhook_id: str, sent_at: datetime) -> Delivery:
     try:
         found = json.loads(body.decode())
         messages = tuple(map(_message, found["messages"]))
-        resent = found.get("resent") is True
-        return Delivery(webhook_id, sent_at, str(found["topic"]), str(found["subscription"]), messages, resent)
+        marks = [found.get(name) is True for name in ("resent", "test")]
+        return Delivery(webhook_id, sent_at, str(found["topic"]), str(found["subscription"]), messages, *marks)
     except (ValueError, LookupError, TypeError, RecursionError) as error:
         reason = f"the body is not a delivery: {type(error).__name__}: {error}"
         raise InvalidWebhook(reason, HTTPStatus.BAD_REQUEST) from error

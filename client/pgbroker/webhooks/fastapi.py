@@ -15,8 +15,8 @@ from pgbroker.webhooks.signatures import Secrets
 def webhook(secrets: Secrets) -> Callable[[Request], Awaitable[Delivery]]:
     """Make a dependency that returns the webhook of a request: `Annotated[Delivery, Depends(webhook(secrets))]`.
 
-    The path operation is not called for a request that is no webhook. Let it return None, or `respond` of an Answer.
-    Raises ValueError when a secret is not one.
+    The path operation is not called for a request that is no webhook, nor for a test. Let it return None, or `respond`
+    of an Answer. Raises ValueError when a secret is not one.
     """
     check_secrets(secrets)
 

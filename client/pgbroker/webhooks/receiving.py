@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from typing import Any
 
-from pgbroker.webhooks.answers import Answer, ok, refuse
+from pgbroker.webhooks.answers import Answer, ok, refuse, tested
 from pgbroker.webhooks.deliveries import Delivery, InvalidWebhook
 from pgbroker.webhooks.signatures import Headers, Secrets, read_keys, verify
 
@@ -22,8 +22,8 @@ def handle(body: bytes, headers: Headers, secrets: Secrets, handler: Handler) ->
     """Call `handler` with a webhook, and return what to answer.
 
     The handler is not called for a request that is no webhook of the broker: that is logged, and answered as
-    InvalidWebhook says. An exception of the handler is raised again: each framework logs it and answers 5xx, so the
-    broker sends the batch again.
+    InvalidWebhook says. Nor is it for a test, which is answered with 200. An exception of the handler is raised again:
+    each framework logs it and answers 5xx, so the broker sends the batch again.
     """
     opened = open_webhook(body, headers, secrets)
     return opened if isinstance(opened, Answer) else checked(handler(opened))
@@ -36,14 +36,18 @@ async def handle_async(body: bytes, headers: Headers, secrets: Secrets, handler:
 
 
 def open_webhook(body: bytes, headers: Headers, secrets: Secrets) -> Delivery | Answer:
-    """Return what is in a webhook, or the answer to a request that is none."""
+    """Return what is in a webhook, or the answer to a request that is none, and to a test."""
     if len(body) > MAX_BODY:
         return TOO_LARGE
     try:
-        return verify(body, headers, secrets)
+        delivery = verify(body, headers, secrets)
     except InvalidWebhook as error:
         log.warning("a request is not a webhook: %s", error)
         return refuse(error.status, str(error))
+    if delivery.test:
+        log.info("a test of the subscription %s was answered", delivery.subscription)
+        return tested()
+    return delivery
 
 
 def is_too_large(content_length: str | None) -> bool:

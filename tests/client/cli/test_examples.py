@@ -16,7 +16,7 @@ from pgbroker.webhooks import sign
 from tests.client.cli.commands import commands
 from tests.client.cli.conftest import Environment
 from tests.support.endpoints import Endpoint
-from tests.support.runner import PATIENCE_SECONDS
+from tests.support.runner import PATIENCE_SECONDS, until
 
 EXAMPLES = [(names, example) for names, found in commands() for example in found.examples]
 SECRET = "whsec_ZXhhbXBsZSBleGFtcGxlIGV4YW1wbGUgZXhhbXBsZSE="
@@ -29,7 +29,7 @@ def test_each_command_has_two_examples_that_name_it() -> None:
         assert all(f"pgbroker {' '.join(names)}" in example for example in found.examples), names
 
 
-def arrange(broker: Broker) -> Environment:
+def arrange(broker: Broker, endpoint: Endpoint) -> Environment:
     """Make what the examples name; return the variables in them."""
     for topic in ("orders", "news", "empty", "invoices", "alerts"):
         with contextlib.suppress(NotFound):
@@ -43,9 +43,13 @@ def arrange(broker: Broker) -> Environment:
     first, second = broker.consume("orders", max=2, lease_seconds=600)
     broker.settle("orders", reject=[Reject(first.receipt or "", "no such customer")])
     [waiting, *_] = [each for each in broker.browse_messages("orders").items if not each.receives]
+    broker.subscribe("news", endpoint.url, name="archive")
+    news = broker.publish("news", "good morning")
+    broker.broadcast("news")
+    until(lambda: not broker.list_subscriptions("news").items[0].behind)
     broker.subscribe("news", "http://127.0.0.1:7001/", name="billing")
     broker.publish("news", "hello")
-    return {"ID": waiting.id, "RECEIPT": second.receipt or "", "DEAD": first.id}
+    return {"ID": waiting.id, "RECEIPT": second.receipt or "", "DEAD": first.id, "NEWS": news}
 
 
 @pytest.fixture(scope="session")
@@ -59,12 +63,15 @@ def shim(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def shell(environment: Environment, broker: Broker, shim: Path, tmp_path: Path) -> Iterator[Environment]:
+def shell(
+    environment: Environment, broker: Broker, shim: Path, tmp_path: Path, endpoint: Endpoint
+) -> Iterator[Environment]:
     """The environment of a shell in a folder with the files that the examples read."""
     (tmp_path / ".local").mkdir()
     (tmp_path / ".local" / "admin.token").write_text(environment["TOKEN"])
     (tmp_path / "body.json").write_text(BODY)
-    variables = {**environment, "PATH": f"{shim}:{environment['PATH']}", "WEBHOOK_SECRET": SECRET, **arrange(broker)}
+    variables = {**environment, "PATH": f"{shim}:{environment['PATH']}", "WEBHOOK_SECRET": SECRET}
+    variables |= arrange(broker, endpoint)
     headers = sign(BODY.encode(), "msg_1", datetime.now(UTC), SECRET)
     (tmp_path / "headers.txt").write_text("".join(f"{name}: {value}\n" for name, value in headers.items()))
     stored = Path(environment["XDG_CONFIG_HOME"]) / "pgbroker"

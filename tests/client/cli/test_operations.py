@@ -31,6 +31,7 @@ WITHIN = {  # what reaches each operation
     "changeSubscription": f"subscriptions pause orders {ID}",
     "unsubscribe": f"subscriptions rm orders {ID} --yes",
     "rotateSecret": f"subscriptions rotate-secret orders {ID}",
+    "testSubscription": f"subscriptions test orders {ID}",
     "listHistory": "history orders",
     "readOverview": "overview",
     "listRates": "rates orders",

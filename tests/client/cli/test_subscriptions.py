@@ -62,6 +62,17 @@ def test_a_secret_is_rotated(run, topic, billing):
     assert "Store the secret" in rotated.err
 
 
+def test_a_test_shows_the_response_of_the_endpoint(run, topic, endpoint):
+    run("subscriptions", "add", topic, endpoint.url, "--name", "shop")
+    endpoint.answer(500, body=b"no", times=1)
+    failed = run("subscriptions", "test", topic, "shop")
+    assert (failed.code, failed.item["status"], failed.item["answer"]) == (1, 500, "no")
+    taken = run("subscriptions", "test", topic, "shop")
+    assert (taken.code, taken.item["status"]) == (0, 200)
+    assert run("subscriptions", "show", topic, "shop").item["state"] == "active"
+    assert len(run("attempts", topic, "shop").lines) == 2
+
+
 def test_it_is_deleted_by_name_or_all_by_url(run, topic, billing):
     assert run("subscriptions", "rm", topic, "billing", "--yes").code == 0
     assert run("subscriptions", "rm", topic, "billing", "--yes").code == 1

@@ -168,6 +168,14 @@ def test_a_stranger_is_answered_503_and_no_handler_is_called(ask, handler, caplo
     assert "a request is not a webhook: no signature fits" in caplog.text
 
 
+def test_a_test_is_answered_200_and_no_handler_is_called(ask, handler):
+    content = body(message(0), test=True)
+    reply = ask(content, signed(content))
+    assert (reply.status, "a test: its signature fits" in reply.body.decode()) == (200, True)
+    assert ask(content, signed(content, OTHER)).status == 503
+    assert handler.deliveries == []
+
+
 def test_a_large_body_is_answered_413(ask, handler):
     large = b" " * (MAX_BODY + 1)
     assert ask(large, signed(large)).status == 413

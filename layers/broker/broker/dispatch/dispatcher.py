@@ -49,7 +49,8 @@ def _handle(records: Collection[Record]) -> list[str]:
     all_outcomes = [outcome for _, payload in received for outcome in payload.outcomes or []]
     # when a job was posted twice, its delivered outcome counts; when once, and then it was too old, that of the post
     all_outcomes.sort(key=lambda outcome: (outcome.action != "expired", outcome.action == "delivered"))
-    outcomes = list({(outcome.subscription_id, outcome.fence): outcome for outcome in all_outcomes}.values())
+    # the webhook-id too: tests have one fence
+    outcomes = list({(each.subscription_id, each.fence, each.webhook_id): each for each in all_outcomes}.values())
     now = datetime.now(UTC)
     wake_ups = [(message_id, payload.wake_up) for message_id, payload in received if payload.wake_up]
     early = [(message_id, wake_up) for message_id, wake_up in wake_ups if wake_up.delay(now)]
@@ -57,9 +58,17 @@ def _handle(records: Collection[Record]) -> list[str]:
     if len(received) < len(records) or any(_shown_before(record) for record in records):
         # outcomes may be lost, or the process that took the message first died with its work half done
         arrived.append(SWEEP)
+    if tests := [payload.test for _, payload in received if payload.test]:
+        _send_tests(tests)
     if arrived or outcomes:
         _look(arrived, outcomes)
     return [message_id for message_id, wake_up in early if not _delay_again(wake_up)]
+
+
+def _send_tests(webhook_ids: Sequence[str]) -> None:
+    planned_at = datetime.now(UTC)
+    if jobs := planner.plan_tests(webhook_ids):
+        queues.delivery().send(payloads.encode_jobs(jobs, planned_at))
 
 
 def _shown_before(record: Record) -> bool:

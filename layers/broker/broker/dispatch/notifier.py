@@ -54,6 +54,12 @@ def sweep() -> None:
     run_without_queues()
 
 
+def send_test(webhook_id: str) -> None:
+    """Have Dispatch send a test. Raises NotSent: nothing else remembers it."""
+    queues.dispatch(SEND_SECONDS).send([payloads.encode_test(webhook_id)])
+    run_without_queues()
+
+
 def run_without_queues() -> None:
     """Without queues, run the push loop in this process until nothing is due or the time is up; else do nothing."""
     if settings.current().dispatch_queue_url is None:

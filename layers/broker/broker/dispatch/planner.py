@@ -45,6 +45,18 @@ def plan(limit: int, outcomes: Sequence[Outcome] = ()) -> list[Job]:
     return list(_sign(leased))
 
 
+def plan_tests(webhook_ids: Sequence[str]) -> list[Job]:
+    """Sign tests of subscriptions; one that was removed since has none."""
+    read: list[_Unsigned] = database.call(
+        "SELECT subscription_id, fence, url, headers, secrets, webhook_id, first_seq, last_seq, attempt,"
+        " retry_schedule, ordered, redelivery, body, broadcast_at"
+        " FROM broker.plan_tests(%(ids)s::text[])",
+        {"ids": list(webhook_ids)},
+        dict,
+    )
+    return list(_sign(read))
+
+
 def next_due() -> datetime | None:
     """When the next batch is due: not later than now when one is due already, None when nothing is pending.
 

@@ -207,6 +207,16 @@ def change(topic: str, subscription_id: UUID, changes: Change) -> bool:
     return due
 
 
+def test(topic: str, subscription_id: UUID) -> str:
+    """Return the webhook-id of a new test, which Dispatch must be asked to send. Raises NotFound."""
+    webhook_id: str | None = database.value(
+        "SELECT broker.test_subscription(%(topic)s, %(id)s)", {"topic": topic, "id": subscription_id}
+    )
+    if webhook_id is None:
+        raise not_found()
+    return webhook_id
+
+
 def unsubscribe(topic: str, subscription_id: UUID | None = None, url: str | None = None) -> int:
     """Delete a subscription by its id, or all with a url; return how many. Raises NotFound when there is none."""
     removed: int = database.value(

@@ -5,7 +5,7 @@ SQS may lose, repeat, delay or reorder a payload: the database knows what is due
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 from uuid import UUID
 
 import msgspec
@@ -16,6 +16,7 @@ from broker.fields import Time
 T = TypeVar("T")
 
 MAX_BYTES = 256 * 1024  # of several outcomes or jobs in one message; a single one may be larger
+NO_LEASE = 0  # the fence of a test
 MAX_JOBS = 10  # a message; so an invocation has up to 100, which wait for their endpoints at the same time
 MAX_DELAY = timedelta(seconds=900)  # SQS's own
 SHORT_WAIT = timedelta(seconds=0.5)  # SQS delays by whole seconds: Dispatch itself waits for so little
@@ -26,6 +27,8 @@ _encode = msgspec.json.Encoder().encode
 
 class Job(msgspec.Struct, frozen=True):
     """One POST to a subscription, on lease under `fence`: a batch of its log, or one message as a `redelivery`.
+
+    With the fence NO_LEASE it is a test: its outcome is stored as an attempt, and changes nothing.
 
     `headers` are all that matter, the signature's too: the secrets stay with Dispatch. `since`: for so long its first
     message waits, from its publish in an auto topic, else from its broadcast.
@@ -92,15 +95,19 @@ class WakeUp(msgspec.Struct, frozen=True, omit_defaults=True):
 SWEEP = WakeUp(sweep=True)
 
 
+_TestId = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f-]{36}_0_[0-9a-f-]{36}_test\Z")]
+
+
 class ToDispatch(msgspec.Struct, frozen=True):
-    """A message of DispatchQueue: a wake-up, or the outcomes of some jobs."""
+    """A message of DispatchQueue: a wake-up, or the outcomes of some jobs, or the webhook-id of a test to send."""
 
     wake_up: WakeUp | None = None
     outcomes: list[Outcome] | None = None
+    test: _TestId | None = None
 
     def __post_init__(self) -> None:
-        if (self.wake_up is None) == (self.outcomes is None):
-            raise ValueError("it is either a wake-up or outcomes")
+        if [self.wake_up, self.outcomes, self.test].count(None) != 2:  # noqa: PLR2004
+            raise ValueError("it is a wake-up, outcomes or a test")
 
 
 class ToDeliver(msgspec.Struct, frozen=True):
@@ -125,6 +132,11 @@ def decode(records: Iterable[Record], kind: type[T], route: str) -> Iterator[tup
 def encode_wake_up(wake_up: WakeUp) -> str:
     """Write a wake-up as a message of DispatchQueue."""
     return _encode({"wake_up": wake_up}).decode()
+
+
+def encode_test(webhook_id: str) -> str:
+    """Write the webhook-id of a test as a message of DispatchQueue."""
+    return _encode({"test": webhook_id}).decode()
 
 
 def encode_outcomes(outcomes: Sequence[Outcome]) -> list[str]:

@@ -12,7 +12,7 @@
 -- action, of a redelivery: delivered (it is removed), retry, slow, dead, disable.
 -- action, of both: expired    nothing was posted; it is due at once, counts no failure, and is no attempt
 -- An outcome whose fence is of no request under way was recorded before, or another planner has taken its lease over: it is stored
--- as an attempt, once, and changes nothing.
+-- as an attempt, once, and changes nothing. So it is with each test: its fence is 0.
 CREATE OR REPLACE FUNCTION broker.record_attempts(p_outcomes json)
 RETURNS uuid[]
 LANGUAGE plpgsql AS $$
