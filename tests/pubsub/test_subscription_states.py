@@ -4,6 +4,7 @@ import pytest
 
 from broker.dispatch import planner
 from broker.queue import browsing
+from tests.support.outcomes import outcome
 from tests.support.push_loop import push
 
 pytestmark = pytest.mark.verbs
@@ -73,6 +74,43 @@ def test_a_paused_subscription_that_failed_is_paused(orders, endpoint, subscribe
     assert state(orders, subscribed) == "paused"
     orders.change(subscribed, paused=False)
     assert state(orders, subscribed) == "active"
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_subscription_that_waits_is_due_at_once_when_it_is_resumed(orders, endpoint, subscribed, status):
+    endpoint.answer(status, times=2)
+    push()
+    assert push() == 0
+    for left in (1, 0):
+        orders.change(subscribed, paused=False)
+        assert orders.subscription(subscribed).failures == 0
+        assert push() == 1
+        assert orders.subscription(subscribed).behind == left
+    assert [request.headers["webhook-id"] for request in endpoint.requests] == [
+        endpoint.requests[0].headers["webhook-id"]
+    ] * 3
+
+
+def test_a_subscription_that_waits_for_what_a_redelivery_was_answered_is_due_at_once(orders, endpoint, subscribed):
+    endpoint.answer(400, times=1)
+    endpoint.answer(429, {"Retry-After": "60"}, times=1)
+    push()
+    orders.end_waits()
+    push()
+    assert state(orders, subscribed) == "waiting"
+    orders.change(subscribed, paused=False)
+    assert push() == 1
+    assert orders.subscription(subscribed).redeliveries == 0
+
+
+def test_a_resumed_subscription_sends_no_faster_than_its_rate(orders, endpoint):
+    subscribed = orders.subscribe(endpoint.url, rate_per_second=1, batch_size=1)
+    orders.publish("a", "b")
+    orders.broadcast()
+    planner.plan(0, [outcome(job) for job in planner.plan(1)])
+    due_at = orders.subscription(subscribed).due_at
+    orders.change(subscribed, paused=False)
+    assert orders.subscription(subscribed).due_at == due_at
 
 
 def test_a_subscription_whose_endpoint_answers_410_is_disabled(orders, endpoint, subscribed):

@@ -147,7 +147,8 @@ class Model:
     def resume(self, key: Any) -> None:
         self._turn()
         subscription = self.subscriptions[key]
-        if subscription.paused:
+        waits = subscription.due_at is not None and subscription.due_at > self.now
+        if subscription.paused or waits:
             subscription.paused = False
             self._begin_anew(subscription)
 

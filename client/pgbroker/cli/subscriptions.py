@@ -141,7 +141,7 @@ def pause(session: Session, topic: str, subscription: str) -> None:
 @TOPIC
 @SUBSCRIPTION
 def resume(session: Session, topic: str, subscription: str) -> None:
-    """Resume the deliveries to a paused subscription."""
+    """Resume the deliveries to a paused subscription. One that waits after a failure is tried at once."""
     _change(session, topic, subscription, paused=False)
 
 

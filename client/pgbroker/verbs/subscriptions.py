@@ -73,7 +73,8 @@ def change_subscription(
 ) -> Request[Subscription]:
     """Change the settings that are given. None: the broker's default, or no limit.
 
-    `paused` True stops the deliveries, False resumes them. `disabled` False enables what the broker has disabled.
+    `paused` True stops the deliveries. False resumes them, and one that waits is tried at once. `disabled` False
+    enables what the broker has disabled.
     """
     payload = body(
         url=url,

@@ -1,7 +1,7 @@
 -- Change the settings of a subscription that p_changes names: name, url, headers, batch_size, retry_schedule (null: the
 -- broker's own), ordered, rate_per_second (null: no limit), backlog_days, paused, disabled (false).
--- One that is resumed, or enabled, is due at once and has all attempts again. So it is with a new url; the response of the
--- old one to a request that is under way then no longer counts.
+-- One that is resumed, or enabled, is due at once and has all attempts again. So it is with one that waits, and is resumed though
+-- it is not paused. So it is with a new url; the response of the old one to a request that is under way then no longer counts.
 -- Returns whether something may be due now: it is when the call resumes, enables or moves the subscription. So it is when that
 -- changes nothing: an earlier call may have failed before it notified Dispatch. Null when the topic has no such subscription.
 -- Raises MB404 for the topic, MB409 when another one has the name.
@@ -39,7 +39,9 @@ BEGIN
     IF v_moves THEN
         DELETE FROM deliveries d WHERE d.subscription_id = p_id;
     END IF;
-    v_resumes := v_cursor.paused_at IS NOT NULL AND (p_changes ->> 'paused')::boolean IS false;
+    v_resumes := (p_changes ->> 'paused')::boolean IS false
+                 AND (v_cursor.paused_at IS NOT NULL
+                      OR v_cursor.due_at > call_time() AND (v_cursor.batch_last_seq IS NOT NULL OR v_cursor.redelivery_due_at IS NOT NULL));
     v_enables := v_cursor.disabled_at IS NOT NULL AND (p_changes ->> 'disabled')::boolean IS false;
     UPDATE subscriptions s
        SET name = coalesce(p_changes ->> 'name', s.name),
