@@ -14,7 +14,7 @@ OF_SUBSCRIPTION = ("at", "attempts", "failed", "p95_ms")
 
 
 @command(
-    examples=("pgbroker rates orders --since 1d --step 1h", "pgbroker rates orders --subscription billing --since 15m")
+    examples=("pgbroker rates orders --since 1d --step 1h", "pgbroker rates news --subscription billing --since 15m")
 )
 @TOPIC
 @click.option("--since", type=MOMENT, help="From then on: 2h is two hours ago.  [default: 1h]")
