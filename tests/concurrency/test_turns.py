@@ -15,7 +15,7 @@ from tests.support.topic import Topic
 
 TURNS = 1_000  # partitions that are removed
 SECONDS = 600
-TABLES_OF_A_PARTITION = 9  # four, and their indexes
+TABLES_OF_A_PARTITION = 12  # four, and their indexes
 MEGABYTE = 1 << 20
 EXPECTED_WAITS = {removal.BUSY, removal.BLOCKED}
 SIZES = """SELECT (SELECT count(*) FROM pg_class WHERE relnamespace = 'broker'::regnamespace),
