@@ -20,6 +20,7 @@ from typing import BinaryIO
 
 import uvloop
 
+from local import console
 from local import token as tokens
 from local.functions.in_process import InProcess
 from local.functions.pool import Invoke, NoWorker, Pool
@@ -76,12 +77,11 @@ def _run(settings: Settings, *, in_process: bool) -> None:
                 resources={"LoginSecret": storage.url, "Migrated.TokenKeys": ",".join(keys)},
                 queue_base_url=base_url(queue_listener),
             )
-            payload = {"admin_token_hash": hashlib.sha256(token.encode()).hexdigest()}
             ready = partial(_say_ready, settings, listener, token, storage.psql)
             with asyncio.Runner(loop_factory=uvloop.new_event_loop) as loop:
                 server = storage.server
                 serving = _serve(
-                    settings, broker, payload, server, listener, queue_listener, log, ready, in_process=in_process
+                    settings, broker, token, server, listener, queue_listener, log, ready, in_process=in_process
                 )
                 loop.run(serving)
 
@@ -121,12 +121,12 @@ def _open_log(file: Path) -> BinaryIO:
 async def _serve(
     settings: Settings,
     broker: Template,
-    payload: dict[str, str],
+    token: str,
     postgres: PostgresServer | None,
     listener: socket.socket,
     queue_listener: socket.socket,
     log: BinaryIO,
-    ready: Callable[[], None],
+    ready: Callable[[str | None], None],
     *,
     in_process: bool,
 ) -> None:
@@ -135,7 +135,8 @@ async def _serve(
     concurrency = sum(source.concurrency for source in broker.sources)
     queue_pool = pool if isinstance(pool, InProcess) else Pool(log, limit=max(1, concurrency))
     queues = QueueLoop(broker, queue_listener, queue_pool)
-    server = Server(Gateway(broker.routes, pool, access_log=settings.access_log), ready)
+    console_token: str | None = None
+    server = Server(Gateway(broker.routes, pool, access_log=settings.access_log), lambda: ready(console_token))
     startup = asyncio.current_task()
 
     def stop() -> None:
@@ -147,7 +148,8 @@ async def _serve(
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop)
     try:
-        await _prepare(broker, pool, payload)
+        await _prepare(broker, pool, {"admin_token_hash": hashlib.sha256(token.encode()).hexdigest()})
+        console_token = await console.mint_token(broker, pool, token)
         for name in ("Publish", "Consume"):
             pool.warm(broker.functions[name])
         for source in broker.sources:
@@ -182,12 +184,15 @@ async def _prepare(broker: Template, invoke: Invoke, payload: dict[str, str]) ->
         raise CannotRun(f"the database could not be prepared: {error}") from error
 
 
-def _say_ready(settings: Settings, listener: socket.socket, token: str, psql: str | None) -> None:
+def _say_ready(
+    settings: Settings, listener: socket.socket, token: str, psql: str | None, console_token: str | None
+) -> None:
     host, port = listener.getsockname()[:2]
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104  the address for this machine
     url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
     authorization = '-H "Authorization: Bearer $TOKEN"'
     say(f"ready on {url}\n")
+    say(f"console: {url}/console{f'#token={console_token}' if console_token else ''}\n")
     say(f"export TOKEN={token}")
     say(f"""curl {authorization} -d '{{"content": {{"id": 1}}}}' {url}/topics/orders/messages""")
     say(f"""curl {authorization} -d '{{"max": 10}}' {url}/topics/orders/consume""")

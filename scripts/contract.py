@@ -1,4 +1,4 @@
-"""`python -m scripts.contract` generates functions/manage/openapi.json, which the broker serves, from openapi.yaml."""
+"""`python -m scripts.contract` generates functions/console/openapi.json, which the broker serves, from openapi.yaml."""
 
 import json
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import yaml
 
 ROOT = Path(__file__).parents[1]
-SERVED = ROOT / "functions" / "manage" / "openapi.json"
+SERVED = ROOT / "functions" / "console" / "openapi.json"
 
 
 def contract() -> str:

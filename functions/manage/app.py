@@ -1,7 +1,6 @@
 """Topics, messages, dead letters, attempts, tokens, and the broker itself."""
 
 from http import HTTPStatus
-from pathlib import Path
 from uuid import UUID
 
 import msgspec
@@ -37,7 +36,7 @@ class Health(msgspec.Struct, forbid_unknown_fields=True):
 
 @app.route("GET /", scope=None)
 def root(_request: api.Request) -> api.Response:
-    links = {"health": "/health", "contract": "/openapi.json", "topics": "/topics"}
+    links = {"health": "/health", "contract": "/openapi.json", "console": "/console", "topics": "/topics"}
     return api.ok({"name": "pgbroker", "version": broker.__version__, "links": links})
 
 
@@ -47,11 +46,6 @@ def health(request: api.Request) -> api.Response:
         request.authorize("manage")
         database.ping()
     return api.ok({"status": "ok"})
-
-
-@app.route("GET /openapi.json", scope=None)
-def contract(_request: api.Request) -> api.Response:
-    return api.ok((Path(__file__).parent / "openapi.json").read_text())
 
 
 @app.route("GET /topics", scope="browse")

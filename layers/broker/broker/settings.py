@@ -3,7 +3,7 @@
 import os
 from collections.abc import Mapping
 from functools import cache
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -35,6 +35,8 @@ class Options(msgspec.Struct, forbid_unknown_fields=True):
     allow_private_webhooks: bool = False  # true: webhooks may have loopback and private addresses
     database_proxy: bool = False  # true: statements are not prepared, and limits are not sent with the connection
     topics_per_token: Annotated[int, msgspec.Meta(ge=1)] = 10_000
+    environment: Annotated[str, msgspec.Meta(max_length=40)] = ""  # what the console calls this deployment
+    environment_colour: Literal["grey", "green", "blue", "amber", "red", "violet"] = "grey"  # as above
     setup: str = ""  # read by nobody: another value has Setup run again
 
 

@@ -1,0 +1,140 @@
+"""The console: a page, its files, and the contract that it reads. No layer, no database, no right: it serves bytes.
+
+The page is written in small modules, and served as one, so that it is opened with four requests: each request may start
+an execution environment of its own.
+"""
+
+import base64
+import gzip
+import hashlib
+import html
+import json
+import os
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+FOLDER = Path(__file__).parent
+IMPORT = re.compile(r'^import \{([^}]*)\} from "\./([a-z/-]+\.js)";\n', re.MULTILINE)
+EXPORT = re.compile(r"^export ((?:const|async function|function|class) (\w+))", re.MULTILINE)
+COLOURS = ("grey", "green", "blue", "amber", "red", "violet")
+
+HEADERS = {
+    "Cache-Control": "no-cache",  # a browser asks each time, and gets 304
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none';"
+        " form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
+    ),
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+    "Referrer-Policy": "no-referrer",
+    "Vary": "Accept-Encoding",
+    "X-Content-Type-Options": "nosniff",
+}
+
+
+class File(NamedTuple):
+    """A file of the page, as it is and compressed."""
+
+    kind: str
+    text: str
+    compressed: str  # base64 of gzip
+    etag: str
+
+
+def handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
+    """Respond with the file of a route: 200, 304 when the browser has it already, 404 when there is none."""
+    name = (event.get("pathParameters") or {}).get("file")
+    file = FILES.get(name or event["routeKey"])
+    if file is None:
+        return {"statusCode": 404, "headers": HEADERS | {"Content-Type": "text/plain"}, "body": "no such file\n"}
+    sent = {key.lower(): value for key, value in (event.get("headers") or {}).items()}
+    headers = HEADERS | {"Content-Type": file.kind, "ETag": file.etag}
+    if sent.get("if-none-match", "").removeprefix("W/") == file.etag:
+        return {"statusCode": 304, "headers": headers}
+    if "gzip" in sent.get("accept-encoding", ""):
+        headers["Content-Encoding"] = "gzip"
+        return {"statusCode": 200, "headers": headers, "body": file.compressed, "isBase64Encoded": True}
+    return {"statusCode": 200, "headers": headers, "body": file.text}
+
+
+def join_modules(main: str) -> str:
+    """Join a module of the page with all that it imports, which come before it, to one module.
+
+    Each becomes a function that returns what it exports, so that its other names stay its own. What is vendored stays a
+    module for itself. Raises ValueError when modules import each other in a circle.
+    """
+    joined = ['import * as vendor from "./vendor.js";\n']
+    for name in _dependencies(main, (), set()):
+        source = _source(name)
+        exported = ", ".join(exported for _, exported in EXPORT.findall(source))
+        source = IMPORT.sub(lambda found: f"const {{{found[1]}}} = {_variable(found[2])};\n", source)
+        source = EXPORT.sub(lambda found: found[1], source)
+        joined.append(f"const {_variable(name)} = (() => {{\n{source}return {{ {exported} }};\n}})();\n")
+    return "".join(joined)
+
+
+def _dependencies(name: str, importers: tuple[str, ...], seen: set[str]) -> Iterator[str]:
+    if name in importers:
+        raise ValueError(f"modules import each other: {' -> '.join((*importers, name))}")
+    for _, module in IMPORT.findall(_source(name)):
+        if module not in seen and module != "vendor.js":
+            yield from _dependencies(module, (*importers, name), seen)
+    seen.add(name)
+    yield name
+
+
+def _variable(module: str) -> str:
+    return "vendor" if module == "vendor.js" else f"{module.removesuffix('.js').replace('-', '_')}_module"
+
+
+def _source(name: str) -> str:
+    return _operations() if name == "operations.js" else (FOLDER / "page" / name).read_text()
+
+
+def _operations() -> str:
+    """Return the module of the contract's operations: [method, path, scopes] by name. `any` is each token."""
+    operations = {
+        operation["operationId"]: [
+            method.upper(),
+            path,
+            [scope] if isinstance(scope := operation.get("x-scope", []), str) else scope,
+        ]
+        for path, methods in json.loads(CONTRACT)["paths"].items()
+        for method, operation in methods.items()
+        if "operationId" in operation
+    }
+    return f"export const operations = {json.dumps(operations, separators=(',', ':'))};\n"
+
+
+def _page() -> str:
+    """Return the page, with the name and colour that the options give this environment."""
+    options = json.loads(os.environ.get("OPTIONS") or "{}")
+    colour = options.get("environment_colour", "grey")
+    return (
+        (FOLDER / "page" / "index.html")
+        .read_text()
+        .replace("{environment}", html.escape(options.get("environment", "")))
+        .replace("{colour}", colour if colour in COLOURS else "grey")
+    )
+
+
+def _file(kind: str, text: str) -> File:
+    data = text.encode()
+    compressed = gzip.compress(data, mtime=0)
+    return File(kind, text, base64.b64encode(compressed).decode(), f'"{hashlib.sha256(data).hexdigest()[:16]}"')
+
+
+CONTRACT = (FOLDER / "openapi.json").read_text()
+_INDEX = _file("text/html; charset=utf-8", _page())
+FILES: Mapping[str, File] = {
+    "GET /console": _INDEX,
+    "GET /docs": _INDEX,
+    "GET /openapi.json": _file("application/json", CONTRACT),
+    "console.css": _file("text/css; charset=utf-8", (FOLDER / "page" / "console.css").read_text()),
+    "console.js": _file("text/javascript; charset=utf-8", join_modules("main.js")),
+    "icon.svg": _file("image/svg+xml", (FOLDER / "page" / "icon.svg").read_text()),
+    "vendor.js": _file("text/javascript; charset=utf-8", (FOLDER / "page" / "vendor.js").read_text()),
+}

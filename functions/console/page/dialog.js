@@ -1,0 +1,89 @@
+import { html, useEffect, useId, useRef, useState } from "./vendor.js";
+import { announce } from "./outcomes.js";
+import { Curl, Failure } from "./parts.js";
+import { call } from "./request.js";
+import { store, useStore } from "./store.js";
+
+// One dialog at a time: a component that is given `close`.
+const shown = store(null);
+
+export function show(component, properties = {}) {
+  shown.set({ component, properties });
+}
+
+export function Dialogs() {
+  const current = useStore(shown);
+  if (!current) return null;
+  return html`<${current.component} ...${current.properties} close=${() => shown.set(null)} />`;
+}
+
+export function Dialog({ title, close, children }) {
+  const dialog = useRef(null);
+  const id = useId();
+  useEffect(() => {
+    const before = document.activeElement;
+    dialog.current.showModal();
+    return () => before?.isConnected && before.focus();
+  }, []);
+  return html`<dialog ref=${dialog} aria-labelledby=${id} onClose=${close}>
+    <h2 id=${id}>${title}</h2>
+    ${children}
+  </dialog>`;
+}
+
+// A dialog that calls one operation. `request` makes {path, query, body} when it is sent; null: it cannot be sent yet.
+// `typed`: what a person types first, when nothing brings it back.
+export function Ask({ title, operation, request, action, danger, typed, done, after, close, children }) {
+  const [error, setError] = useState(null);
+  const [busy, setBusy] = useState(false);
+  const [text, setText] = useState("");
+  const prepared = request();
+  const send = async (event) => {
+    event.preventDefault();
+    setBusy(true);
+    setError(null);
+    try {
+      const answer = await call(operation, prepared);
+      close();
+      if (done) announce(done(answer));
+      if (after) after(answer);
+    } catch (failure) {
+      setError(failure);
+      setBusy(false);
+    }
+  };
+  const ready = prepared !== null && !busy && (!typed || text === typed);
+  return html`<${Dialog} title=${title} close=${close}>
+    <form onSubmit=${send}>
+      ${children}
+      ${typed ? html`<label>Nothing brings this back. Type <code>${typed}</code>
+        <input value=${text} onInput=${(event) => setText(event.target.value)} autocomplete="off" spellcheck=${false} /></label>` : null}
+      <${Failure} error=${error} />
+      ${prepared ? html`<${Curl} operation=${operation} ...${prepared} />` : null}
+      <div class="buttons">
+        <button type="button" onClick=${close}>Cancel</button>
+        <button type="submit" class=${danger ? "danger" : "primary"} disabled=${!ready}>${busy ? "Working…" : action}</button>
+      </div>
+    </form>
+  </${Dialog}>`;
+}
+
+// Do at once what can be undone, and say what came of it.
+export async function act(operation, request, done, after) {
+  try {
+    const answer = await call(operation, request);
+    announce(typeof done === "function" ? done(answer) : done);
+    if (after) after(answer);
+    return answer;
+  } catch (error) {
+    if (error.status !== 401) show(Refused, { error });
+    return null;
+  }
+}
+
+function Refused({ error, close }) {
+  return html`<${Dialog} title="It was not done" close=${close}>
+    <${Failure} error=${error} />
+    <div class="buttons"><button type="button" class="primary" onClick=${close}>Close</button></div>
+  </${Dialog}>`;
+}

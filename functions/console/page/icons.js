@@ -1,0 +1,44 @@
+import { html } from "./vendor.js";
+
+// Shapes, so that a state is never a colour alone; drawn here, because glyphs differ from font to font.
+const SHAPES = {
+  circle: html`<circle cx="8" cy="8" r="5" />`,
+  ring: html`<circle cx="8" cy="8" r="4.5" class="hollow" />`,
+  triangle: html`<path d="M8 2.5 14 13H2z" />`,
+  bars: html`<path d="M4 3h3v10H4zM9 3h3v10H9z" />`,
+  cross: html`<path d="M4 4l8 8M12 4l-8 8" class="line" />`,
+  check: html`<path d="M3 8.5l3.5 3.5L13 4.5" class="line" />`,
+  square: html`<rect x="3.5" y="3.5" width="9" height="9" />`,
+  clock: html`<circle cx="8" cy="8" r="5.5" class="hollow" /><path d="M8 5v3.2l2.2 1.4" class="hollow" />`,
+  search: html`<circle cx="7" cy="7" r="4" class="hollow" /><path d="M10 10l4 4" class="line" />`,
+  copy: html`<rect x="5.5" y="5.5" width="8" height="8" rx="1" class="hollow" /><path d="M10.5 3V2.5H2.5v8H3" class="hollow" />`,
+  key: html`<circle cx="5" cy="8" r="2.5" class="hollow" /><path d="M7.5 8H14M12 8v3" class="hollow" />`,
+};
+
+export const Icon = ({ name }) =>
+  html`<svg class="icon" viewBox="0 0 16 16" width="16" height="16" aria-hidden="true" focusable="false">${SHAPES[name]}</svg>`;
+
+// [shape, tone, word] of each state of the API.
+const STATES = {
+  active: ["circle", "good", "active"],
+  waiting: ["clock", "plain", "waiting"],
+  retrying: ["triangle", "warn", "waiting to retry"],
+  paused: ["bars", "plain", "paused"],
+  disabled: ["cross", "bad", "disabled"],
+  leased: ["ring", "busy", "leased"],
+  dead: ["cross", "bad", "dead letter"],
+  broadcast: ["circle", "good", "broadcast"],
+  consumed: ["check", "good", "consumed"],
+  delivered: ["check", "good", "delivered"],
+  due: ["clock", "plain", "due"],
+  refused: ["triangle", "warn", "refused"],
+  deleted: ["cross", "plain", "deleted"],
+  lost: ["cross", "bad", "lost"],
+  failed: ["triangle", "warn", "failed"],
+  published: ["ring", "plain", "published"],
+};
+
+export function State({ of, word }) {
+  const [shape, tone, text] = STATES[of] || ["ring", "plain", of];
+  return html`<span class=${`state ${tone}`}><${Icon} name=${shape} />${word || text}</span>`;
+}

@@ -1,0 +1,38 @@
+import { html, useState } from "./vendor.js";
+import { Failure, Heading } from "./parts.js";
+import { call } from "./request.js";
+import { signIn } from "./session.js";
+
+// Asks for a token, and keeps the place: the address stays as it is.
+export function Login({ lost }) {
+  const [token, setToken] = useState("");
+  const [error, setError] = useState(null);
+  const [busy, setBusy] = useState(false);
+  const enter = async (event) => {
+    event.preventDefault();
+    setBusy(true);
+    setError(null);
+    try {
+      await call("readOwnToken", { token: token.trim() });
+      signIn(token.trim());
+    } catch (failure) {
+      setError(failure);
+      setBusy(false);
+    }
+  };
+  return html`<div class="login">
+    <${Heading}>Sign in</${Heading}>
+    ${lost ? html`<p class="failure" role="alert">${lost}</p>` : null}
+    <form onSubmit=${enter}>
+      <label>Token
+        <input type="password" autocomplete="off" spellcheck=${false} required value=${token} onInput=${(event) => setToken(event.target.value)} placeholder="brk_…" /></label>
+      <${Failure} error=${error} />
+      <div class="buttons"><button class="primary" disabled=${busy || token.trim() === ""}>${busy ? "Looking…" : "Sign in"}</button></div>
+    </form>
+    <p class="muted">The token stays in this tab, and is forgotten when the tab is closed. What it may not do is not shown.</p>
+    <details><summary>Where to get one</summary>
+      <p><code>make run</code> prints a link that signs in. Elsewhere mint a token for the console, which ends by itself:</p>
+      <pre tabindex="0"><code>pgbroker tokens mint console --scopes browse --expires 12h</code></pre>
+    </details>
+  </div>`;
+}

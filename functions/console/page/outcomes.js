@@ -1,0 +1,21 @@
+import { html, useEffect } from "./vendor.js";
+import { store, useStore } from "./store.js";
+
+// What came of an action: shown for a while, and read out. Rates and counts are never read out.
+const outcome = store(null);
+
+export function announce(text, kind = "done") {
+  outcome.set({ text, kind });
+}
+
+export function Outcome() {
+  const current = useStore(outcome);
+  useEffect(() => {
+    if (!current) return undefined;
+    const timer = setTimeout(() => outcome.set(null), 6000);
+    return () => clearTimeout(timer);
+  }, [current]);
+  return html`<div class="outcome" role="status" aria-live="polite">
+    ${current ? html`<p class=${current.kind}>${current.text}</p>` : null}
+  </div>`;
+}

@@ -1,0 +1,121 @@
+import { html, useEffect, useLayoutEffect, useRef, useState } from "./vendor.js";
+import { Icon } from "./icons.js";
+import { announce } from "./outcomes.js";
+import { curl } from "./request.js";
+import { may } from "./session.js";
+
+export function Copy({ text, label = "Copy", what = "" }) {
+  const copy = async () => {
+    await navigator.clipboard.writeText(typeof text === "function" ? text() : text);
+    announce(`${what || "It"} is in the clipboard`);
+  };
+  return html`<button type="button" class="quiet" onClick=${copy} title=${what ? `Copy ${what}` : undefined}>
+    <${Icon} name="copy" />${label}
+  </button>`;
+}
+
+// An id, shortened, with all of it in the title and in what is copied.
+export function Id({ id, href, whole = false }) {
+  const text = whole ? id : `${id.slice(0, 8)}…${id.slice(-6)}`;
+  return html`<span class="id">
+    ${href ? html`<a href=${href} title=${id}><code>${text}</code></a>` : html`<code title=${id}>${text}</code>`}
+    <button type="button" class="bare" aria-label=${`Copy the id ${id}`} onClick=${() => copyId(id)}><${Icon} name="copy" /></button>
+  </span>`;
+}
+
+async function copyId(id) {
+  await navigator.clipboard.writeText(id);
+  announce("The id is in the clipboard");
+}
+
+// The curl line of an operation, to be seen and copied. The token is never in it.
+export function Curl({ operation, path, query, body, open = false }) {
+  const text = curl(operation, { path, query, body });
+  return html`<details class="curl" open=${open}>
+    <summary>curl</summary>
+    <div><pre tabindex="0"><code>${text}</code></pre><${Copy} text=${text} what="the command" /></div>
+  </details>`;
+}
+
+// A button of an operation. It is not there when the token may not call it: what the contract says is the only list.
+export function Do({ operation, topic, onClick, children, danger = false, primary = false, disabled = false }) {
+  if (!may(operation, topic)) return null;
+  const kind = danger ? "danger" : primary ? "primary" : "";
+  return html`<button type="button" class=${kind} data-operation=${operation} disabled=${disabled} onClick=${onClick}>
+    ${children}
+  </button>`;
+}
+
+export function Facts({ facts }) {
+  return html`<dl class="facts">
+    ${facts.filter(Boolean).map(([name, value, note]) => html`<div key=${name}>
+      <dt>${name}</dt>
+      <dd>${value}${note ? html` <small>${note}</small>` : null}</dd>
+    </div>`)}
+  </dl>`;
+}
+
+// The shape of what comes, after 300 ms only, so that a quick answer never flickers.
+export function Loading({ rows = 3 }) {
+  return html`<div class="loading" role="status" aria-label="Loading">
+    ${Array.from({ length: rows }, (_, row) => html`<span key=${row}></span>`)}
+  </div>`;
+}
+
+export function Empty({ title, children }) {
+  return html`<div class="empty"><p><strong>${title}</strong></p>${children}</div>`;
+}
+
+// An error beside what was there: it never replaces the page.
+export function Failure({ error, retry }) {
+  if (!error) return null;
+  const waking = error.status === 503 && error.retryAt;
+  return html`<div class=${`failure ${waking ? "waking" : ""}`} role="alert">
+    <${Icon} name=${waking ? "clock" : "triangle"} />
+    <div>
+      <p><strong>${waking ? "The database is waking up" : error.title || "The request failed"}</strong>
+        ${waking ? html` <${Countdown} until=${error.retryAt} />` : null}</p>
+      ${error.detail && error.detail !== error.title ? html`<p>${error.detail}</p>` : null}
+      ${error.faults?.length ? html`<ul>${error.faults.map((fault) => html`<li key=${fault.pointer || fault.parameter}>
+        <code>${fault.pointer || fault.parameter}</code> ${fault.detail}</li>`)}</ul>` : null}
+      ${error.requestId ? html`<p class="muted">request <code>${error.requestId}</code></p>` : null}
+    </div>
+    ${retry && !waking ? html`<button type="button" onClick=${retry}>Try again</button>` : null}
+  </div>`;
+}
+
+function Countdown({ until }) {
+  const [, tick] = useState(0);
+  useEffect(() => {
+    const timer = setInterval(() => tick((count) => count + 1), 500);
+    return () => clearInterval(timer);
+  }, [until]);
+  const seconds = Math.max(0, Math.ceil((until - Date.now()) / 1000));
+  return html`<span class="muted">${seconds > 0 ? `asking again in ${seconds} s` : "asking…"}</span>`;
+}
+
+// What a screen shows of an answer: the shape of it, an error in its place or beside it, then itself.
+export function Answer({ answer, children, rows }) {
+  const { data, error, refresh } = answer;
+  if (data === null && error === null) return html`<${Loading} rows=${rows} />`;
+  return html`<${Failure} error=${error} retry=${refresh} />${data === null ? null : children(data)}`;
+}
+
+// The heading of a screen takes the focus when the screen is opened, so that keyboard and screen reader begin there.
+export function Heading({ children, trail = [] }) {
+  const heading = useRef(null);
+  const text = [].concat(children).filter((part) => typeof part === "string").join(" ");
+  useLayoutEffect(() => {
+    document.title = `${text} · pgbroker${document.documentElement.dataset.environment ? ` ${document.documentElement.dataset.environment}` : ""}`;
+  }, [text]);
+  return html`<div class="heading">
+    ${trail.length ? html`<nav aria-label="Where this is">${trail.map(([name, href]) => html`<a key=${href} href=${href}>${name}</a>`)}</nav>` : null}
+    <h1 ref=${heading} tabindex="-1">${children}</h1>
+  </div>`;
+}
+
+export function Tabs({ label, tabs, current }) {
+  return html`<nav class="tabs" aria-label=${label}>
+    ${tabs.map(([name, href, text]) => html`<a key=${name} href=${href} aria-current=${name === current ? "page" : undefined}>${text}</a>`)}
+  </nav>`;
+}
