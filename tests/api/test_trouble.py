@@ -216,7 +216,7 @@ def test_no_log_line_shows_a_secret(client: Client, log_text: Callable[[], str])
 
     text = log_text()
 
-    assert len(text.splitlines()) > 6 * len(contract.operations())
+    assert len(text.splitlines()) > 6 * (len(contract.operations()) - 1)  # the console logs nothing
     secrets = ["C0ntent", "S3nder", "K3y", "N4me", "V4lue", "u5er", "pa55word", "H00k", "t0ken", "H3ader", "R3ason"]
     for secret in [*secrets, minted, subscribed["secret"], ADMIN_TOKEN, "W" * 43]:
         assert secret not in text

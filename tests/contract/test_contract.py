@@ -15,7 +15,7 @@ from broker.queue import browsing, dead_letters, history, leases, messages
 from scripts.contract import SERVED
 from scripts.contract import contract as generated
 from tests.support import contract
-from tests.support.client import ROOT, TOKEN_KEY, app, routes, template
+from tests.support.client import PAGES, ROOT, TOKEN_KEY, app, routes, template
 
 FUNCTIONS = {
     Path(resource["Properties"]["CodeUri"]).name
@@ -72,6 +72,7 @@ RESPONSES = {
     "ListedToken": authorization.Token,
     "MintedToken": tokens.MintedToken,
 }
+CONTRACT = "GET /openapi.json"
 QUERIES = {
     "browseMessages": browsing.Browse,
     "listHistory": history.List,
@@ -103,13 +104,15 @@ def test_the_only_server_in_the_contract_is_the_local_one() -> None:
 
 def test_template_contract_and_functions_have_the_same_routes() -> None:
     declared = {route: folder for folder, application in APPLICATIONS.items() for route in application.routes}
+    declared |= dict.fromkeys({*PAGES, CONTRACT}, "console")
     assert declared == routes()
-    assert {operation.route for operation in contract.operations().values()} == routes().keys()
+    assert {operation.route for operation in contract.operations().values()} == routes().keys() - PAGES
 
 
 @pytest.mark.parametrize("operation", contract.operations().values(), ids=lambda each: each.id)
 def test_a_route_requires_the_scope_that_the_contract_names(operation: contract.Operation) -> None:
-    _, scopes = APPLICATIONS[routes()[operation.route]].routes[operation.route]
+    folder = routes()[operation.route]
+    scopes = () if folder == "console" else APPLICATIONS[folder].routes[operation.route][1]
     assert operation.scopes == scopes
     assert (operation.spec.get("security") == []) == (scopes == ())
 

@@ -22,7 +22,7 @@ EVENTS = {file.stem: file for file in (ROOT / "events").iterdir()}
 STORY = [
     ("manage-root", 200, "root"),
     ("manage-health", 200, "alive"),
-    ("manage-contract", 200, None),
+    ("console-contract", 200, None),
     ("manage-put-topic", 201, "put"),
     ("publish", 201, "one"),
     ("manage-list-topics", 200, None),
@@ -68,6 +68,7 @@ ALSO = {
 }
 OTHER_MESSAGE = "dispatch-outcomes"  # that DispatchQueue carries
 SQS_EVENTS = ("dispatch-wake-up", "dispatch-outcomes", "deliver")
+PAGES = ("console-page", "console-file", "console-docs")
 HTTP = sorted({name for name, _, _ in STORY})
 
 
@@ -109,7 +110,16 @@ def test_an_http_event_is_a_request_of_its_route(name: str) -> None:
         assert json.loads(event["body"]) in operation.requests.values()
 
 
-@pytest.mark.parametrize("name", HTTP)
+@pytest.mark.parametrize("name", PAGES)
+def test_the_event_of_a_page_gets_it(name: str) -> None:
+    event = read(name)
+    answer = app("console").handler(event, Context())
+    assert answer["statusCode"] == 200
+    assert answer["headers"]["Content-Encoding"] == "gzip"
+    assert event["rawPath"] == event["routeKey"].partition(" ")[2].format_map(event.get("pathParameters", {}))
+
+
+@pytest.mark.parametrize("name", [*HTTP, *PAGES])
 def test_an_http_event_has_the_shape_that_the_local_gateway_builds(name: str) -> None:
     event = read(name)
     http = event["requestContext"]["http"]

@@ -11,6 +11,7 @@ from tests.test_architecture import MODULES, imported_modules, reached
 
 LOG = {"POWERTOOLS_SERVICE_NAME", "POWERTOOLS_LOG_LEVEL", "POWERTOOLS_METRICS_NAMESPACE"}  # every function's
 RESOLVER = "RES_OPTIONS"  # libc reads it
+WITHOUT_LAYER = "Console"  # it logs nothing, and reads its options itself
 NOT_DEPLOYED = {"FUNCTION_DATABASE_URLS"}  # for deployments of one's own
 # These modules have several of a kind, and their users say which.
 CHOSEN = {
@@ -76,5 +77,8 @@ def test_every_setting_has_its_variables():
 @pytest.mark.parametrize("function", sorted(resources.functions()))
 def test_the_environment_of_a_function_is_what_it_reads(function):
     given = set(resources.functions()[function]["Environment"]["Variables"])
+    if function == WITHOUT_LAYER:
+        assert given == {"OPTIONS"}
+        return
     assert given - LOG - {RESOLVER} == read_by(function) - LOG - NOT_DEPLOYED
     assert given >= LOG

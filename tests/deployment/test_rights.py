@@ -40,6 +40,7 @@ EXPECTED = {
     "Maintain": NOTIFY | {(READ, "Owner"), (SEND, "LastResortQueue")},
     "Dispatch": NOTIFY | {(SEND, "DeliveryQueue")} | RECEIVE_WAKE_UPS,
     "Deliver": {(SEND, "DispatchQueue")} | {(action, "DeliveryQueue") for action in RECEIVE},
+    "Console": set(),
     "Setup": {
         (INVOKE, "Migrate"),
         (INVOKE, "Maintain"),
@@ -94,7 +95,7 @@ def test_the_only_right_for_all_resources_is_to_be_in_a_network(deployed, wanted
         if statement["Resource"] in ("*", ["*"])
         for action in statement["Action"]
     }
-    is_in_network = wanted is with_managed_database and function not in {"Deliver", "Setup"}
+    is_in_network = wanted is with_managed_database and function not in {"Console", "Deliver", "Setup"}
     assert everywhere == ({"ec2"} if is_in_network else set())
 
 

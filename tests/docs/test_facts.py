@@ -86,7 +86,9 @@ def test_the_tables_are_documented(owner: Any) -> None:
 def test_only_settings_reads_the_environment() -> None:
     files = [*(ROOT / "layers").rglob("*.py"), *(ROOT / "functions").rglob("*.py")]
     readers = {file.name for file in files if re.search(r"os\.(environ|getenv)", file.read_text())}
-    assert readers == {"settings.py"}
+    assert readers == {"settings.py", "app.py"}
+    [console] = [file for file in files if file.name == "app.py" and "os.environ" in file.read_text()]
+    assert console.parent.name == "console"  # it has no layer
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)

@@ -139,7 +139,10 @@ def test_each_piece_of_sql_can_be_pasted(page: str, owner: Any, my_app: str) -> 
 def test_the_api_page_lists_every_route_with_its_scope() -> None:
     page = (DOCS / "reference/api.md").read_text()
     listed = re.findall(r"^\| `(\w+ [^`?]+)(?:\?[^`]*)?` \| ([^|]+) \|", page, re.MULTILINE)
-    declared = {key: " or ".join(app(folder).app.routes[key][1]) or DASH for key, folder in routes().items()}
+    declared = {
+        key: DASH if folder == "console" else " or ".join(app(folder).app.routes[key][1]) or DASH
+        for key, folder in routes().items()
+    }
     assert dict(listed) == declared
     assert len(listed) == len(declared)
 

@@ -28,6 +28,7 @@ def make_token(character: str, key: str = TOKEN_KEY) -> str:
 
 
 ADMIN_TOKEN = make_token("a")
+PAGES = {"GET /console", "GET /console/{file}", "GET /docs"}  # for people: the contract has the others
 
 
 class Context:
@@ -126,7 +127,8 @@ class Client:
         event = self.event(method, target, content, headers=headers)
         result = app(routes()[event["routeKey"]]).handler(event, Context(seconds))
         response = Response(result["statusCode"], result["headers"], result.get("body", ""))
-        contract.by_route(event["routeKey"]).check(response)
+        if event["routeKey"] not in PAGES:
+            contract.by_route(event["routeKey"]).check(response)
         return response
 
     def event(
