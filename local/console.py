@@ -14,7 +14,7 @@ HOURS = 12
 async def mint_token(broker: Template, invoke: Invoke, admin_token: str) -> str | None:
     """Mint a token for the console. None when the broker refuses: the console then asks for one."""
     body = {
-        "name": f"console-{datetime.now(UTC):%Y%m%dT%H%M%S%f}",
+        "name": f"console-{datetime.now(UTC):%Y%m%d-%H%M%S}",
         "scopes": SCOPES,
         "expires_in_seconds": HOURS * 3600,
     }

@@ -1,6 +1,66 @@
 import { html } from "./vendor.js";
-import { Heading } from "./parts.js";
+import { Ask, Dialog, show } from "./dialog.js";
+import { useAnswer } from "./live.js";
+import { MintToken } from "./mint.js";
+import { Answer, Copy, Curl, Do, Heading, Id } from "./parts.js";
+import { link } from "./router.js";
+import { session, signOut } from "./session.js";
+import { useStore } from "./store.js";
+import { Time } from "./time.js";
 
-export function Tokens() {
-  return html`<${Heading}>Tokens</${Heading}>`;
+const PAGE = 100;
+
+export function Tokens({ query }) {
+  const { self } = useStore(session);
+  const answer = useAnswer("listTokens", { query: { limit: PAGE, after: query.after } });
+  const refresh = () => answer.refresh();
+  const mint = () => show(MintToken, { self, minted: (token) => { refresh(); show(Minted, { token }); } });
+  return html`<div class="line-up">
+      <${Heading}>Tokens</${Heading}><span class="space"></span>
+      <${Do} operation="mintToken" primary onClick=${mint}>Mint a token…</${Do}>
+    </div>
+    <${Answer} answer=${answer} rows=${6}>${({ items, next }) => html`
+      <div class="scroll" tabindex="0" role="region" aria-label="Tokens"><table>
+        <thead><tr><th scope="col">name</th><th scope="col">may</th><th scope="col">topics</th><th scope="col">made</th><th scope="col">ends</th>
+          <th scope="col" class="number">a second</th><th scope="col"><span class="hidden">actions</span></th></tr></thead>
+        <tbody>${items.map((token) => html`<${Row} key=${token.id} token=${token} own=${token.id === self.id} refresh=${refresh} />`)}</tbody>
+      </table></div>
+      <div class="more">
+        ${query.after ? html`<a href=${link(["tokens"])}>First page</a>` : null}
+        ${next ? html`<a href=${link(["tokens"], { after: next })}>Next page</a>` : null}
+        <${Curl} operation="listTokens" />
+      </div>`}</${Answer}>`;
+}
+
+function Row({ token, own, refresh }) {
+  const ended = token.expires_at && new Date(token.expires_at) < Date.now();
+  return html`<tr data-row class=${ended ? "faded" : ""}>
+    <td><strong>${token.name}</strong>${own ? html` <span class="chip">this session</span>` : null}${ended ? html` <span class="chip">ended</span>` : null}
+      <div class="muted"><${Id} id=${token.id} /></div></td>
+    <td>${token.scopes.map((scope) => html`<span key=${scope}><span class=${`chip ${scope === "tokens" ? "strong" : ""}`}>${scope}</span> </span>`)}</td>
+    <td>${token.topics.map((topic) => html`<span key=${topic}><code>${topic}</code> </span>`)}</td>
+    <td class="tight"><${Time} at=${token.created_at} /></td>
+    <td class="tight"><${Time} at=${token.expires_at} absent="never" /></td>
+    <td class="number">${token.requests_per_second ?? "–"}</td>
+    <td class="tight"><${Do} operation="revokeToken" danger onClick=${() => show(Revoke, { token, own, refresh })}>Revoke…</${Do}></td>
+  </tr>`;
+}
+
+function Revoke({ token, own, refresh, close }) {
+  const powerful = token.scopes.includes("tokens");
+  return html`<${Ask} title=${`Revoke ${token.name}`} operation="revokeToken" request=${() => ({ path: { id: token.id } })}
+    action="Revoke" danger typed=${powerful || own ? token.name : undefined} close=${close}
+    done=${() => `${token.name} is revoked`} after=${() => (own ? signOut("You have revoked the token of this session.") : refresh())}>
+    <p>Programs that use it get 401 within a minute. Its name is free again.</p>
+    ${powerful ? html`<p>It may mint and revoke tokens: be sure that another one can.</p>` : null}
+    ${own ? html`<p>It is the token of this session: you will be signed out.</p>` : null}
+  </${Ask}>`;
+}
+
+function Minted({ token, close }) {
+  return html`<${Dialog} title=${`The token ${token.name}`} close=${close}>
+    <p>Copy it now: it is not shown again, and the broker does not keep it.</p>
+    <div class="secret"><code>${token.token}</code><${Copy} text=${token.token} what="the token" /></div>
+    <div class="buttons"><button type="button" class="primary" onClick=${close}>I have it</button></div>
+  </${Dialog}>`;
 }

@@ -1,0 +1,54 @@
+import { html, useState } from "./vendor.js";
+import { Ask } from "./dialog.js";
+
+const SCOPES = [
+  ["publish", "store messages"],
+  ["consume", "lease and settle messages"],
+  ["subscribe", "register and change webhooks"],
+  ["broadcast", "broadcast what is stored"],
+  ["browse", "read topics, messages, subscriptions"],
+  ["manage", "change, delete, redrive; read answers"],
+  ["tokens", "mint and revoke tokens"],
+];
+
+const ENDS = [
+  ["3600", "in an hour"],
+  ["43200", "in 12 hours"],
+  ["604800", "in a week"],
+  ["2592000", "in 30 days"],
+  ["31536000", "in a year"],
+  ["", "never, or with your own"],
+];
+
+// Mint a token of what the person's own token may do: the broker refuses more.
+export function MintToken({ self, minted, close }) {
+  const [name, setName] = useState("");
+  const [scopes, setScopes] = useState([]);
+  const [topics, setTopics] = useState(self.topics.join(" "));
+  const [ends, setEnds] = useState("2592000");
+  const [limit, setLimit] = useState("");
+  const toggle = (scope) => setScopes(scopes.includes(scope) ? scopes.filter((each) => each !== scope) : [...scopes, scope]);
+  const request = () => {
+    if (name === "" || scopes.length === 0) return null;
+    const body = { name, scopes: SCOPES.map(([scope]) => scope).filter((scope) => scopes.includes(scope)), topics: topics.split(/[\s,]+/).filter(Boolean) };
+    if (ends) body.expires_in_seconds = Number(ends);
+    if (limit) body.requests_per_second = Number(limit);
+    return { body };
+  };
+  return html`<${Ask} title="Mint a token" operation="mintToken" request=${request} action="Mint" after=${minted} close=${close}>
+    <label>Name
+      <input required pattern="[A-Za-z0-9._\\-]{1,128}" title="letters, digits, dots, hyphens, underscores" autocomplete="off" spellcheck=${false} value=${name} onInput=${(event) => setName(event.target.value)} />
+      <small>It is the sender of what the token publishes.</small></label>
+    <fieldset><legend>It may</legend>
+      <div class="choices">${SCOPES.filter(([scope]) => self.scopes.includes(scope)).map(([scope, text]) => html`<label class="check" key=${scope}>
+        <input type="checkbox" checked=${scopes.includes(scope)} onChange=${() => toggle(scope)} /><b>${scope}</b><span class="muted">${text}</span></label>`)}</div>
+    </fieldset>
+    <label>Topics
+      <input required autocomplete="off" spellcheck=${false} value=${topics} onInput=${(event) => setTopics(event.target.value)} />
+      <small>Names, or beginnings with a star, such as <code>orders invoices.*</code></small></label>
+    <div class="fields">
+      <label>It ends<select value=${ends} onChange=${(event) => setEnds(event.target.value)}>${ENDS.map(([value, text]) => html`<option key=${value} value=${value}>${text}</option>`)}</select></label>
+      <label>Requests a second<input type="number" min="1" max="10000" placeholder="no limit" value=${limit} onInput=${(event) => setLimit(event.target.value)} /></label>
+    </div>
+  </${Ask}>`;
+}
