@@ -1,7 +1,13 @@
 """The requests of the README, sent to `sam local start-api`."""
 
+import gzip
 import json
+import re
+import urllib.error
+import urllib.request
 from concurrent.futures import ThreadPoolExecutor
+
+import pytest
 
 from tests.sam.clients import Remote
 from tests.support.client import make_token
@@ -56,6 +62,22 @@ def test_a_broadcast_reaches_both_endpoints(api: Remote, webhooks: tuple[Endpoin
         assert received.headers["webhook-signature"].startswith("v1,")
         assert api.delete(f"/topics/news/subscriptions?url={webhook.url}").status == 204
     assert api.get("/topics/news/subscriptions").json["items"] == []
+
+
+def test_the_console_is_a_page_and_its_files(api: Remote) -> None:
+    page = urllib.request.urlopen(f"{api.url}/console")
+    assert page.headers["Content-Security-Policy"].startswith("default-src 'none'; script-src 'self';")
+    files = set(re.findall(r'(?:src|href)="(console/[\w.]+)"', page.read().decode()))
+    assert files == {"console/icon.svg", "console/console.css", "console/console.js", "console/vendor.js"}
+    for file in sorted(files):
+        request = urllib.request.Request(f"{api.url}/{file}", headers={"Accept-Encoding": "gzip"})
+        with urllib.request.urlopen(request) as compressed, urllib.request.urlopen(f"{api.url}/{file}") as plain:
+            assert compressed.headers["Content-Encoding"] == "gzip"
+            assert gzip.decompress(compressed.read()) == plain.read()
+        request.add_header("If-None-Match", compressed.headers["ETag"])
+        with pytest.raises(urllib.error.HTTPError) as unchanged:
+            urllib.request.urlopen(request)
+        assert unchanged.value.code == 304
 
 
 def test_a_request_without_a_valid_token_is_refused(api: Remote) -> None:

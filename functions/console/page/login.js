@@ -32,7 +32,7 @@ export function Login({ lost }) {
     <p class="muted">The token stays in this tab, and is forgotten when the tab is closed. What it may not do is not shown.</p>
     <details><summary>Where to get one</summary>
       <p><code>make run</code> prints a link that signs in. Elsewhere mint a token for the console, which ends by itself:</p>
-      <pre tabindex="0"><code>pgbroker tokens mint console --scopes browse --expires 12h</code></pre>
+      <pre tabindex="0"><code>pgbroker tokens mint console --scope browse --expires 12h</code></pre>
     </details>
   </div>`;
 }
