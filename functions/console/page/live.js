@@ -24,7 +24,7 @@ export function refresh() {
   for (const waker of [...wakers]) waker(true);
 }
 
-for (const kind of ["pointerdown", "keydown", "wheel", "focusin"]) {
+for (const kind of ["pointerdown", "pointermove", "keydown", "wheel", "focusin"]) {
   addEventListener(
     kind,
     () => {

@@ -24,10 +24,17 @@ export function useStore(shared) {
   return shared.get();
 }
 
-// A store whose value stays in this browser, under a name.
+// A store whose value stays in this browser, under a name. On a laptop, another program may have had the same origin before:
+// what is of another type is not taken.
 export function remembered(name, initial) {
-  const kept = localStorage.getItem(name);
-  const shared = store(kept === null ? initial : JSON.parse(kept));
-  shared.listen((value) => localStorage.setItem(name, JSON.stringify(value)));
+  const key = `pgbroker ${name}`;
+  const shared = store(initial);
+  try {
+    const kept = JSON.parse(localStorage.getItem(key));
+    if (typeof kept === typeof initial) shared.set(kept);
+  } catch {
+    localStorage.removeItem(key);
+  }
+  shared.listen((value) => localStorage.setItem(key, JSON.stringify(value)));
   return shared;
 }
