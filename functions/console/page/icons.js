@@ -12,6 +12,8 @@ const SHAPES = {
   clock: html`<circle cx="8" cy="8" r="5.5" class="hollow" /><path d="M8 5v3.2l2.2 1.4" class="hollow" />`,
   search: html`<circle cx="7" cy="7" r="4" class="hollow" /><path d="M10 10l4 4" class="line" />`,
   copy: html`<rect x="5.5" y="5.5" width="8" height="8" rx="1" class="hollow" /><path d="M10.5 3V2.5H2.5v8H3" class="hollow" />`,
+  right: html`<path d="M6 3.5 10.5 8 6 12.5" class="line" />`,
+  down: html`<path d="M3.5 6 8 10.5 12.5 6" class="line" />`,
   key: html`<circle cx="5" cy="8" r="2.5" class="hollow" /><path d="M7.5 8H14M12 8v3" class="hollow" />`,
 };
 

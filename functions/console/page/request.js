@@ -1,6 +1,7 @@
 import { operations } from "./operations.js";
 import { cutMembers } from "./raw-json.js";
 import { session, signOut } from "./session.js";
+import { hearClock } from "./time.js";
 
 // An error of the API (RFC 9457), or of the network: then `status` is 0.
 export class Problem extends Error {
@@ -40,6 +41,7 @@ export async function call(name, { path, query, body, content, signal, token } =
     if (error.name === "AbortError") throw error;
     throw new Problem(0, { title: "The broker does not answer", detail: "No answer came. Is the network there?" }, 0);
   }
+  hearClock(response.headers.get("Date"));
   if (response.ok) return answer === "" ? null : read(answer, content);
   const problem = new Problem(response.status, readProblem(answer), Number(response.headers.get("Retry-After")));
   if (response.status === 401 && !token) signOut("The token is not valid any more: it was revoked, or it has ended.");

@@ -1,6 +1,98 @@
-import { html } from "./vendor.js";
-import { Heading } from "./parts.js";
+import { html, useState } from "./vendor.js";
+import { Attempts } from "./attempts.js";
+import { DeliveryPlot } from "./delivery-plot.js";
+import { act, show } from "./dialog.js";
+import { number } from "./format.js";
+import { Icon, State } from "./icons.js";
+import { useAnswer } from "./live.js";
+import { Answer, Copy, Curl, Do, Empty, Facts, Heading, Id } from "./parts.js";
+import { link } from "./router.js";
+import { may } from "./session.js";
+import { Change } from "./change-subscription.js";
+import { Rotate, tryNow, Unsubscribe } from "./subscription-actions.js";
+import { schedule, subscriptionStory } from "./subscription-story.js";
+import { Time, useTick } from "./time.js";
 
-export function Subscription() {
-  return html`<${Heading}>Subscription</${Heading}>`;
+export function Subscription({ topic, id }) {
+  const path = { topic, id };
+  const answer = useAnswer("readSubscription", { path });
+  const { data, error } = answer;
+  const trail = [["Topics", "#/topics"], [topic, link(["topics", topic])], ["Subscriptions", link(["topics", topic, "subscriptions"])]];
+  return html`<div class="line-up">
+      <${Heading} trail=${trail}>${data ? data.name : "Subscription"} ${data ? html`<${State} of=${data.state} />` : null}</${Heading}>
+      <span class="space"></span>
+      ${data ? html`<${Actions} subscription=${data} refresh=${answer.refresh} />` : null}
+    </div>
+    ${error?.status === 404 && !data ? html`<${Empty} title="No such subscription: it may have been deleted.">
+      <p>${error.detail}</p><p><a href=${link(["topics", topic, "subscriptions"])}>The subscriptions of ${topic}</a></p></${Empty}>`
+    : html`<${Answer} answer=${answer} rows=${6}>${(subscription) => html`<${Found} subscription=${subscription} />`}</${Answer}>`}
+    <${Curl} operation="readSubscription" path=${path} />`;
+}
+
+function Actions({ subscription, refresh }) {
+  const { topic, id, name, state, paused_at, disabled_at } = subscription;
+  const change = (body, done) => () => act("changeSubscription", { path: { topic, id }, body }, done, refresh);
+  const open = (dialog) => () => show(dialog, { subscription, refresh });
+  return html`<div class="buttons">
+    ${disabled_at ? html`<${Do} operation="changeSubscription" topic=${topic} primary onClick=${change({ disabled: false }, `${name} is enabled again`)}>Enable again</${Do}>` : null}
+    ${state === "waiting" ? html`<${Do} operation="changeSubscription" topic=${topic} primary onClick=${() => tryNow(subscription, refresh)}>Try now</${Do}>` : null}
+    ${paused_at
+      ? html`<${Do} operation="changeSubscription" topic=${topic} primary=${!disabled_at} onClick=${change({ paused: false }, `${name} is resumed`)}>Resume</${Do}>`
+      : html`<${Do} operation="changeSubscription" topic=${topic} onClick=${change({ paused: true }, `${name} is paused`)}>Pause</${Do}>`}
+    <${Do} operation="rotateSecret" topic=${topic} onClick=${open(Rotate)}>Rotate secret…</${Do}>
+    <${Do} operation="changeSubscription" topic=${topic} onClick=${open(Change)}>Change…</${Do}>
+    <${Do} operation="unsubscribe" topic=${topic} danger onClick=${open(Unsubscribe)}>Unsubscribe…</${Do}>
+  </div>`;
+}
+
+function Found({ subscription }) {
+  useTick();
+  const { topic, id, url, cursor, behind, redeliveries, dead_letters, lost, failures, last_attempt, due_at, old_secrets_until } = subscription;
+  const dead = link(["topics", topic, "dead-letters"], { subscription: id });
+  return html`<p class="story">${subscriptionStory(subscription)}</p>
+    <section class="card" aria-label="Facts">
+      <p class="url"><code>${url}</code> <${Copy} text=${url} label="" what="the url" /></p>
+      <${Facts} facts=${[
+        ["cursor", `${number(cursor)} of ${number(cursor + behind)}`],
+        ["behind", number(behind)],
+        ["redeliveries", capped(redeliveries)],
+        ["dead letters", dead_letters > 0 ? html`<a href=${dead}>${capped(dead_letters)}</a>` : "0"],
+        ["lost", lost ? `${number(lost.from_seq)} – ${number(lost.to_seq)}` : "–"],
+        ["failures", number(failures)],
+        ["last attempt", html`<${Time} at=${last_attempt?.started_at} />`, last_attempt && (last_attempt.reason || `status ${last_attempt.status}`)],
+        ["next due", html`<${Time} at=${due_at} due />`],
+        old_secrets_until && ["older secrets until", html`<${Time} at=${old_secrets_until} due />`],
+        ["id", html`<${Id} id=${id} />`],
+      ]} />
+    </section>
+    <section class="card" aria-label="Deliveries"><${DeliveryPlot} topic=${topic} id=${id} /></section>
+    ${may("listAttempts", topic) ? html`<${Log} topic=${topic} id=${id} />` : null}
+    <${Settings} subscription=${subscription} />`;
+}
+
+const capped = (value) => (value >= 1000 ? "1,000 or more" : number(value));
+
+function Log({ topic, id }) {
+  const [failed, setFailed] = useState(false);
+  return html`<section><div class="bar"><h2>Attempts</h2>
+      <div class="choice" role="group" aria-label="Which attempts">${[[false, "all"], [true, "failed"]].map(([value, text]) =>
+        html`<button type="button" key=${text} aria-pressed=${failed === value} onClick=${() => setFailed(value)}>${text}</button>`)}</div></div>
+    <${Attempts} key=${failed} topic=${topic} subscription=${id} failed=${failed} />
+  </section>`;
+}
+
+function Settings({ subscription }) {
+  const { batch_size, retry_schedule, ordered, rate_per_second, backlog_days, headers, created_at, updated_at } = subscription;
+  const names = Object.entries(headers);
+  return html`<section><h2>Settings</h2><div class="card"><${Facts} facts=${[
+    ["batch size", number(batch_size)],
+    ["retry schedule", schedule(retry_schedule)],
+    ["ordered", ordered ? "yes" : "no"],
+    ["rate per second", rate_per_second ? number(rate_per_second) : "no limit"],
+    ["backlog days", number(backlog_days)],
+    ["created", html`<${Time} at=${created_at} />`],
+    ["updated", html`<${Time} at=${updated_at} />`],
+    names.length > 0 && ["headers", html`<table class="pairs"><tbody>${names.map(([name, value]) => html`<tr key=${name}>
+      <th scope="row">${name}</th><td>${value ?? html`<span class="muted">hidden</span>`}</td></tr>`)}</tbody></table>`],
+  ]} /></div></section>`;
 }

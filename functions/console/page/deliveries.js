@@ -1,0 +1,60 @@
+import { html, useState } from "./vendor.js";
+import { Attempts } from "./attempts.js";
+import { Ask, show } from "./dialog.js";
+import { number } from "./format.js";
+import { Icon, State } from "./icons.js";
+import { Do } from "./parts.js";
+import { link } from "./router.js";
+import { may } from "./session.js";
+import { Time } from "./time.js";
+
+// The state of a broadcast message at each subscription. A row opens its attempts.
+export function Deliveries({ topic, message, refresh }) {
+  const acts = may("resend", topic) || may("redrive", topic);
+  const opens = may("listAttempts", topic);
+  return html`<div class="scroll" tabindex="0" role="region" aria-label="Subscriptions"><table>
+    <thead><tr><th scope="col">state</th><th scope="col">subscription</th><th scope="col" class="number">attempt</th><th scope="col">attempted</th>
+      <th scope="col">next</th><th scope="col">why</th>${opens ? html`<th scope="col">attempts</th>` : null}${acts ? html`<th scope="col">actions</th>` : null}</tr></thead>
+    <tbody>${message.deliveries.map((delivery) => html`<${Row} key=${delivery.subscription} delivery=${delivery} topic=${topic} message=${message}
+      acts=${acts} opens=${opens} refresh=${refresh} />`)}</tbody>
+  </table></div>`;
+}
+
+function Row({ delivery, topic, message, acts, opens, refresh }) {
+  const [open, setOpen] = useState(false);
+  const { subscription, name, state, attempt, attempted_at, due_at, behind, reason } = delivery;
+  const columns = 6 + opens + acts;
+  return html`<tr data-row>
+      <td class="tight"><${State} of=${state} /></td>
+      <td><a href=${link(["topics", topic, "subscriptions", subscription])}>${name}</a></td>
+      <td class="number tight">${number(attempt)}</td>
+      <td class="tight"><${Time} at=${attempted_at} /></td>
+      <td class="tight"><${Time} at=${due_at} due=${true} /></td>
+      <td>${reason || (behind > 0 ? `${number(behind)} before it` : "–")}</td>
+      ${opens ? html`<td class="tight"><button type="button" class="quiet" aria-expanded=${open} aria-label=${`Attempts of ${name}`} onClick=${() => setOpen(!open)}>
+        <${Icon} name=${open ? "down" : "right"} />${open ? "close" : "open"}</button></td>` : null}
+      ${acts ? html`<td class="tight"><div class="buttons">
+        ${state === "dead" ? html`<${Do} operation="redrive" topic=${topic} onClick=${() => show(Redrive, { topic, message, delivery, refresh })}>Redrive…</${Do}>` : null}
+        ${state === "delivered" ? html`<${Do} operation="resend" topic=${topic} onClick=${() => show(Resend, { topic, message, delivery, refresh })}>Resend…</${Do}>` : null}
+      </div></td>` : null}
+    </tr>
+    ${open ? html`<tr class="opened"><td colspan=${columns}><${Attempts} topic=${topic} subscription=${subscription} seq=${message.seq} /></td></tr>` : null}`;
+}
+
+export function Redrive({ topic, message, delivery, refresh, close }) {
+  const body = { ids: [message.id], ...(delivery && { subscription: delivery.subscription }) };
+  return html`<${Ask} title="Redrive this message" operation="redrive" action="Redrive" request=${() => ({ path: { topic }, body })} close=${close}
+    done=${({ redriven }) => (redriven ? "The message is redriven" : "It was not a dead letter any more")} after=${refresh}>
+    <p>${delivery
+      ? html`It is sent to <b>${delivery.name}</b> again, with all attempts.`
+      : "It returns to the queue with its id, and can be leased as often as the topic says."}</p>
+  </${Ask}>`;
+}
+
+function Resend({ topic, message, delivery, refresh, close }) {
+  const request = () => ({ path: { topic, id: message.id }, body: { subscription: delivery.subscription } });
+  return html`<${Ask} title="Resend this message" operation="resend" action="Resend" request=${request} close=${close}
+    done=${() => `The message is sent to ${delivery.name} again`} after=${refresh}>
+    <p>It is sent to <b>${delivery.name}</b> once more, in a request of its own. Other subscriptions do not get it again.</p>
+  </${Ask}>`;
+}
