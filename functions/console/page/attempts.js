@@ -10,7 +10,7 @@ import { link } from "./router.js";
 import { may } from "./session.js";
 import { Time } from "./time.js";
 
-const LIMIT = 50;
+const LIMIT = 25;
 
 export const succeeded = ({ status, reason }) => status >= 200 && status < 300 && !reason;
 
