@@ -56,7 +56,7 @@ export function Ask({ title, operation, request, action, danger, typed, done, af
   return html`<${Dialog} title=${title} close=${close}>
     <form onSubmit=${send}>
       ${children}
-      ${typed ? html`<label>Nothing brings this back. Type <code>${typed}</code>
+      ${typed ? html`<label><span>Nothing brings this back. Type <code>${typed}</code></span>
         <input value=${text} onInput=${(event) => setText(event.target.value)} autocomplete="off" spellcheck=${false} /></label>` : null}
       <${Failure} error=${error} />
       ${prepared ? html`<${Curl} operation=${operation} ...${prepared} />` : null}

@@ -3,7 +3,7 @@ import { act, Ask, Dialog, show } from "./dialog.js";
 import { plural } from "./format.js";
 import { Copy } from "./parts.js";
 import { go, link } from "./router.js";
-import { Time } from "./time.js";
+import { absolute, timeMode } from "./time.js";
 
 // A resumed subscription is due at once, with all its attempts again: so one that waits is paused and resumed.
 export async function tryNow({ topic, id, name }, refresh) {
@@ -40,7 +40,7 @@ function Secret({ secret, old_secrets_until, name, close }) {
   return html`<${Dialog} title=${`The new secret of ${name}`} close=${close}>
     <p><strong>It is shown only now.</strong> Copy it to the receiver before you close this.</p>
     <p class="secret"><code>${secret}</code></p>
-    <p class="muted">${old_secrets_until ? html`Older secrets are valid too; they end <${Time} at=${old_secrets_until} due />.` : "Older secrets are not valid any more."}</p>
+    <p class="muted">${old_secrets_until ? `Older secrets are valid too, until ${absolute(old_secrets_until, timeMode.get())}.` : "Older secrets are not valid any more."}</p>
     <div class="buttons"><${Copy} text=${secret} label="Copy" what="the secret" /><button type="button" class="primary" onClick=${close}>I have it</button></div>
   </${Dialog}>`;
 }

@@ -3,7 +3,7 @@ import { Attempts } from "./attempts.js";
 import { DeliveryPlot } from "./delivery-plot.js";
 import { act, show } from "./dialog.js";
 import { number } from "./format.js";
-import { Icon, State } from "./icons.js";
+import { State } from "./icons.js";
 import { useAnswer } from "./live.js";
 import { Answer, Copy, Curl, Do, Empty, Facts, Heading, Id } from "./parts.js";
 import { link } from "./router.js";
@@ -47,7 +47,7 @@ function Actions({ subscription, refresh }) {
 
 function Found({ subscription }) {
   useTick();
-  const { topic, id, url, cursor, behind, redeliveries, dead_letters, lost, failures, last_attempt, due_at, old_secrets_until } = subscription;
+  const { topic, id, url, state, cursor, behind, redeliveries, dead_letters, lost, failures, last_attempt, due_at, old_secrets_until } = subscription;
   const dead = link(["topics", topic, "dead-letters"], { subscription: id });
   return html`<p class="story">${subscriptionStory(subscription)}</p>
     <section class="card" aria-label="Facts">
@@ -60,7 +60,7 @@ function Found({ subscription }) {
         ["lost", lost ? `${number(lost.from_seq)} – ${number(lost.to_seq)}` : "–"],
         ["failures", number(failures)],
         ["last attempt", html`<${Time} at=${last_attempt?.started_at} />`, last_attempt && (last_attempt.reason || `status ${last_attempt.status}`)],
-        ["next due", html`<${Time} at=${due_at} due />`],
+        ["next due", ["paused", "disabled"].includes(state) ? "–" : html`<${Time} at=${due_at} due />`],
         old_secrets_until && ["older secrets until", html`<${Time} at=${old_secrets_until} due />`],
         ["id", html`<${Id} id=${id} />`],
       ]} />

@@ -54,9 +54,9 @@ function delivered({ subscription, name, state, attempt, attempted_at, due_at, b
 
 // The difference from the publish, and the exact time.
 function When({ event: { at, next, later }, start, mode }) {
-  if (!at) return html`<span></span><span></span>`;
+  if (!at) return null;
   const after = (new Date(at) - new Date(start)) / 1000;
   const same = absolute(at, mode).slice(0, 10) === absolute(start, mode).slice(0, 10) && at !== start;
-  return html`<span class="number muted">${later ? until(at) : next ? `again ${until(next)}` : at === start ? relative(at) : `+${duration(after)}`}</span>
-    <time class="number" datetime=${at} title=${at}>${absolute(at, mode, true).slice(same ? 11 : 0)}</time>`;
+  return html`<span class="when"><span class="number muted">${later ? until(at) : next ? `again ${until(next)}` : at === start ? relative(at) : `+${duration(after)}`}</span>
+    <time class="number" datetime=${at} title=${at}>${absolute(at, mode, true).slice(same ? 11 : 0)}</time></span>`;
 }
