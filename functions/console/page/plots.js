@@ -33,13 +33,14 @@ function path(points, from, to, most, width, height, top) {
     .join("");
 }
 
-// A line without axes: points are [[milliseconds, value or null]].
-export function Spark({ points, label, format = (value) => number(Math.round(value * 10) / 10) }) {
+// A line without axes: points are [[milliseconds, value or null]]. `also`: a second line of the same times, on the same scale.
+export function Spark({ points, also = [], label, format = (value) => number(Math.round(value * 10) / 10) }) {
   const known = points.filter(([, value]) => value !== null);
-  const most = atMost(points);
+  const most = Math.max(atMost(points), atMost(also));
+  const line = (of) => path(of, points[0][0], points.at(-1)[0], bound(most), 120, 27, 2);
   const text = known.length < 2 ? `${label}: no past yet` : `${label}: ${format(known.at(-1)[1])}, at most ${format(most)}`;
   return html`<svg class="spark" viewBox="0 0 120 28" preserveAspectRatio="none" role="img" aria-label=${text}>
-    ${known.length < 2 ? null : html`<path d=${path(points, points[0][0], points.at(-1)[0], bound(most), 120, 27, 2)} />`}
+    ${known.length < 2 ? null : html`<path d=${line(points)} /><path class="second" d=${line(also)} />`}
   </svg>`;
 }
 

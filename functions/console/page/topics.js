@@ -1,6 +1,78 @@
-import { html } from "./vendor.js";
-import { Heading } from "./parts.js";
+import { html, useEffect, useRef, useState } from "./vendor.js";
+import { CreateTopic } from "./create-topic.js";
+import { show } from "./dialog.js";
+import { count, number } from "./format.js";
+import { useAnswer } from "./live.js";
+import { Answer, Curl, Do, Empty, Heading } from "./parts.js";
+import { go, link, setQuery } from "./router.js";
+import { may } from "./session.js";
+import { Time } from "./time.js";
+import { Welcome } from "./welcome.js";
 
-export function Topics() {
-  return html`<${Heading}>Topics</${Heading}>`;
+const PAGE = 100;
+const TYPING = 300; // milliseconds until what is typed is asked for
+
+export function Topics({ query }) {
+  return may("listTopics") ? html`<${List} search=${query.search || ""} after=${query.after || ""} />` : html`<${Welcome} />`;
+}
+
+function List({ search, after }) {
+  const asked = { search, after, limit: PAGE };
+  const answer = useAnswer("listTopics", { query: asked });
+  const top = useRef(after);
+  useEffect(() => {
+    if (top.current !== after) window.scrollTo(0, 0);
+    top.current = after;
+  }, [after]);
+  return html`
+    <div class="line-up">
+      <${Heading}>Topics</${Heading}><${Search} search=${search} />
+      <span class="space"></span>
+      <${Do} operation="putTopic" primary onClick=${() => show(CreateTopic)}>Create topic…</${Do}>
+    </div>
+    <${Answer} answer=${answer} rows=${6}>${(data) => html`<${Page} data=${data} search=${search} after=${after} />`}</${Answer}>
+    <${Curl} operation="listTopics" query=${asked} />`;
+}
+
+// The address follows what is typed, without a step in the history for each letter.
+function Search({ search }) {
+  const [text, setText] = useState(search);
+  const timer = useRef(null);
+  useEffect(() => setText(search), [search]);
+  useEffect(() => () => clearTimeout(timer.current), []);
+  const type = (event) => {
+    const typed = event.target.value;
+    setText(typed);
+    clearTimeout(timer.current);
+    timer.current = setTimeout(() => setQuery({ search: typed.trim() }), TYPING);
+  };
+  const submit = (event) => {
+    event.preventDefault();
+    clearTimeout(timer.current);
+    go(link(["topics"], { search: text.trim() }));
+  };
+  return html`<form onSubmit=${submit}><input type="search" aria-label="Search the names of topics" placeholder="part of a name"
+    maxlength="128" autocomplete="off" spellcheck=${false} value=${text} onInput=${type} /></form>`;
+}
+
+function Page({ data: { items, next }, search, after }) {
+  if (items.length === 0 && search) return html`<${Empty} title=${`No topic${after ? " more" : ""} has “${search}” in its name.`}>
+    <p><a href="#/topics">Show all</a></p></${Empty}>`;
+  if (items.length === 0) return html`<${Empty} title="There is no topic that this token covers."><p>Publishing to a name creates the topic.</p></${Empty}>`;
+  return html`<div class="scroll" tabindex="0" role="region" aria-label="Topics"><table>
+      <thead><tr><th scope="col">name</th><th scope="col" class="tight">broadcast</th><th scope="col" class="number">waiting</th>
+        <th scope="col" class="number">last seq</th><th scope="col" class="tight">made</th></tr></thead>
+      <tbody>${items.map((topic) => html`<tr key=${topic.name} data-row>
+        <td><a href=${link(["topics", topic.name])}>${topic.name}</a></td>
+        <td class="tight">${topic.broadcast}</td>
+        <td class=${topic.queue.waiting > 0 ? "number" : "number muted"}>${count(topic.queue)}</td>
+        <td class=${topic.last_seq > 0 ? "number" : "number muted"}>${number(topic.last_seq)}</td>
+        <td class="tight"><${Time} at=${topic.created_at} /></td>
+      </tr>`)}</tbody>
+    </table></div>
+    <div class="more">
+      ${after ? html`<a href=${link(["topics"], { search })}>First page</a>` : null}
+      ${next ? html`<a href=${link(["topics"], { search, after: next })}>Next ${PAGE}</a>` : null}
+      <span class="muted">${after || next ? `${number(items.length)} on this page, by name` : `${number(items.length)} in all`}</span>
+    </div>`;
 }

@@ -1,0 +1,52 @@
+import { html, useState } from "./vendor.js";
+import { Ask } from "./dialog.js";
+import { useAnswer } from "./live.js";
+import { go, link } from "./router.js";
+import { covers, session } from "./session.js";
+
+// The defaults of the contract.
+const DEFAULTS = { broadcast: "manual", lease_seconds: "30", max_receives: "10", dead_days: "30" };
+const NAME = "[A-Za-z0-9._\\-]{1,128}";
+
+// Create a topic with its settings. A PUT would also set those of a topic that exists: so a name that is taken cannot be sent.
+export function CreateTopic({ close, name: start = "" }) {
+  const [fields, setFields] = useState({ name: start, ...DEFAULTS });
+  const set = (name) => (event) => setFields({ ...fields, [name]: event.target.value });
+  const { name } = fields;
+  const valid = new RegExp(`^${NAME}$`).test(name);
+  const covered = !valid || covers(session.get().self.topics, name);
+  const known = useAnswer("listTopics", { query: { search: name, limit: 1000 } }, { once: true, skip: !valid });
+  const taken = valid && known.data?.items.some((topic) => topic.name === name);
+  const optional = (text) => (text === "" ? null : Number(text));
+  const request = () =>
+    valid && covered && known.data && !taken
+      ? {
+          path: { topic: name },
+          body: {
+            broadcast: fields.broadcast,
+            lease_seconds: Number(fields.lease_seconds),
+            max_receives: optional(fields.max_receives),
+            dead_days: optional(fields.dead_days),
+          },
+        }
+      : null;
+  return html`<${Ask} title="Create a topic" operation="putTopic" action="Create" close=${close} request=${request}
+    done=${() => `The topic ${name} is there`} after=${() => go(link(["topics", name]))}>
+    <label>Name
+      <input value=${name} onInput=${set("name")} required pattern=${NAME} autocomplete="off" spellcheck=${false} aria-describedby="name-hint" />
+      <small id="name-hint" class=${taken || !covered ? "state bad" : "muted"}>${
+        taken ? html`There is a topic of this name. <a href=${link(["topics", name])} onClick=${close}>Open it</a>` : !covered ? "The token does not cover this name." : "Letters, digits, dots, hyphens and underscores."
+      }</small></label>
+    <label>Broadcast
+      <select value=${fields.broadcast} onChange=${set("broadcast")}><option value="manual">manual: when a request says so (default)</option>
+        <option value="auto">auto: also soon after each publish</option></select></label>
+    <div class="fields">
+      <label>Lease, seconds <input type="number" required min="1" max="86400" value=${fields.lease_seconds} onInput=${set("lease_seconds")} />
+        <small class="muted">default ${DEFAULTS.lease_seconds}</small></label>
+      <label>Max receives <input type="number" min="1" max="1000" placeholder="no limit" value=${fields.max_receives} onInput=${set("max_receives")} />
+        <small class="muted">default ${DEFAULTS.max_receives}; empty: no limit</small></label>
+      <label>Dead letters, days <input type="number" min="1" max="365" placeholder="for ever" value=${fields.dead_days} onInput=${set("dead_days")} />
+        <small class="muted">default ${DEFAULTS.dead_days}; empty: kept for ever</small></label>
+    </div>
+  </${Ask}>`;
+}

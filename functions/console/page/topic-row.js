@@ -1,0 +1,91 @@
+import { html } from "./vendor.js";
+import { act } from "./dialog.js";
+import { count, milliseconds, number, plural, rate } from "./format.js";
+import { State } from "./icons.js";
+import { Do } from "./parts.js";
+import { waiting } from "./recent-rates.js";
+import { link } from "./router.js";
+import { Time } from "./time.js";
+
+const SHOWN = 5; // subscriptions of a topic
+const PARTS = [
+  ["ready", "ready"],
+  ["leased", "leased"],
+  ["delayed", "delayed"],
+  ["dead_letters", "dead"],
+];
+
+export const depth = (item) => waiting(item) + item.dead_letters.count;
+
+// A topic of the overview, and beside it its subscriptions. `deepest`: the largest depth in the list, which scales the bars.
+export function TopicRow({ item, consumed, deepest, refresh }) {
+  return html`<li class="card topic" data-row>
+    <div>
+      <div class="name"><h3><a href=${link(["topics", item.topic])}>${item.topic}</a></h3>
+        <span class="chip" title="When the topic broadcasts">${item.broadcast}</span>
+        <span class="rates"><b>${rate(item.published_per_second)}</b> in${" · "}<b title=${consumed === null ? CONSUMED_UNKNOWN : undefined}>${rate(consumed)}</b> consumed</span></div>
+      <${Depth} item=${item} deepest=${deepest} />
+      <ul class="counts">
+        ${PARTS.map(([member, word]) => html`<li key=${word} class=${item[member].count > 0 ? word : `${word} muted`}><i></i>${count(item[member])} ${word}</li>`)}
+        <li class="oldest">${item.oldest_ready_at ? html`oldest <${Time} at=${item.oldest_ready_at} />` : ""}</li>
+      </ul>
+    </div>
+    <${Subscriptions} item=${item} refresh=${refresh} />
+  </li>`;
+}
+
+const CONSUMED_UNKNOWN = "Not known: it is what was published less what waits, and needs exact counts over the window of the rates";
+
+// The square root, so that small depths are seen beside large ones. The numbers are below it.
+function Depth({ item, deepest }) {
+  const all = depth(item);
+  return html`<div class="depth" aria-hidden="true"><div style=${{ width: `${100 * Math.sqrt(all / Math.max(1, deepest))}%` }}>
+    ${PARTS.filter(([member]) => item[member].count > 0).map(([member, word]) => html`<i key=${word} class=${word} style=${{ flexGrow: item[member].count }}></i>`)}
+  </div></div>`;
+}
+
+function Subscriptions({ item, refresh }) {
+  const { topic, subscriptions: all } = item;
+  const total = item.subscriptions_total.count ?? item.subscriptions_total;
+  if (all.length === 0) return html`<p class="muted subscribed">no subscriptions</p>`;
+  const shown = all.slice(0, all.length === SHOWN + 1 ? all.length : SHOWN);
+  const hidden = total - shown.length;
+  const troubled = all.slice(shown.length).filter((each) => each.state !== "active").length;
+  return html`<ul class="subscribed">
+    ${shown.map((each) => html`<li key=${each.id}>
+      <a href=${link(["topics", topic, "subscriptions", each.id])} title=${each.name}><${State} of=${stateOf(each)} word=${each.name} /></a>
+      <span class="number" title="Attempts per second">${rate(each.attempts_per_second)}</span>
+      <span class=${each.behind > 0 ? "number" : "number muted"}>${number(each.behind)} behind</span>
+      <span class="why"><${Why} of=${each} /><${Mend} of=${each} topic=${topic} refresh=${refresh} /></span>
+    </li>`)}
+    ${hidden > 0 ? html`<li class="rest"><a href=${link(["topics", topic, "subscriptions"])}>${number(hidden)} more${troubled ? `, ${troubled} of them not active` : ""}</a></li>` : null}
+  </ul>`;
+}
+
+const stateOf = (subscription) => (subscription.state === "waiting" ? "retrying" : subscription.state);
+
+// Why it is as it is, in words: "503, try 3 in 2 min".
+function Why({ of: { state, failures, due_at: due, paused_at: paused, disabled_reason: reason, last_attempt: last, behind, attempts_per_second: speed, p95_ms: p95 } }) {
+  const outcome = last && (last.status ? `${last.status}` : last.reason || "no response");
+  if (state === "disabled") return html`<span>disabled: ${reason || "no reason"}</span>`;
+  if (state === "paused") return html`<span>paused <${Time} at=${paused} /></span>`;
+  if (state === "waiting") {
+    const next = due ? html`<${Time} at=${due} />` : "soon";
+    return html`<span>${outcome ? `${outcome}, ` : ""}${failures > 0 ? `try ${number(failures + 1)} ` : "sends again "}${next}</span>`;
+  }
+  if (!last) return html`<span>${behind > 0 ? "not tried yet" : "nothing sent yet"}</span>`;
+  const delivered = last.status >= 200 && last.status < 300 && !last.reason;
+  if (speed > 0) return html`<span>${delivered ? "delivering" : outcome}${p95 === null ? "" : `, p95 ${milliseconds(p95)}`}</span>`;
+  return html`<span>${delivered ? "delivered" : outcome} <${Time} at=${last.started_at} /></span>`;
+}
+
+// The button that brings a subscription back.
+function Mend({ of: { id, name, state, behind }, topic, refresh }) {
+  const change = (body, done) => act("changeSubscription", { path: { topic, id }, body }, done, refresh);
+  const rest = behind > 0 ? `: ${plural(behind, "message")} to send` : "";
+  if (state === "disabled")
+    return html`<${Do} operation="changeSubscription" topic=${topic} onClick=${() => change({ disabled: false }, `${name} is enabled again${rest}`)}>Enable again</${Do}>`;
+  if (state === "paused")
+    return html`<${Do} operation="changeSubscription" topic=${topic} onClick=${() => change({ paused: false }, `${name} goes on${rest}`)}>Resume</${Do}>`;
+  return null;
+}
