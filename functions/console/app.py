@@ -95,17 +95,27 @@ def _source(name: str) -> str:
 
 
 def _operations() -> str:
-    """Return the module of the contract's operations: [method, path, scopes] by name. `any` is each token."""
-    operations = {
-        operation["operationId"]: [
-            method.upper(),
-            path,
-            [scope] if isinstance(scope := operation.get("x-scope", []), str) else scope,
-        ]
-        for path, methods in json.loads(CONTRACT)["paths"].items()
-        for method, operation in methods.items()
-        if "operationId" in operation
-    }
+    """Return the module of the contract's operations: [method, path, scopes, names in the query] by name.
+
+    The scope `any` is each token.
+    """
+    contract = json.loads(CONTRACT)
+    shared = contract["components"]["parameters"]
+    operations = {}
+    for path, methods in contract["paths"].items():
+        for method, operation in methods.items():
+            if method == "parameters":  # of all the path's operations, and in the path
+                continue
+            scope = operation.get("x-scope", [])
+            parameters = [
+                shared.get(each.get("$ref", "").split("/")[-1], each) for each in operation.get("parameters", [])
+            ]
+            operations[operation["operationId"]] = (
+                method.upper(),
+                path,
+                [scope] if isinstance(scope, str) else scope,
+                [each["name"] for each in parameters if each["in"] == "query"],
+            )
     return f"export const operations = {json.dumps(operations, separators=(',', ':'))};\n"
 
 

@@ -23,7 +23,7 @@ export function Header({ screen }) {
   const item = (name, href, text) =>
     html`<a href=${href} aria-current=${screen === name || (name === "topics" && ["topic", "message", "subscription"].includes(screen)) ? "page" : undefined}>${text}</a>`;
   return html`<header>
-    <a class="brand" href="#/" aria-label=${`pgbroker${environment ? `, ${environment}` : ""}: overview`}>
+    <a class="brand" href="#/" aria-label=${`pgbroker${environment ? ` ${environment}` : ""}: overview`}>
       <${Mark} /><b>pgbroker</b>
       ${environment ? html`<span class=${`environment ${colour}`}>${environment}</span>` : null}</a>
     ${self ? html`<nav aria-label="Screens">

@@ -6,7 +6,7 @@ import { Answer, Empty, Heading } from "./parts.js";
 import { RateCards } from "./rate-cards.js";
 import { consumption, record } from "./recent-rates.js";
 import { go, link } from "./router.js";
-import { may } from "./session.js";
+import { may, takes } from "./session.js";
 import { TopicRow, depth } from "./topic-row.js";
 
 const LIMIT = 30; // topics
@@ -28,23 +28,24 @@ function Picture({ data, refresh }) {
   const deepest = Math.max(...data.items.map(depth));
   const wanted = filter.trim().toLowerCase();
   const shown = data.items.filter((item) => item.topic.toLowerCase().includes(wanted));
+  const searchable = takes("listTopics", "search");
   const search = (event) => {
     event.preventDefault();
-    go(link(["topics"], { search: filter.trim() }));
+    if (searchable) go(link(["topics"], { search: filter.trim() }));
   };
   return html`
     ${data.items.some(isUsed) || data.totals?.published > 0 ? null : html`<${FirstSteps} />`}
     <${RateCards} points=${points} totals=${data.totals !== null} />
     <div class="bar">
       <h2>Topics</h2>
-      <form onSubmit=${search}><input type="search" aria-label="Filter the topics; Enter searches all of them" placeholder="filter, Enter: search all"
+      <form onSubmit=${search}><input type="search" aria-label=${searchable ? "Filter the topics; Enter searches all of them" : "Filter the topics"} placeholder=${searchable ? "filter, Enter: search all" : "filter"}
         value=${filter} onInput=${(event) => setFilter(event.target.value)} /></form>
       <span class="muted">${ofAll(shown.length, data.topics)}, worst first</span>
       <span class="space"></span>
       <span class="muted">rates: the last ${duration(data.window_seconds)}</span>
     </div>
     ${shown.length ? html`<${Captions} /><ul class="topics">${shown.map((item) => html`<${TopicRow} key=${item.topic} item=${item} consumed=${consumed(item)} deepest=${deepest} refresh=${refresh} />`)}</ul>` : html`<${Empty} title=${data.items.length ? "None of these topics has that in its name." : "There is no topic that this token covers."}>
-      ${data.items.length ? html`<p><a href=${link(["topics"], { search: filter.trim() })}>Search all topics</a></p>` : null}</${Empty}>`}
+      ${data.items.length && searchable ? html`<p><a href=${link(["topics"], { search: filter.trim() })}>Search all topics</a></p>` : null}</${Empty}>`}
     `;
 }
 

@@ -5,7 +5,7 @@ import { count, number } from "./format.js";
 import { useAnswer } from "./live.js";
 import { Answer, Curl, Do, Empty, Heading } from "./parts.js";
 import { go, link, setQuery } from "./router.js";
-import { may } from "./session.js";
+import { may, takes } from "./session.js";
 import { Time } from "./time.js";
 import { Welcome } from "./welcome.js";
 
@@ -26,7 +26,8 @@ function List({ search, after }) {
   }, [after]);
   return html`
     <div class="line-up">
-      <${Heading}>Topics</${Heading}><${Search} search=${search} />
+      <${Heading}>Topics</${Heading}>
+      ${takes("listTopics", "search") ? html`<${Search} search=${search} />` : null}
       <span class="space"></span>
       <${Do} operation="putTopic" primary onClick=${() => show(CreateTopic)}>Create topic…</${Do}>
     </div>
@@ -60,14 +61,14 @@ function Page({ data: { items, next }, search, after }) {
     <p><a href="#/topics">Show all</a></p></${Empty}>`;
   if (items.length === 0) return html`<${Empty} title="There is no topic that this token covers."><p>Publishing to a name creates the topic.</p></${Empty}>`;
   return html`<div class="scroll" tabindex="0" role="region" aria-label="Topics"><table>
-      <thead><tr><th scope="col">name</th><th scope="col" class="tight">broadcast</th><th scope="col" class="number">waiting</th>
-        <th scope="col" class="number">last seq</th><th scope="col" class="tight">made</th></tr></thead>
+      <thead><tr><th scope="col">name</th><th scope="col" class="tight">broadcast</th><th scope="col" class="number tight">waiting</th>
+        <th scope="col" class="number tight">last seq</th><th scope="col" class="tight made">made</th></tr></thead>
       <tbody>${items.map((topic) => html`<tr key=${topic.name} data-row>
         <td><a href=${link(["topics", topic.name])}>${topic.name}</a></td>
         <td class="tight">${topic.broadcast}</td>
-        <td class=${topic.queue.waiting > 0 ? "number" : "number muted"}>${count(topic.queue)}</td>
-        <td class=${topic.last_seq > 0 ? "number" : "number muted"}>${number(topic.last_seq)}</td>
-        <td class="tight"><${Time} at=${topic.created_at} /></td>
+        <td class=${topic.queue.waiting > 0 ? "number tight" : "number tight muted"}>${count(topic.queue)}</td>
+        <td class=${topic.last_seq > 0 ? "number tight" : "number tight muted"}>${number(topic.last_seq)}</td>
+        <td class="tight made"><${Time} at=${topic.created_at} /></td>
       </tr>`)}</tbody>
     </table></div>
     <div class="more">

@@ -38,10 +38,10 @@ const Command = ({ text }) =>
 
 // The first steps, on a broker that nobody has used yet.
 export function FirstSteps() {
-  return html`<section class="empty" aria-label="First steps">
-    <p><strong>Nothing was published yet. Three commands show what this does:</strong></p>
+  return html`<section class="card" aria-labelledby="first-steps">
+    <h2 id="first-steps">Nothing was published yet. The first steps:</h2>
     <${Steps} steps=${[PUBLISH, CONSUME, SUBSCRIBE]} topic=${example()} />
-    <p class="muted">The commands take the token from the variable <code>TOKEN</code>. This page follows what they do.</p>
+    <p class="muted">The commands take the token from the variable <code>TOKEN</code>. What they do is seen here.</p>
   </section>`;
 }
 
