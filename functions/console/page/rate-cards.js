@@ -23,21 +23,24 @@ export function RateCards({ points, totals }) {
   const cards = CARDS.filter(([, , needsTotals]) => totals || !needsTotals);
   const [title, names] = cards.find(([name]) => name === open) || [];
   return html`<div class="cards">
-      ${cards.map(([name, lines]) => html`<button type="button" key=${name} class="card pulse" aria-expanded=${name === open} aria-controls=${id}
+      ${cards.map(([name, lines]) => {
+        const [first, second] = recent(lines, newest.at);
+        return html`<button type="button" key=${name} class="card pulse" aria-expanded=${name === open} aria-controls=${id}
         onClick=${() => opened.set(name === open ? null : name)}>
         <span class="muted">${name}</span>
         <span class="figure">${rate(newest[lines[0]])}</span>
         ${lines[1] ? html`<span class=${newest.failed > 0 ? "state bad" : "muted"}>${rate(newest.failed)} failed</span>` : null}
-        <${Spark} points=${recent(lines[0], newest.at)} also=${lines[1] && recent(lines[1], newest.at)} format=${rate} label=${`${name}, the last 5 minutes`} />
-      </button>`)}
+        <${Spark} points=${first} also=${second} format=${rate} label=${`${name}, the last 5 minutes`} />
+      </button>`;
+      })}
     </div>
     <div id=${id}>${title ? html`<section class="card" aria-label=${title}>
-      <${Plot} title=${`${title} per second`} format=${rate} lines=${names.map((name) => ({ name, points: series(name, 180) }))}
+      <${Plot} title=${`${title} per second`} format=${rate} lines=${series(names, 120).map((points, index) => ({ name: names[index], points }))}
         note=${totals ? "" : "Of the topics that the token covers."} />
     </section>` : null}</div>`;
 }
 
-// The scale of time is fixed, so that the line grows from the right and never stretches.
-function recent(name, at) {
-  return [[at - SPARK, null], ...series(name, 900).filter(([time]) => time > at - SPARK)];
+// The scale of time is fixed, so that the lines grow from the right and never stretch.
+function recent(names, at) {
+  return series(names, 900).map((line) => [[at - SPARK, null], ...line.filter(([time]) => time > at - SPARK)]);
 }

@@ -71,22 +71,20 @@ export function consumption(answer) {
 const isExact = (item) => [item.ready, item.leased, item.delayed, item.dead_letters].every((counted) => counted.exact);
 export const waiting = (item) => item.ready.count + item.leased.count + item.delayed.count;
 
-// Return [[milliseconds, value]] of one name, with at most `most` points: each the mean of those in its part of the time.
-export function series(name, most) {
+// Return for each name [[milliseconds, value]], all with the same times, at most about `most` of them: each the mean of those in
+// its part of the half hour. A gap stays a gap.
+export function series(names, most) {
   const from = points[0]?.at ?? 0;
   const size = Math.max(1, ((points.at(-1)?.at ?? 0) - from) / most);
-  const thinned = [];
-  let part = null;
+  const parts = [];
   for (const point of points) {
     const index = Math.floor((point.at - from) / size);
-    const value = point[name];
-    if (part && part.index === index && value !== null && part.sum !== null) {
-      part.sum += value;
-      part.of += 1;
-    } else {
-      part = { index, at: point.at, sum: value, of: 1 };
-      thinned.push(part);
-    }
+    const gap = names.every((name) => point[name] === null);
+    const last = parts.at(-1);
+    if (last?.index === index && last.gap === gap) last.of.push(point);
+    else parts.push({ index, gap, at: point.at, of: [point] });
   }
-  return thinned.map(({ at, sum, of }) => [at, sum === null ? null : sum / of]);
+  return names.map((name) => parts.map(({ at, of }) => [at, mean(of.map((point) => point[name]).filter((value) => value !== null))]));
 }
+
+const mean = (values) => (values.length ? values.reduce((sum, value) => sum + value, 0) / values.length : null);

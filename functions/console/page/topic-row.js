@@ -5,7 +5,7 @@ import { State } from "./icons.js";
 import { Do } from "./parts.js";
 import { waiting } from "./recent-rates.js";
 import { link } from "./router.js";
-import { Time } from "./time.js";
+import { Time, now } from "./time.js";
 
 const SHOWN = 5; // subscriptions of a topic
 const PARTS = [
@@ -70,8 +70,8 @@ function Why({ of: { state, failures, due_at: due, paused_at: paused, disabled_r
   if (state === "disabled") return html`<span>disabled: ${reason || "no reason"}</span>`;
   if (state === "paused") return html`<span>paused <${Time} at=${paused} /></span>`;
   if (state === "waiting") {
-    const next = due ? html`<${Time} at=${due} />` : "soon";
-    return html`<span>${outcome ? `${outcome}, ` : ""}${failures > 0 ? `try ${number(failures + 1)} ` : "sends again "}${next}</span>`;
+    const next = due && Date.parse(due) > now() ? html`<${Time} at=${due} />` : "is due";
+    return html`<span>${outcome ? `${outcome}, ` : ""}${failures > 0 ? `try ${number(failures + 1)} ` : "the next try "}${next}</span>`;
   }
   if (!last) return html`<span>${behind > 0 ? "not tried yet" : "nothing sent yet"}</span>`;
   const delivered = last.status >= 200 && last.status < 300 && !last.reason;
