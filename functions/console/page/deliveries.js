@@ -6,7 +6,10 @@ import { Icon, State } from "./icons.js";
 import { Do } from "./parts.js";
 import { link } from "./router.js";
 import { may } from "./session.js";
+import { showSent } from "./sent.js";
 import { Time } from "./time.js";
+
+const RESENT = ["delivered", "refused", "resent", "deleted", "lost"]; // others it gets anyway, or by a redrive
 
 // The state of a broadcast message at each subscription. A row opens its attempts.
 export function Deliveries({ topic, message, refresh }) {
@@ -35,7 +38,7 @@ function Row({ delivery, topic, message, acts, opens, refresh }) {
         <${Icon} name=${open ? "down" : "right"} />${open ? "close" : "open"}</button></td>` : null}
       ${acts ? html`<td class="tight"><div class="buttons">
         ${state === "dead" ? html`<${Do} operation="redrive" topic=${topic} onClick=${() => show(Redrive, { topic, message, delivery, refresh })}>Redrive…</${Do}>` : null}
-        ${state === "delivered" ? html`<${Do} operation="resend" topic=${topic} onClick=${() => show(Resend, { topic, message, delivery, refresh })}>Resend…</${Do}>` : null}
+        ${RESENT.includes(state) ? html`<${Do} operation="resend" topic=${topic} onClick=${() => show(Resend, { topic, message, delivery, refresh })}>Resend…</${Do}>` : null}
       </div></td>` : null}
     </tr>
     ${open ? html`<tr class="opened"><td colspan=${columns}><${Attempts} topic=${topic} subscription=${subscription} seq=${message.seq} /></td></tr>` : null}`;
@@ -53,8 +56,12 @@ export function Redrive({ topic, message, delivery, refresh, close }) {
 
 function Resend({ topic, message, delivery, refresh, close }) {
   const request = () => ({ path: { topic, id: message.id }, body: { subscription: delivery.subscription } });
+  const after = (answer) => {
+    refresh();
+    showSent({ topic, id: delivery.subscription, name: delivery.name }, answer.webhook_id);
+  };
   return html`<${Ask} title="Resend this message" operation="resend" action="Resend" request=${request} close=${close}
-    done=${() => `The message is sent to ${delivery.name} again`} after=${refresh}>
-    <p>It is sent to <b>${delivery.name}</b> once more, in a request of its own. Other subscriptions do not get it again.</p>
+    after=${after}>
+    <p>It is sent to <b>${delivery.name}</b> once more, on its own, whatever became of it there. Other subscriptions do not get it again.</p>
   </${Ask}>`;
 }

@@ -34,6 +34,7 @@ const STATES = {
   delivered: ["check", "good", "delivered"],
   due: ["clock", "plain", "due"],
   refused: ["triangle", "warn", "refused"],
+  resent: ["clock", "busy", "resent"],
   deleted: ["cross", "plain", "deleted"],
   lost: ["cross", "bad", "lost"],
   failed: ["triangle", "warn", "failed"],

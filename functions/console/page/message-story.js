@@ -44,6 +44,7 @@ const CLAUSES = {
   dead: [0, ({ reason }) => ` has it as a dead letter${because(reason)}.`],
   disabled: [1, ({ reason }) => ` is disabled${because(reason)}, and gets it when it is enabled again.`],
   refused: [2, ({ reason, due_at }) => ` refused it${because(reason)} and is tried again ${until(due_at)}.`],
+  resent: [3, ({ due_at }) => ` is sent it once more${due_at ? `, ${until(due_at)}` : ""}: a request asked for it.`],
   due: [3, due],
   lost: [4, () => " lost it: it was paused or disabled for too long."],
   paused: [5, () => " is paused, and gets it when it is resumed."],

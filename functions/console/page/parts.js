@@ -5,10 +5,7 @@ import { curl } from "./request.js";
 import { may } from "./session.js";
 
 export function Copy({ text, label = "Copy", what = "" }) {
-  const copy = async () => {
-    await navigator.clipboard.writeText(typeof text === "function" ? text() : text);
-    announce(`${what || "It"} is in the clipboard`);
-  };
+  const copy = () => toClipboard(typeof text === "function" ? text() : text, what || "it");
   return html`<button type="button" class="quiet" onClick=${copy} title=${what ? `Copy ${what}` : undefined}>
     <${Icon} name="copy" />${label}
   </button>`;
@@ -19,13 +16,18 @@ export function Id({ id, href, whole = false }) {
   const text = whole ? id : `${id.slice(0, 8)}…${id.slice(-6)}`;
   return html`<span class="id">
     ${href ? html`<a href=${href} title=${id}><code>${text}</code></a>` : html`<code title=${id}>${text}</code>`}
-    <button type="button" class="bare" aria-label=${`Copy the id ${id}`} onClick=${() => copyId(id)}><${Icon} name="copy" /></button>
+    <button type="button" class="bare" aria-label=${`Copy the id ${id}`} onClick=${() => toClipboard(id, "the id")}><${Icon} name="copy" /></button>
   </span>`;
 }
 
-async function copyId(id) {
-  await navigator.clipboard.writeText(id);
-  announce("The id is in the clipboard");
+// There is no clipboard on a page without TLS, unless it is on this computer.
+async function toClipboard(text, what) {
+  try {
+    await navigator.clipboard.writeText(text);
+    announce(`${what[0].toUpperCase()}${what.slice(1)} is in the clipboard`);
+  } catch {
+    announce(`The browser does not let this page copy ${what}: select it instead`);
+  }
 }
 
 // The curl line of an operation, to be seen and copied. The token is never in it.

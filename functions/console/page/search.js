@@ -3,7 +3,7 @@ import { Icon } from "./icons.js";
 import { Empty, Failure, Heading, Loading } from "./parts.js";
 import { call } from "./request.js";
 import { link } from "./router.js";
-import { may } from "./session.js";
+import { takes } from "./session.js";
 import { meanings } from "./webhook-id.js";
 
 const MOST = 20; // topics that are listed
@@ -36,12 +36,8 @@ export function Search({ query }) {
 }
 
 async function look(text, signal) {
-  if (!text) return [];
-  const [ids, topics] = await Promise.all([
-    Promise.all(meanings(text).map(([id, note]) => findId(id, note, signal))),
-    findTopics(text, signal),
-  ]);
-  return [...ids.filter(Boolean), ...topics];
+  const found = (await Promise.all(meanings(text).map(([id, note]) => findId(id, note, signal)))).filter(Boolean);
+  return found.length > 0 ? found : findTopics(text, signal);
 }
 
 async function findId(id, note, signal) {
@@ -51,13 +47,17 @@ async function findId(id, note, signal) {
   return { name: id, href: link(["topics", found.topic, kind, found.id]), icon: "circle", note: `${note || `a ${found.kind}`} of ${found.topic}` };
 }
 
-// The topic of this name, or those that have the text in their names.
+// The topic of this name, else those that have the text in their names.
 async function findTopics(text, signal) {
   if (!/^[\w.-]{1,128}$/.test(text)) return [];
-  const hit = (name) => ({ name, href: link(["topics", name]), icon: "square", note: "a topic" });
-  if (may("readTopic", text) && (await orNull(call("readTopic", { path: { topic: text }, signal })))) return [hit(text)];
-  const listed = await orNull(call("listTopics", { query: { search: text, limit: MOST }, signal }));
-  return listed ? listed.items.map((topic) => hit(topic.name)) : [];
+  let names = null;
+  if (takes("listTopics", "search")) {
+    const { items } = await call("listTopics", { query: { search: text, limit: MOST }, signal });
+    names = items.map((topic) => topic.name);
+  }
+  const more = names === null || names.length === MOST;
+  const exact = names?.includes(text) || (more && (await orNull(call("readTopic", { path: { topic: text }, signal }))));
+  return (exact ? [text] : names || []).map((name) => ({ name, href: link(["topics", name]), icon: "square", note: "a topic" }));
 }
 
 // Null when there is no such thing, or the broker does not read it as one.

@@ -8,6 +8,7 @@ import { useAnswer } from "./live.js";
 import { Answer, Copy, Curl, Do, Empty, Facts, Heading, Id } from "./parts.js";
 import { link } from "./router.js";
 import { may } from "./session.js";
+import { showSent } from "./sent.js";
 import { Change } from "./change-subscription.js";
 import { Rotate, tryNow, Unsubscribe } from "./subscription-actions.js";
 import { schedule, subscriptionStory } from "./subscription-story.js";
@@ -32,6 +33,7 @@ export function Subscription({ topic, id }) {
 function Actions({ subscription, refresh }) {
   const { topic, id, name, state, paused_at, disabled_at } = subscription;
   const change = (body, done) => () => act("changeSubscription", { path: { topic, id }, body }, done, refresh);
+  const test = () => act("testSubscription", { path: { topic, id } }, `A test is sent to ${name}`, (answer) => showSent(subscription, answer.webhook_id));
   const open = (dialog) => () => show(dialog, { subscription, refresh });
   return html`<div class="buttons">
     ${disabled_at ? html`<${Do} operation="changeSubscription" topic=${topic} primary onClick=${change({ disabled: false }, `${name} is enabled again`)}>Enable again</${Do}>` : null}
@@ -39,6 +41,7 @@ function Actions({ subscription, refresh }) {
     ${paused_at
       ? html`<${Do} operation="changeSubscription" topic=${topic} primary=${!disabled_at} onClick=${change({ paused: false }, `${name} is resumed`)}>Resume</${Do}>`
       : html`<${Do} operation="changeSubscription" topic=${topic} onClick=${change({ paused: true }, `${name} is paused`)}>Pause</${Do}>`}
+    <${Do} operation="testSubscription" topic=${topic} onClick=${test}>Send a test</${Do}>
     <${Do} operation="rotateSecret" topic=${topic} onClick=${open(Rotate)}>Rotate secret…</${Do}>
     <${Do} operation="changeSubscription" topic=${topic} onClick=${open(Change)}>Change…</${Do}>
     <${Do} operation="unsubscribe" topic=${topic} danger onClick=${open(Unsubscribe)}>Unsubscribe…</${Do}>
@@ -51,7 +54,7 @@ function Found({ subscription }) {
   const dead = link(["topics", topic, "dead-letters"], { subscription: id });
   return html`<p class="story">${subscriptionStory(subscription)}</p>
     <section class="card" aria-label="Facts">
-      <p class="url"><code>${url}</code> <${Copy} text=${url} label="" what="the url" /></p>
+      <p class="url"><code>${url}</code> ${may("changeSubscription", topic) ? html`<${Copy} text=${url} label="" what="the url" />` : null}</p>
       <${Facts} facts=${[
         ["cursor", `${number(cursor)} of ${number(cursor + behind)}`],
         ["behind", number(behind)],
