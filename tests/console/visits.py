@@ -17,7 +17,8 @@ if (location.protocol.startsWith("http") && !sessionStorage.getItem("signed in")
 }
 """
 VIOLATIONS = """
-addEventListener("securitypolicyviolation", (event) => console.error("CSP", event.effectiveDirective, event.blockedURI));
+addEventListener("securitypolicyviolation", (event) =>
+  console.error("CSP", event.effectiveDirective, event.blockedURI));
 """
 SAID_OTHERWISE = ("Failed to load resource", "Content Security Policy", "requires 'Trusted")
 
@@ -25,9 +26,9 @@ SAID_OTHERWISE = ("Failed to load resource", "Content Security Policy", "require
 class Visit:
     """A browser context with the console, signed in with a token if one is given. Its `page` is opened by `open`.
 
-    It notes each violation of the CSP, error in the console of the browser or in a program, response from 400 on, failed
-    request and request to another origin. `expects` names those that a test is about; `check` raises AssertionError for
-    all others, and for an expected one that did not come.
+    It notes each violation of the CSP, error in the console of the browser or in a program, response from 400 on,
+    failed request and request to another origin. `expects` names those that a test is about; `check` raises
+    AssertionError for all others, and for an expected one that did not come.
     """
 
     def __init__(self, browser: Browser, url: str, token: str | None = None, **options: Any) -> None:
