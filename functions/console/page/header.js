@@ -24,7 +24,7 @@ export function Header({ screen }) {
     html`<a href=${href} aria-current=${screen === name || (name === "topics" && ["topic", "message", "subscription"].includes(screen)) ? "page" : undefined}>${text}</a>`;
   return html`<header>
     <a class="brand" href="#/" aria-label=${`pgbroker${environment ? ` ${environment}` : ""}: overview`}>
-      <${Mark} /><b>pgbroker</b>
+      <${Mark} /><b>pgbroker</b>${" "}
       ${environment ? html`<span class=${`environment ${colour}`}>${environment}</span>` : null}</a>
     ${self ? html`<nav aria-label="Screens">
       ${may("readOverview") ? item("overview", "#/", "Overview") : null}

@@ -10,6 +10,7 @@ import { may, takes } from "./session.js";
 import { TopicRow, depth } from "./topic-row.js";
 
 const LIMIT = 30; // topics
+const SHALLOW = 100; // messages: no bar is full with fewer
 
 export function Overview() {
   return may("readOverview") ? html`<${Live} />` : html`<${Welcome} />`;
@@ -25,7 +26,7 @@ function Picture({ data, refresh }) {
   const [filter, setFilter] = useState("");
   const points = record(data);
   const consumed = consumption(data);
-  const deepest = Math.max(...data.items.map(depth));
+  const deepest = Math.max(SHALLOW, ...data.items.map(depth));
   const wanted = filter.trim().toLowerCase();
   const shown = data.items.filter((item) => item.topic.toLowerCase().includes(wanted));
   const searchable = takes("listTopics", "search");

@@ -75,8 +75,8 @@ function Why({ of: { state, failures, due_at: due, paused_at: paused, disabled_r
   }
   if (!last) return html`<span>${behind > 0 ? "not tried yet" : "nothing sent yet"}</span>`;
   const delivered = last.status >= 200 && last.status < 300 && !last.reason;
-  if (speed > 0) return html`<span>${delivered ? "delivering" : outcome}${p95 === null ? "" : `, p95 ${milliseconds(p95)}`}</span>`;
-  return html`<span>${delivered ? "delivered" : outcome} <${Time} at=${last.started_at} /></span>`;
+  if (speed > 0) return html`<span class=${delivered ? "" : "state warn"}>${delivered ? "delivering" : outcome}${p95 === null ? "" : `, p95 ${milliseconds(p95)}`}</span>`;
+  return html`<span class=${delivered ? "" : "state warn"}>${delivered ? "delivered" : outcome} <${Time} at=${last.started_at} /></span>`;
 }
 
 // The button that brings a subscription back.
