@@ -91,8 +91,9 @@ def test_the_page_has_the_contract_s_operations_with_their_scopes() -> None:
     for operation in contract.operations().values():
         method, _, path = operation.route.partition(" ")
         scopes = ",".join(f'"{scope}"' for scope in operation.scopes)
-        assert f'"{operation.id}":["{method}","{path}",[{scopes}]]' in served
+        assert f'"{operation.id}":["{method}","{path}",[{scopes}],[' in served
     assert served.count(':["') == len(contract.operations())
+    assert '"listTokens":["GET","/tokens",["tokens"],["limit","after"]]' in served  # and what their queries take
 
 
 def test_every_module_is_reached_from_the_first() -> None:
