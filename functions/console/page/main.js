@@ -49,7 +49,9 @@ function Page() {
 
 function Screen({ place }) {
   const Shown = SCREENS[place.screen];
-  if (Shown) return html`<${Shown} key=${place.path} ...${place} />`;
+  // a tab of a screen is the same screen: what stays above it is not asked for again
+  const key = [place.screen, place.topic, place.id, place.operation].join("/");
+  if (Shown) return html`<${Shown} key=${key} ...${place} />`;
   return html`<${Heading}>No such screen</${Heading}>
     <${Empty} title="This address leads nowhere."><p><a href="#/">Overview</a></p></${Empty}>`;
 }

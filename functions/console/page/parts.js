@@ -40,9 +40,9 @@ export function Curl({ operation, path, query, body, open = false }) {
 }
 
 // A button of an operation. It is not there when the token may not call it: what the contract says is the only list.
-export function Do({ operation, topic, onClick, children, danger = false, primary = false, disabled = false }) {
+export function Do({ operation, topic, onClick, children, danger = false, primary = false, quiet = false, disabled = false }) {
   if (!may(operation, topic)) return null;
-  const kind = danger ? "danger" : primary ? "primary" : "";
+  const kind = danger ? "danger" : primary ? "primary" : quiet ? "quiet" : "";
   return html`<button type="button" class=${kind} data-operation=${operation} disabled=${disabled} onClick=${onClick}>
     ${children}
   </button>`;

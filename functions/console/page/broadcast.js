@@ -1,0 +1,44 @@
+import { html, useState } from "./vendor.js";
+import { Bulk } from "./bulk.js";
+import { act, show } from "./dialog.js";
+import { plural } from "./format.js";
+import { refresh } from "./live.js";
+import { call } from "./request.js";
+import { may } from "./session.js";
+
+const FEW = 1000; // ready messages: fewer are broadcast without a question
+
+// Broadcast what is ready: at once when it is little, else in a dialog that counts it first.
+export async function broadcastAll(topic) {
+  const counted = may("readTopic", topic) ? await call("readTopic", { path: { topic } }).catch(() => null) : null;
+  if (!counted || counted.queue.ready >= FEW) return show(Broadcast, { topic });
+  return act("broadcast", { path: { topic } }, said, (answer) => {
+    refresh();
+    if (answer.remaining > 0 && answer.messages > 0) show(Broadcast, { topic });
+  });
+}
+
+const said = ({ messages, subscriptions }) => {
+  if (messages > 0) return `${plural(messages, "message")} to ${plural(subscriptions, "subscription")}`;
+  return subscriptions > 0 ? "Nothing was ready, so nothing moved" : "Nothing moved: the topic has no subscription";
+};
+
+function Broadcast({ topic, close }) {
+  const path = { topic };
+  const [subscriptions, setSubscriptions] = useState(null);
+  const tally = async () => {
+    if (!may("readTopic", topic)) return null;
+    const { queue, subscriptions: receivers } = await call("readTopic", { path });
+    setSubscriptions(receivers);
+    return { count: receivers && queue.ready, exact: queue.ready < 10_000, estimate: queue.estimate };
+  };
+  const step = async () => {
+    const answer = await call("broadcast", { path });
+    return { moved: answer.messages, complete: answer.remaining === 0 || answer.messages === 0, left: answer.remaining, answer };
+  };
+  return html`<${Bulk} title=${`Broadcast ${topic}`} action="Broadcast" operation="broadcast" request=${{ path }} tally=${tally} step=${step}
+    done=${(messages, { answer }) => said({ ...answer, messages })} empty=${subscriptions === 0 ? "Nothing moves: the topic has no subscription." : "Nothing is ready."} after=${refresh} close=${close}>
+    <p>All messages that are ready move to the end of the topic's log. From there the broker pushes them to
+      ${subscriptions ? plural(subscriptions, "subscription") : "each subscription"}. They do not come back to the queue.</p>
+  </${Bulk}>`;
+}

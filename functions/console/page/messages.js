@@ -1,0 +1,81 @@
+import { html, useEffect, useState } from "./vendor.js";
+import { Preview } from "./content.js";
+import { Ask, show } from "./dialog.js";
+import { Filters, filterOf } from "./filters.js";
+import { number } from "./format.js";
+import { State } from "./icons.js";
+import { refresh } from "./live.js";
+import { More, usePages } from "./pages.js";
+import { Answer, Curl, Do, Empty, Id } from "./parts.js";
+import { link } from "./router.js";
+import { now, Time } from "./time.js";
+
+const FILTERS = ["sender", "key", "since", "until"];
+
+// What waits in the queue, in the order of taking.
+export function Messages({ topic, query }) {
+  const filter = filterOf(FILTERS, query);
+  const pages = usePages("browseMessages", { path: { topic }, query: filter, content: "items" });
+  return html`<${Filters} names=${FILTERS} query=${query} />
+    <${Answer} answer=${pages.answer}>${() => (pages.items.length ? html`
+      <div class="scroll" tabindex="0" role="region" aria-label="Messages that wait"><table>
+        <thead><tr><th scope="col">message</th><th scope="col">state</th><th scope="col" class="number">receives</th>
+          <${LabelHeads} /><th scope="col">created</th><th scope="col">content</th><td></td></tr></thead>
+        <tbody>${pages.items.map((message) => html`<${Row} key=${message.id} topic=${topic} message=${message} done=${pages.refresh} />`)}</tbody>
+      </table></div>
+      <${More} pages=${pages}>${`${number(pages.items.length)} in the order of taking${pages.next ? ", so far" : ""}`}</${More}>`
+      : html`<${Nothing} topic=${topic} filtered=${Object.keys(filter).length > 0} pages=${pages} />`)}</${Answer}>`;
+}
+
+function Nothing({ topic, filtered, pages }) {
+  if (pages.next) return html`<${Empty} title="Nothing matches on this page"><p>The list goes on.</p></${Empty}><${More} pages=${pages} label="Look further" />`;
+  if (filtered) return html`<${Empty} title="No message that waits matches these filters"><p>What was consumed or broadcast is in the history.</p></${Empty}>`;
+  return html`<${Empty} title="No message waits">
+    <p>A message waits here from its publish until a consumer takes it, or a broadcast moves it to the log.</p>
+    <${Curl} operation="publish" path=${{ topic }} body=${{ content: { id: 1 } }} open />
+  </${Empty}>`;
+}
+
+function Row({ topic, message, done }) {
+  return html`<tr data-row>
+    <td><${Id} id=${message.id} href=${link(["topics", topic, "messages", message.id])} /></td>
+    <td><${Waiting} message=${message} /></td>
+    <td class="number">${message.receives}</td>
+    <${Labels} message=${message} />
+    <td><${Time} at=${message.created_at} /></td>
+    <td><${Preview} text=${message.content} /></td>
+    <td><${Do} operation="cancelMessage" topic=${topic} quiet disabled=${message.leased_at !== null && Date.parse(message.ready_at) > now()} onClick=${() => show(Cancel, { topic, message, done })}>Cancel…</${Do}></td>
+  </tr>`;
+}
+
+// The columns of what a publisher wrote on a message.
+export const LabelHeads = () => html`<th scope="col">key</th><th scope="col">sender</th>`;
+export const Labels = ({ message }) => html`<td class="label" title=${message.key}>${message.key ?? "–"}</td><td class="label" title=${message.sender}>${message.sender}</td>`;
+
+// A lease or a delay ends between two answers too.
+function Waiting({ message }) {
+  const [, draw] = useState(0);
+  const left = Date.parse(message.ready_at) - now();
+  useEffect(() => {
+    if (left <= 0 || left > 86_400_000) return undefined;
+    const timer = setTimeout(() => draw((count) => count + 1), left + 50);
+    return () => clearTimeout(timer);
+  }, [message.ready_at]);
+  if (left <= 0) return html`<${State} of="waiting" word="ready" />`;
+  const leased = message.leased_at !== null;
+  return html`<${State} of=${leased ? "leased" : "due"} word=${leased ? "leased" : "delayed"} />
+    <br /><small>until <${Time} at=${message.ready_at} /></small>`;
+}
+
+function Cancel({ topic, message, done, close }) {
+  const after = () => {
+    done();
+    refresh();
+  };
+  return html`<${Ask} title="Cancel this message" operation="cancelMessage" request=${() => ({ path: { topic, id: message.id } })}
+    action="Cancel the message" danger done=${() => "The message is cancelled"} after=${after} close=${close}>
+    <p>It is deleted with its content, and nobody receives it. A message on lease cannot be cancelled.</p>
+    <p><code>${message.id}</code></p>
+    <${Preview} text=${message.content} />
+  </${Ask}>`;
+}
