@@ -4,7 +4,7 @@ import { Preview } from "./content.js";
 import { act, show } from "./dialog.js";
 import { Filters, filterOf } from "./filters.js";
 import { number, plural } from "./format.js";
-import { refresh, useAnswer } from "./live.js";
+import { useAnswer } from "./live.js";
 import { LabelHeads, Labels } from "./messages.js";
 import { More, usePages } from "./pages.js";
 import { Answer, Do, Empty, Id } from "./parts.js";
@@ -25,7 +25,6 @@ export function DeadLetters({ topic, query }) {
   const after = () => {
     pick(new Set());
     pages.refresh();
-    refresh();
   };
   const redrive = () =>
     act("redrive", { path: { topic }, body: { subscription: query.subscription, ids: chosen } },

@@ -84,13 +84,8 @@ export function useAnswer(name, options = {}, { once = false, skip = false } = {
         if (stopped || error.name === "AbortError") return;
         failures += 1;
         setState((state) => ({ key, data: state.key === key ? state.data : null, error }));
-<<<<<<< HEAD
         const passing = error.status === 0 || error.status >= 429; // 403 and 404 are answers
         freshness.set({ ...freshness.get(), failing: passing });
-=======
-        const passing = error.status === 0 || error.status >= 429;
-        if (passing) freshness.set({ ...freshness.get(), failing: true });
->>>>>>> 4663727 (Show a topic in the console: its messages, fates, subscriptions, settings)
         const wait = Math.min(60_000, 2000 * 2 ** failures);
         plan(error.retryAt ? Math.max(500, error.retryAt - Date.now()) : wait, passing);
       } finally {

@@ -1,7 +1,8 @@
 import { html, useState } from "./vendor.js";
+import { Cancel } from "./cancel.js";
 import { Content } from "./content.js";
 import { Deliveries, Redrive } from "./deliveries.js";
-import { Ask, show } from "./dialog.js";
+import { show } from "./dialog.js";
 import { State } from "./icons.js";
 import { useAnswer } from "./live.js";
 import { messageStory } from "./message-story.js";
@@ -44,15 +45,8 @@ function Actions({ topic, message, refresh }) {
   const cancels = ["waiting", "dead"].includes(message.state);
   return html`<div class="buttons">
     ${message.state === "dead" ? html`<${Do} operation="redrive" topic=${topic} primary onClick=${() => show(Redrive, { topic, message, refresh })}>Redrive…</${Do}>` : null}
-    ${cancels ? html`<${Do} operation="cancelMessage" topic=${topic} danger onClick=${() => show(Cancel, { topic, message })}>Cancel…</${Do}>` : null}
+    ${cancels ? html`<${Do} operation="cancelMessage" topic=${topic} danger onClick=${() => show(Cancel, { topic, message, after: () => go(link(["topics", topic])) })}>Cancel…</${Do}>` : null}
   </div>`;
-}
-
-function Cancel({ topic, message, close }) {
-  return html`<${Ask} title="Cancel this message" operation="cancelMessage" action="Cancel the message" danger close=${close}
-    request=${() => ({ path: { topic, id: message.id } })} done=${() => "The message is deleted"} after=${() => go(link(["topics", topic]))}>
-    <p>It is deleted with its content. Nothing brings it back.</p><p><code>${message.id}</code></p>
-  </${Ask}>`;
 }
 
 function Found({ topic, message, refresh }) {

@@ -1,14 +1,14 @@
-import { html, useEffect, useState } from "./vendor.js";
+import { html } from "./vendor.js";
+import { Cancel } from "./cancel.js";
 import { Preview } from "./content.js";
-import { Ask, show } from "./dialog.js";
+import { show } from "./dialog.js";
 import { Filters, filterOf } from "./filters.js";
 import { number } from "./format.js";
 import { State } from "./icons.js";
-import { refresh } from "./live.js";
 import { More, usePages } from "./pages.js";
 import { Answer, Curl, Do, Empty, Id } from "./parts.js";
 import { link } from "./router.js";
-import { now, Time } from "./time.js";
+import { now, Time, useTick } from "./time.js";
 
 const FILTERS = ["sender", "key", "since", "until"];
 
@@ -44,7 +44,7 @@ function Row({ topic, message, done }) {
     <${Labels} message=${message} />
     <td><${Time} at=${message.created_at} /></td>
     <td><${Preview} text=${message.content} /></td>
-    <td><${Do} operation="cancelMessage" topic=${topic} quiet disabled=${message.leased_at !== null && Date.parse(message.ready_at) > now()} onClick=${() => show(Cancel, { topic, message, done })}>Cancel…</${Do}></td>
+    <td><${Do} operation="cancelMessage" topic=${topic} quiet disabled=${message.leased_at !== null && Date.parse(message.ready_at) > now()} onClick=${() => show(Cancel, { topic, message, after: done })}>Cancel…</${Do}></td>
   </tr>`;
 }
 
@@ -54,28 +54,10 @@ export const Labels = ({ message }) => html`<td class="label" title=${message.ke
 
 // A lease or a delay ends between two answers too.
 function Waiting({ message }) {
-  const [, draw] = useState(0);
-  const left = Date.parse(message.ready_at) - now();
-  useEffect(() => {
-    if (left <= 0 || left > 86_400_000) return undefined;
-    const timer = setTimeout(() => draw((count) => count + 1), left + 50);
-    return () => clearTimeout(timer);
-  }, [message.ready_at]);
-  if (left <= 0) return html`<${State} of="waiting" word="ready" />`;
+  const waits = Date.parse(message.ready_at) > now();
+  useTick(waits);
+  if (!waits) return html`<${State} of="waiting" word="ready" />`;
   const leased = message.leased_at !== null;
   return html`<${State} of=${leased ? "leased" : "due"} word=${leased ? "leased" : "delayed"} />
-    <br /><small>until <${Time} at=${message.ready_at} /></small>`;
-}
-
-function Cancel({ topic, message, done, close }) {
-  const after = () => {
-    done();
-    refresh();
-  };
-  return html`<${Ask} title="Cancel this message" operation="cancelMessage" request=${() => ({ path: { topic, id: message.id } })}
-    action="Cancel the message" danger done=${() => "The message is cancelled"} after=${after} close=${close}>
-    <p>It is deleted with its content, and nobody receives it. A message on lease cannot be cancelled.</p>
-    <p><code>${message.id}</code></p>
-    <${Preview} text=${message.content} />
-  </${Ask}>`;
+    <br /><small>until <${Time} due at=${message.ready_at} /></small>`;
 }

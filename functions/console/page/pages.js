@@ -1,5 +1,5 @@
 import { html, useEffect, useRef, useState } from "./vendor.js";
-import { useAnswer } from "./live.js";
+import { refresh, useAnswer } from "./live.js";
 import { Failure } from "./parts.js";
 import { call } from "./request.js";
 
@@ -29,11 +29,11 @@ export function usePages(name, options) {
     }
     setLoading(false);
   };
-  const refresh = () => {
-    if (still) keep({ key, items: null, next: null });
-    else answer.refresh();
+  const again = () => {
+    keep({ key, items: null, next: null });
+    refresh();
   };
-  return { answer, items, next, more, loading, error: trouble, kept: still, refresh };
+  return { answer, items, next, more, loading, error: trouble, kept: still, refresh: again };
 }
 
 // What is below a list: how much of it is there, and the way on.

@@ -20,7 +20,7 @@ const words = (name, value) => (value === null ? SETTINGS.find(([other]) => othe
 export function Settings({ topic, known }) {
   const [draft, setDraft] = useState({});
   if (!known) return html`<${Loading} />`;
-  const times = html`<${Facts} facts=${[["Created", html`<${Time} at=${known.created_at} />`], ["Changed", html`<${Time} at=${known.updated_at} />`]]} />`;
+  const times = html`<${Facts} facts=${[["created", html`<${Time} at=${known.created_at} />`], ["changed", html`<${Time} at=${known.updated_at} />`]]} />`;
   if (!may("changeTopic", topic)) {
     return html`<${Facts} facts=${SETTINGS.map(([name, value]) => [name, words(name, known[name]), `default ${words(name, value)}`])} /><p></p>${times}`;
   }

@@ -30,7 +30,7 @@ export function Subscribe({ topic, close }) {
   };
   const after = ({ secret }) => {
     refresh();
-    if (secret) show(Secret, { title: `Subscribed to ${topic}`, secret, children: html`<p>It signs the webhooks: the receiver needs it to verify them.</p>` });
+    if (secret) show(Secret, { title: `Subscribed to ${topic}`, secret, children: "It signs the webhooks: the receiver needs it to verify them." });
   };
   return html`<${Ask} title=${`Subscribe to ${topic}`} operation="subscribe" request=${request} action="Subscribe"
     done=${({ secret }) => (secret ? "Subscribed" : "This subscription exists already, with these settings")} after=${after} close=${close}>

@@ -1,8 +1,8 @@
 import { html, useState } from "./vendor.js";
-import { act, Ask, Dialog, show } from "./dialog.js";
+import { act, Ask, show } from "./dialog.js";
 import { plural } from "./format.js";
-import { Copy } from "./parts.js";
 import { go, link } from "./router.js";
+import { Secret } from "./secret.js";
 import { absolute, timeMode } from "./time.js";
 
 // A resumed subscription is due at once, with all its attempts again: so one that waits is paused and resumed.
@@ -26,7 +26,9 @@ export function Rotate({ subscription, refresh, close }) {
   const { topic, id, name } = subscription;
   const after = (answer) => {
     refresh();
-    show(Secret, { ...answer, name });
+    const until = answer.old_secrets_until;
+    const children = until ? `Older secrets are valid too, until ${absolute(until, timeMode.get())}.` : "Older secrets are not valid any more.";
+    show(Secret, { title: `The new secret of ${name}`, secret: answer.secret, children });
   };
   return html`<${Ask} title=${`Rotate the secret of ${name}`} operation="rotateSecret" action="Rotate the secret" close=${close} after=${after}
     request=${() => ({ path: { topic, id }, body: { overlap_seconds: overlap } })}>
@@ -36,19 +38,11 @@ export function Rotate({ subscription, refresh, close }) {
   </${Ask}>`;
 }
 
-function Secret({ secret, old_secrets_until, name, close }) {
-  return html`<${Dialog} title=${`The new secret of ${name}`} close=${close}>
-    <p><strong>It is shown only now.</strong> Copy it to the receiver before you close this.</p>
-    <p class="secret"><code>${secret}</code></p>
-    <p class="muted">${old_secrets_until ? `Older secrets are valid too, until ${absolute(old_secrets_until, timeMode.get())}.` : "Older secrets are not valid any more."}</p>
-    <div class="buttons"><${Copy} text=${secret} label="Copy" what="the secret" /><button type="button" class="primary" onClick=${close}>I have it</button></div>
-  </${Dialog}>`;
-}
-
-export function Unsubscribe({ subscription, close }) {
+// `after`: else the subscriptions of the topic are shown.
+export function Unsubscribe({ subscription, after, close }) {
   const { topic, id, name, behind, redeliveries } = subscription;
   return html`<${Ask} title=${`Unsubscribe ${name}`} operation="unsubscribe" action="Unsubscribe" danger typed=${behind > 0 ? name : undefined} close=${close}
-    request=${() => ({ path: { topic, id } })} done=${() => `${name} is unsubscribed`} after=${() => go(link(["topics", topic, "subscriptions"]))}>
+    request=${() => ({ path: { topic, id } })} done=${() => `${name} is unsubscribed`} after=${after || (() => go(link(["topics", topic, "subscriptions"])))}>
     <p>The subscription is deleted.${behind + redeliveries > 0 ? html` It is not sent the <b>${plural(behind + redeliveries, "message")}</b> that it does not have yet.` : ""}</p>
   </${Ask}>`;
 }

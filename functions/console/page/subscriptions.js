@@ -1,11 +1,12 @@
 import { html } from "./vendor.js";
-import { Ask, show } from "./dialog.js";
+import { Outcome } from "./attempts.js";
+import { show } from "./dialog.js";
 import { number } from "./format.js";
 import { State } from "./icons.js";
-import { refresh } from "./live.js";
 import { More, usePages } from "./pages.js";
 import { Answer, Curl, Do, Empty } from "./parts.js";
 import { link } from "./router.js";
+import { Unsubscribe } from "./subscription-actions.js";
 import { Time } from "./time.js";
 
 // The webhooks that the topic is pushed to, the oldest first.
@@ -27,9 +28,9 @@ function Row({ topic, subscription, done }) {
     <td><${State} of=${state === "waiting" ? "retrying" : state} /><${Why} subscription=${subscription} /></td>
     <td class="number">${number(behind)}</td>
     <td>${last ? html`<${Outcome} attempt=${last} /><br /><small><${Time} at=${last.started_at} /></small>` : html`<span class="muted">none yet</span>`}</td>
-    <td><${Time} at=${state === "paused" || state === "disabled" ? null : due} /></td>
+    <td><${Time} due at=${state === "paused" || state === "disabled" ? null : due} /></td>
     <td class="number">${dead ? html`<a href=${link(["topics", topic, "dead-letters"], { subscription: id })}>${dead < 1000 ? number(dead) : "1,000 or more"}</a>` : "0"}</td>
-    <td><${Do} operation="unsubscribe" topic=${topic} quiet onClick=${() => show(Unsubscribe, { topic, subscription, done })}>Unsubscribe…</${Do}></td>
+    <td><${Do} operation="unsubscribe" topic=${topic} quiet onClick=${() => show(Unsubscribe, { subscription, after: done })}>Unsubscribe…</${Do}></td>
   </tr>`;
 }
 
@@ -40,27 +41,9 @@ function Why({ subscription }) {
   return failures ? html`<br /><small>${number(failures)} failed</small>` : null;
 }
 
-function Outcome({ attempt: { status, reason } }) {
-  const well = status >= 200 && status < 300 && !reason;
-  return html`<${State} of=${well ? "delivered" : "failed"} word=${status === null ? reason || "no response" : `${status}${reason ? `, ${reason}` : ""}`} />`;
-}
-
 function Nothing({ topic }) {
   return html`<${Empty} title="No subscription">
     <p>A subscription gets what is broadcast from then on, by webhook. Without one a broadcast moves nothing.</p>
     <${Curl} operation="subscribe" path=${{ topic }} body=${{ url: "https://example.com/webhook" }} open />
   </${Empty}>`;
-}
-
-function Unsubscribe({ topic, subscription, done, close }) {
-  const { id, name, behind } = subscription;
-  const after = () => {
-    done();
-    refresh();
-  };
-  return html`<${Ask} title=${`Unsubscribe ${name}`} operation="unsubscribe" request=${() => ({ path: { topic, id } })} action="Unsubscribe" danger
-    done=${() => "Unsubscribed"} after=${after} close=${close}>
-    <p>Nothing is sent to <code>${subscription.url}</code> any more. ${behind ? html`<strong>${number(behind)} of the log are not delivered to it</strong>, and will not be.` : null}</p>
-    <p class="muted">To stop for a while, pause it instead: it then keeps its place.</p>
-  </${Ask}>`;
 }

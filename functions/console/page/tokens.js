@@ -1,9 +1,10 @@
 import { html } from "./vendor.js";
-import { Ask, Dialog, show } from "./dialog.js";
+import { Ask, show } from "./dialog.js";
 import { useAnswer } from "./live.js";
 import { MintToken } from "./mint.js";
-import { Answer, Copy, Curl, Do, Heading, Id } from "./parts.js";
+import { Answer, Curl, Do, Heading, Id } from "./parts.js";
 import { link } from "./router.js";
+import { Secret } from "./secret.js";
 import { session, signOut } from "./session.js";
 import { useStore } from "./store.js";
 import { Time } from "./time.js";
@@ -14,7 +15,7 @@ export function Tokens({ query }) {
   const { self } = useStore(session);
   const answer = useAnswer("listTokens", { query: { limit: PAGE, after: query.after } });
   const refresh = () => answer.refresh();
-  const mint = () => show(MintToken, { self, minted: (token) => { refresh(); show(Minted, { token }); } });
+  const mint = () => show(MintToken, { self, minted: (token) => { refresh(); show(Secret, { title: `The token ${token.name}`, name: "token", secret: token.token }); } });
   return html`<div class="line-up">
       <${Heading}>Tokens</${Heading}><span class="space"></span>
       <${Do} operation="mintToken" primary onClick=${mint}>Mint a token…</${Do}>
@@ -55,12 +56,4 @@ function Revoke({ token, own, refresh, close }) {
     ${powerful ? html`<p>It may mint and revoke tokens: be sure that another one can.</p>` : null}
     ${own ? html`<p>It is the token of this session: you will be signed out.</p>` : null}
   </${Ask}>`;
-}
-
-function Minted({ token, close }) {
-  return html`<${Dialog} title=${`The token ${token.name}`} close=${close}>
-    <p>Copy it now: it is not shown again, and the broker does not keep it.</p>
-    <div class="secret"><code>${token.token}</code><${Copy} text=${token.token} what="the token" /></div>
-    <div class="buttons"><button type="button" class="primary" onClick=${close}>I have it</button></div>
-  </${Dialog}>`;
 }

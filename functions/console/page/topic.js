@@ -66,11 +66,11 @@ function Head({ known }) {
   const parts = `${number(queue.ready)} ready · ${number(queue.leased)} leased · ${number(queue.delayed)} delayed`;
   return html`<section class="card head" aria-label="The topic now">
     <${Facts} facts=${[
-      ["Waiting", count(queue), parts],
-      ["Oldest ready", html`<${Time} at=${known.oldest_ready_at} />`],
-      ["Log", number(known.last_seq), known.broadcast === "auto" ? "broadcast soon after each publish" : "broadcast by request"],
-      ["Farthest behind", known.subscriptions ? number(known.behind) : "–", known.subscriptions ? null : "no subscription"],
-      ["Dead letters", dead.count > 0 ? html`<a href=${link(["topics", name, "dead-letters"])}><${State} of="dead" word=${count(dead)} /></a>` : "0"],
+      ["waiting", count(queue), parts],
+      ["oldest ready", html`<${Time} at=${known.oldest_ready_at} />`],
+      ["log", number(known.last_seq), known.broadcast === "auto" ? "broadcast soon after each publish" : "broadcast by request"],
+      ["farthest behind", known.subscriptions ? number(known.behind) : "–", known.subscriptions ? null : "no subscription"],
+      ["dead letters", dead.count > 0 ? html`<a href=${link(["topics", name, "dead-letters"])}><${State} of="dead" word=${count(dead)} /></a>` : "0"],
     ]} />
     <${Curl} operation="readTopic" path=${{ topic: name }} />
   </section>`;
