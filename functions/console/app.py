@@ -19,7 +19,6 @@ FOLDER = Path(__file__).parent
 IMPORT = re.compile(r'^import \{([^}]*)\} from "\./([a-z/-]+\.js)";\n', re.MULTILINE)
 MARGIN = re.compile(r"^ *(?://.*\n)?", re.MULTILINE)  # comments and indents are a seventh of what is sent
 EXPORT = re.compile(r"^export ((?:const|async function|function|class) (\w+))", re.MULTILINE)
-COMMENT = re.compile(r"^ *// .*\n", re.MULTILINE)
 COLOURS = ("grey", "green", "blue", "amber", "red", "violet")
 
 HEADERS = {
@@ -65,17 +64,26 @@ def handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
 def join_modules(main: str) -> str:
     """Join a module of the page with all that it imports, which come before it, to one module.
 
-    Each becomes a function that returns what it exports, so that its other names stay its own. What is vendored stays a
-    module for itself. Raises ValueError when modules import each other in a circle.
+    Each becomes a function that returns what it exports: all that come after it see that, and its other names stay its
+    own. What is vendored stays a module for itself. Raises ValueError when modules import each other in a circle, or
+    export the same name.
     """
-    joined = ['import * as vendor from "./vendor.js";\n']
+    seen: set[str] = set()
+    vendored: set[str] = set()
+    joined = []
     for name in _dependencies(main, (), set()):
         source = MARGIN.sub("", _source(name))
-        exported = ", ".join(exported for _, exported in EXPORT.findall(source))
-        source = IMPORT.sub(lambda found: f"const {{{found[1]}}} = {_variable(found[2])};\n", source)
-        source = COMMENT.sub("", EXPORT.sub(lambda found: found[1], source))  # a tenth of what is sent
-        joined.append(f"const {_variable(name)} = (() => {{\n{source}return {{ {exported} }};\n}})();\n")
-    return "".join(joined)
+        exported = [exported for _, exported in EXPORT.findall(source)]
+        if twice := seen.intersection(exported):
+            raise ValueError(f"{name} exports what another module exports: {', '.join(sorted(twice))}")
+        seen.update(exported)
+        for names, module in IMPORT.findall(source):
+            if module == "vendor.js":
+                vendored.update(names.replace(" ", "").split(","))
+        source = EXPORT.sub(lambda found: found[1], IMPORT.sub("", source))
+        names = ", ".join(exported)
+        joined.append(f"const {{ {names} }} = (() => {{\n{source}return {{ {names} }};\n}})();\n")
+    return "".join([f'import {{ {", ".join(sorted(vendored))} }} from "./vendor.js";\n', *joined])
 
 
 def _dependencies(name: str, importers: tuple[str, ...], seen: set[str]) -> Iterator[str]:
@@ -86,10 +94,6 @@ def _dependencies(name: str, importers: tuple[str, ...], seen: set[str]) -> Iter
             yield from _dependencies(module, (*importers, name), seen)
     seen.add(name)
     yield name
-
-
-def _variable(module: str) -> str:
-    return "vendor" if module == "vendor.js" else f"{module.removesuffix('.js').replace('-', '_')}_module"
 
 
 def _source(name: str) -> str:

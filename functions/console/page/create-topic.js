@@ -1,6 +1,6 @@
 import { html, useState } from "./vendor.js";
 import { Ask } from "./dialog.js";
-import { useAnswer } from "./live.js";
+import { refresh, useAnswer } from "./live.js";
 import { go, link } from "./router.js";
 import { covers, session } from "./session.js";
 
@@ -37,8 +37,12 @@ export function CreateTopic({ close, name: start = "" }) {
           },
         }
       : null;
+  const after = () => {
+    go(link(["topics", name]));
+    refresh(); // the screen of the name may be the one that is open
+  };
   return html`<${Ask} title="Create a topic" operation="putTopic" action="Create" close=${close} request=${request}
-    done=${() => `The topic ${name} is there`} after=${() => go(link(["topics", name]))}>
+    done=${() => `The topic ${name} is there`} after=${after}>
     <label>Name
       <input value=${name} onInput=${set("name")} required pattern=${NAME} autocomplete="off" spellcheck=${false} aria-describedby="name-hint" />
       <small id="name-hint" class=${taken || !covered ? "state bad" : "muted"}>${

@@ -2,7 +2,7 @@ import { html, render, useEffect } from "./vendor.js";
 import { Dialogs } from "./dialog.js";
 import { Header } from "./header.js";
 import { Login } from "./login.js";
-import { Outcome } from "./outcomes.js";
+import { Outcomes } from "./outcomes.js";
 import { useAnswer } from "./live.js";
 import { Answer, Empty, Heading } from "./parts.js";
 import { route } from "./router.js";
@@ -43,7 +43,7 @@ function Page() {
     <main id="main" tabindex="-1">
       ${known || (screen === "api" ? html`<${Screen} place=${place} />` : html`<${Login} lost=${lost} />`)}
     </main>
-    <${Outcome} />
+    <${Outcomes} />
     <${Dialogs} />`;
 }
 

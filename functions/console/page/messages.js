@@ -44,7 +44,7 @@ function Row({ topic, message, done }) {
     <${Labels} message=${message} />
     <td><${Time} at=${message.created_at} /></td>
     <td><${Preview} text=${message.content} /></td>
-    <td><${Do} operation="cancelMessage" topic=${topic} quiet disabled=${message.leased_at !== null && Date.parse(message.ready_at) > now()} onClick=${() => show(Cancel, { topic, message, after: done })}>Cancel…</${Do}></td>
+    <td><${Do} operation="cancelMessage" topic=${topic} quiet disabled=${message.leased_at !== null && isHidden(message)} onClick=${() => show(Cancel, { topic, message, after: done })}>Cancel…</${Do}></td>
   </tr>`;
 }
 
@@ -52,9 +52,12 @@ function Row({ topic, message, done }) {
 export const LabelHeads = () => html`<th scope="col">key</th><th scope="col">sender</th>`;
 export const Labels = ({ message }) => html`<td class="label" title=${message.key}>${message.key ?? "–"}</td><td class="label" title=${message.sender}>${message.sender}</td>`;
 
+// Whether a lease or a delay hides the message now. A new message is ready at once, whatever the clocks say.
+const isHidden = ({ created_at: created, ready_at: ready }) => ready !== created && Date.parse(ready) > now();
+
 // A lease or a delay ends between two answers too.
 function Waiting({ message }) {
-  const waits = Date.parse(message.ready_at) > now();
+  const waits = isHidden(message);
   useTick(waits);
   if (!waits) return html`<${State} of="waiting" word="ready" />`;
   const leased = message.leased_at !== null;

@@ -8,7 +8,7 @@ export function announce(text, kind = "done") {
   outcome.set({ text, kind });
 }
 
-export function Outcome() {
+export function Outcomes() {
   const current = useStore(outcome);
   useEffect(() => {
     if (!current) return undefined;

@@ -78,13 +78,3 @@ function Change({ topic, known, changed, after, close }) {
     <${Changes} changed=${changed} known=${known} />
   </${Ask}>`;
 }
-
-// A dialog that creates a topic, with its settings.
-export function Create({ topic, created, close }) {
-  const [draft, setDraft] = useState({});
-  const changed = changes(draft, DEFAULTS);
-  const request = () => (changed.every(([name, value]) => valid(name, value)) ? { path: { topic }, body: Object.fromEntries(changed) } : null);
-  return html`<${Ask} title=${`Create the topic ${topic}`} operation="putTopic" request=${request} action="Create" close=${close} after=${created} done=${() => `${topic} is created`}>
-    <div class="settings"><${SettingFields} values=${{ ...DEFAULTS, ...draft }} set=${(name, value) => setDraft({ ...draft, [name]: value })} /></div>
-  </${Ask}>`;
-}

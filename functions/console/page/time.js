@@ -35,7 +35,7 @@ export function clock(time, mode, seconds = true) {
 
 export function relative(time, from = now()) {
   const seconds = Math.trunc((from - new Date(time)) / 1000);
-  if (seconds === 0) return "now";
+  if (seconds === 0 || seconds === -1) return "now"; // clocks differ by that much
   return seconds > 0 ? `${duration(seconds)} ago` : `in ${duration(-seconds)}`;
 }
 

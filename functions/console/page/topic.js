@@ -1,5 +1,6 @@
 import { html } from "./vendor.js";
 import { broadcastAll } from "./broadcast.js";
+import { CreateTopic } from "./create-topic.js";
 import { DeadLetters } from "./dead-letters.js";
 import { show } from "./dialog.js";
 import { count, number } from "./format.js";
@@ -11,7 +12,7 @@ import { Answer, Curl, Do, Empty, Facts, Heading, Tabs } from "./parts.js";
 import { Publish } from "./publish.js";
 import { link } from "./router.js";
 import { may } from "./session.js";
-import { Create, Settings } from "./settings.js";
+import { Settings } from "./settings.js";
 import { Subscribe } from "./subscribe.js";
 import { Subscriptions } from "./subscriptions.js";
 import { Time } from "./time.js";
@@ -29,7 +30,7 @@ const TABS = [
 export function Topic({ topic, tab = "messages", query }) {
   const readable = may("readTopic", topic);
   const answer = useAnswer("readTopic", { path: { topic } }, { skip: !readable });
-  if (answer.error?.status === 404) return html`<${Unknown} topic=${topic} created=${answer.refresh} />`;
+  if (answer.error?.status === 404) return html`<${Unknown} topic=${topic} />`;
   const tabs = TABS.filter(([, , operation]) => may(operation, topic));
   const [, , , Shown] = tabs.find(([name]) => name === tab) || [];
   return html`
@@ -85,14 +86,14 @@ function Lacking({ topic, tab }) {
   </${Empty}>`;
 }
 
-function Unknown({ topic, created }) {
+function Unknown({ topic }) {
   return html`
     <div class="line-up">
       <${Heading} trail=${[["Topics", "#/topics"]]}>${topic}</${Heading}>
       <span class="space"></span>
       <div class="buttons">
         <${Do} operation="publish" topic=${topic} onClick=${() => show(Publish, { topic })}>Publish…</${Do}>
-        <${Do} operation="putTopic" topic=${topic} primary onClick=${() => show(Create, { topic, created })}>Create the topic…</${Do}>
+        <${Do} operation="putTopic" topic=${topic} primary onClick=${() => show(CreateTopic, { name: topic })}>Create the topic…</${Do}>
       </div>
     </div>
     <${Empty} title=${`There is no topic ${topic}`}>
