@@ -62,11 +62,11 @@ def test_a_module_is_a_function_after_those_that_it_imports(pages: Path) -> None
     )
     (pages / "a.js").write_text("const hidden = 3;\nexport const one = hidden;\n")
     assert app("console").join_modules("main.js") == (
-        'import * as vendor from "./vendor.js";\n'
-        "const a_module = (() => {\nconst hidden = 3;\nconst one = hidden;\nreturn { one };\n})();\n"
-        "const b_two_module = (() => {\nconst { h } = vendor;\nconst { one } = a_module;\n"
-        "const hidden = 1;\nconst two = one + hidden;\nfunction render() {\n  h();\n}\nreturn { two, render };\n})();\n"
-        "const main_module = (() => {\nconst { two, render } = b_two_module;\nrender(two);\nreturn {  };\n})();\n"
+        'import { h } from "./vendor.js";\n'
+        "const { one } = (() => {\nconst hidden = 3;\nconst one = hidden;\nreturn { one };\n})();\n"
+        "const { two, render } = (() => {\n"
+        "const hidden = 1;\nconst two = one + hidden;\nfunction render() {\nh();\n}\nreturn { two, render };\n})();\n"
+        "const {  } = (() => {\nrender(two);\nreturn {  };\n})();\n"
     )
 
 
@@ -75,7 +75,20 @@ def test_a_module_that_two_import_is_joined_once(pages: Path) -> None:
     for side in ("left", "right"):
         (pages / f"{side}.js").write_text(f'import {{ one }} from "./one.js";\nexport const {side} = one;\n')
     (pages / "one.js").write_text("export const one = 1;\n")
-    assert app("console").join_modules("main.js").count("one_module = ") == 1
+    assert app("console").join_modules("main.js").count("const { one } = ") == 1
+
+
+def test_comments_and_indents_are_not_served(pages: Path) -> None:
+    (pages / "main.js").write_text("// what it does\nif (document) {\n  // why\n  document.title = 'a // b';\n}\n")
+    assert "(() => {\nif (document) {\ndocument.title = 'a // b';\n}\n" in app("console").join_modules("main.js")
+
+
+def test_modules_that_export_one_name_are_refused(pages: Path) -> None:
+    (pages / "main.js").write_text('import { one } from "./one.js";\nimport { two } from "./two.js";\n')
+    (pages / "one.js").write_text("export const one = 1;\n")
+    (pages / "two.js").write_text("export const two = 2;\nexport const one = 2;\n")
+    with pytest.raises(ValueError, match=r"two\.js exports what another module exports: one"):
+        app("console").join_modules("main.js")
 
 
 def test_modules_that_import_each_other_are_refused(pages: Path) -> None:

@@ -3,7 +3,7 @@ import { DeleteTopic } from "./delete-topic.js";
 import { Ask, show } from "./dialog.js";
 import { number } from "./format.js";
 import { refresh } from "./live.js";
-import { Do, Facts, Loading } from "./parts.js";
+import { Facts, Loading } from "./parts.js";
 import { may } from "./session.js";
 import { Time } from "./time.js";
 
