@@ -49,7 +49,7 @@ function Row({ topic, message, done }) {
 }
 
 // The columns of what a publisher wrote on a message.
-export const LabelHeads = () => html`<th scope="col">key</th><th scope="col">sender</th>`;
+export const LabelHeads = () => html`<th scope="col" class="label">key</th><th scope="col" class="label">sender</th>`;
 export const Labels = ({ message }) => html`<td class="label" title=${message.key}>${message.key ?? "–"}</td><td class="label" title=${message.sender}>${message.sender}</td>`;
 
 // Whether a lease or a delay hides the message now. A new message is ready at once, whatever the clocks say.

@@ -117,7 +117,12 @@ export function Heading({ children, trail = [] }) {
 }
 
 export function Tabs({ label, tabs, current }) {
-  return html`<nav class="tabs" aria-label=${label}>
+  const nav = useRef(null);
+  useLayoutEffect(() => {
+    const tab = nav.current.querySelector("[aria-current]"); // it may be out of sight on a narrow screen
+    if (tab) nav.current.scrollLeft = tab.offsetLeft - nav.current.clientWidth / 2;
+  }, [current]);
+  return html`<nav ref=${nav} class="tabs" aria-label=${label}>
     ${tabs.map(([name, href, text]) => html`<a key=${name} href=${href} aria-current=${name === current ? "page" : undefined}>${text}</a>`)}
   </nav>`;
 }

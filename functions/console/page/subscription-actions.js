@@ -43,6 +43,6 @@ export function Unsubscribe({ subscription, after, close }) {
   const { topic, id, name, behind, redeliveries } = subscription;
   return html`<${Ask} title=${`Unsubscribe ${name}`} operation="unsubscribe" action="Unsubscribe" danger typed=${behind > 0 ? name : undefined} close=${close}
     request=${() => ({ path: { topic, id } })} done=${() => `${name} is unsubscribed`} after=${after || (() => go(link(["topics", topic, "subscriptions"])))}>
-    <p>The subscription is deleted.${behind + redeliveries > 0 ? html` It is not sent the <b>${plural(behind + redeliveries, "message")}</b> that it does not have yet.` : ""}</p>
+    <p>Nothing is sent to <code>${subscription.url}</code> any more.${behind + redeliveries > 0 ? html` It is not sent the <b>${plural(behind + redeliveries, "message")}</b> that it does not have yet.` : ""}</p>
   </${Ask}>`;
 }

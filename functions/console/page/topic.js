@@ -27,11 +27,12 @@ const TABS = [
   ["settings", "settings", "readTopic", Settings],
 ];
 
-export function Topic({ topic, tab = "messages", query }) {
+export function Topic({ topic, tab: given, query }) {
   const readable = may("readTopic", topic);
   const answer = useAnswer("readTopic", { path: { topic } }, { skip: !readable });
   if (answer.error?.status === 404) return html`<${Unknown} topic=${topic} />`;
   const tabs = TABS.filter(([, , operation]) => may(operation, topic));
+  const tab = given || tabs[0]?.[0] || "messages";
   const [, , , Shown] = tabs.find(([name]) => name === tab) || [];
   return html`
     <div class="line-up">
@@ -41,7 +42,7 @@ export function Topic({ topic, tab = "messages", query }) {
     </div>
     ${readable ? html`<${Answer} answer=${answer} rows=${1}>${(known) => html`<${Head} known=${known} />`}</${Answer}>
       <${Past} topic=${topic} />` : null}
-    <${Tabs} label="Parts of the topic" current=${tab} tabs=${tabs.map(([name, words]) => [name, link(["topics", topic, name]), html`${words}${badge(name, answer.data)}`])} />
+    ${tabs.length === 0 ? null : html`<${Tabs} label="Parts of the topic" current=${tab} tabs=${tabs.map(([name, words]) => [name, link(["topics", topic, name]), html`${words}${badge(name, answer.data)}`])} />`}
     ${Shown
       ? html`<${Shown} key=${tab} topic=${topic} query=${query} known=${answer.data} />`
       : html`<${Lacking} topic=${topic} tab=${tab} />`}`;
