@@ -2,7 +2,7 @@ import { html, useState } from "./vendor.js";
 import { FirstSteps, Welcome } from "./welcome.js";
 import { duration, number } from "./format.js";
 import { useAnswer } from "./live.js";
-import { Answer, Empty, Heading } from "./parts.js";
+import { Answer, Curl, Empty, Heading } from "./parts.js";
 import { RateCards } from "./rate-cards.js";
 import { consumption, record } from "./recent-rates.js";
 import { go, link } from "./router.js";
@@ -45,9 +45,11 @@ function Picture({ data, refresh }) {
       <span class="space"></span>
       <span class="muted">rates: the last ${duration(data.window_seconds)}</span>
     </div>
-    ${shown.length ? html`<${Captions} /><ul class="topics">${shown.map((item) => html`<${TopicRow} key=${item.topic} item=${item} consumed=${consumed(item)} deepest=${deepest} refresh=${refresh} />`)}</ul>` : html`<${Empty} title=${data.items.length ? "None of these topics has that in its name." : "There is no topic that this token covers."}>
+    ${shown.length
+      ? html`<${Captions} /><ul class="topics">${shown.map((item) => html`<${TopicRow} key=${item.topic} item=${item} consumed=${consumed(item)} deepest=${deepest} refresh=${refresh} />`)}</ul>`
+      : html`<${Empty} title=${data.items.length ? "None of these topics has that in its name." : "There is no topic that this token covers."}>
       ${data.items.length && searchable ? html`<p><a href=${link(["topics"], { search: filter.trim() })}>Search all topics</a></p>` : null}</${Empty}>`}
-    `;
+    <${Curl} operation="readOverview" query=${{ limit: LIMIT }} />`;
 }
 
 // What the columns are, for the eye: each row says it in words, or in titles.

@@ -39,11 +39,11 @@ export function Curl({ operation, path, query, body, open = false }) {
   </details>`;
 }
 
-// A button of an operation. It is not there when the token may not call it: what the contract says is the only list.
-export function Do({ operation, topic, onClick, children, danger = false, primary = false, quiet = false, disabled = false }) {
+// A button of an operation; `label`: its name when its text alone does not say what of. It is not there when the token may not call it: what the contract says is the only list.
+export function Do({ operation, topic, onClick, children, label, danger = false, primary = false, quiet = false, disabled = false }) {
   if (!may(operation, topic)) return null;
   const kind = danger ? "danger" : primary ? "primary" : quiet ? "quiet" : "";
-  return html`<button type="button" class=${kind} data-operation=${operation} disabled=${disabled} onClick=${onClick}>
+  return html`<button type="button" class=${kind} aria-label=${label} data-operation=${operation} disabled=${disabled} onClick=${onClick}>
     ${children}
   </button>`;
 }

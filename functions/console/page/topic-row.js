@@ -84,8 +84,8 @@ function Mend({ of: { id, name, state, behind }, topic, refresh }) {
   const change = (body, done) => act("changeSubscription", { path: { topic, id }, body }, done, refresh);
   const rest = behind > 0 ? `: ${plural(behind, "message")} to send` : "";
   if (state === "disabled")
-    return html`<${Do} operation="changeSubscription" topic=${topic} onClick=${() => change({ disabled: false }, `${name} is enabled again${rest}`)}>Enable again</${Do}>`;
+    return html`<${Do} operation="changeSubscription" topic=${topic} label=${`Enable again: ${name}`} onClick=${() => change({ disabled: false }, `${name} is enabled again${rest}`)}>Enable again</${Do}>`;
   if (state === "paused")
-    return html`<${Do} operation="changeSubscription" topic=${topic} onClick=${() => change({ paused: false }, `${name} goes on${rest}`)}>Resume</${Do}>`;
+    return html`<${Do} operation="changeSubscription" topic=${topic} label=${`Resume: ${name}`} onClick=${() => change({ paused: false }, `${name} goes on${rest}`)}>Resume</${Do}>`;
   return null;
 }

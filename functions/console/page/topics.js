@@ -62,13 +62,13 @@ function Page({ data: { items, next }, search, after }) {
   if (items.length === 0) return html`<${Empty} title="There is no topic that this token covers."><p>Publishing to a name creates the topic.</p></${Empty}>`;
   return html`<div class="scroll" tabindex="0" role="region" aria-label="Topics"><table>
       <thead><tr><th scope="col">name</th><th scope="col" class="tight">broadcast</th><th scope="col" class="number tight">waiting</th>
-        <th scope="col" class="number tight">last seq</th><th scope="col" class="tight made">made</th></tr></thead>
+        <th scope="col" class="number tight">last seq</th><th scope="col" class="tight created">created</th></tr></thead>
       <tbody>${items.map((topic) => html`<tr key=${topic.name} data-row>
         <td><a href=${link(["topics", topic.name])}>${topic.name}</a></td>
         <td class="tight">${topic.broadcast}</td>
         <td class=${topic.queue.waiting > 0 ? "number tight" : "number tight muted"}>${count(topic.queue)}</td>
         <td class=${topic.last_seq > 0 ? "number tight" : "number tight muted"}>${number(topic.last_seq)}</td>
-        <td class="tight made"><${Time} at=${topic.created_at} /></td>
+        <td class="tight created"><${Time} at=${topic.created_at} /></td>
       </tr>`)}</tbody>
     </table></div>
     <div class="more">

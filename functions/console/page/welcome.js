@@ -1,5 +1,7 @@
 import { html, useState } from "./vendor.js";
-import { Copy, Heading } from "./parts.js";
+import { show } from "./dialog.js";
+import { Copy, Do, Heading } from "./parts.js";
+import { Publish } from "./publish.js";
 import { curl } from "./request.js";
 import { go, link } from "./router.js";
 import { covers, may, session } from "./session.js";
@@ -66,6 +68,7 @@ export function Welcome() {
         <input list="covered" required pattern="[A-Za-z0-9._\\-]{1,128}" autocomplete="off" spellcheck=${false} placeholder=${example()} aria-describedby=${covered ? undefined : "uncovered"} value=${topic} onInput=${(event) => setTopic(event.target.value)} /></label>
       <datalist id="covered">${named.map((each) => html`<option key=${each} value=${each}></option>`)}</datalist>
       <button class="primary" disabled=${!covered}>Open</button>
+      ${name && covered ? html`<${Do} operation="publish" topic=${name} onClick=${() => show(Publish, { topic: name })}>Publish…</${Do}>` : null}
       ${covered ? null : html`<span id="uncovered" class="muted">The token does not cover this topic.</span>`}
     </form>
     <section class="card" aria-label="With curl"><h2>With curl</h2>
