@@ -39,7 +39,8 @@ export function Curl({ operation, path, query, body, open = false }) {
   </details>`;
 }
 
-// A button of an operation; `label`: its name when its text alone does not say what of. It is not there when the token may not call it: what the contract says is the only list.
+// A button of an operation. It is not there when the token may not call it: what the contract says is the only list.
+// `label`: its name, when its text is that of many.
 export function Do({ operation, topic, onClick, children, label, danger = false, primary = false, quiet = false, disabled = false }) {
   if (!may(operation, topic)) return null;
   const kind = danger ? "danger" : primary ? "primary" : quiet ? "quiet" : "";
