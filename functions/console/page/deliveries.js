@@ -29,11 +29,11 @@ function Row({ delivery, topic, message, acts, opens, refresh }) {
   const columns = 6 + opens + acts;
   return html`<tr data-row>
       <td class="tight"><${State} of=${state} /></td>
-      <td class="name"><a href=${link(["topics", topic, "subscriptions", subscription])}>${name}</a></td>
+      <td class="reason"><a href=${link(["topics", topic, "subscriptions", subscription])}>${name}</a></td>
       <td class="number tight">${number(attempt)}</td>
       <td class="tight"><${Time} at=${attempted_at} /></td>
       <td class="tight"><${Time} at=${due_at} due=${true} /></td>
-      <td class="why">${reason || (behind > 0 ? `${number(behind)} before it` : "–")}</td>
+      <td class="reason">${reason || (behind > 0 ? `${number(behind)} before it` : "–")}</td>
       ${opens ? html`<td class="tight"><button type="button" class="quiet" aria-expanded=${open} aria-label=${`Attempts of ${name}`} onClick=${() => setOpen(!open)}>
         <${Icon} name=${open ? "down" : "right"} />${open ? "close" : "open"}</button></td>` : null}
       ${acts ? html`<td class="tight"><div class="buttons">

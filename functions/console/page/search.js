@@ -1,5 +1,4 @@
 import { html, useEffect, useState } from "./vendor.js";
-import { Icon } from "./icons.js";
 import { Empty, Failure, Heading, Loading } from "./parts.js";
 import { call } from "./request.js";
 import { link } from "./router.js";
@@ -25,26 +24,34 @@ export function Search({ query }) {
     return () => control.abort();
   }, [text]);
   const current = found?.text === text ? found : null;
-  return html`<${Heading}>${text ? `Search for ${text}` : "Search"}</${Heading}>
+  return html`<${Heading}>Search</${Heading}>
+    ${text ? html`<p class="story">for <code>${text}</code></p>` : null}
     ${!current ? html`<${Loading} />`
       : current.error ? html`<${Failure} error=${current.error} />`
-      : current.hits.length === 0 ? html`<${Empty} title=${text ? "Nothing is found." : "Nothing to search for."}>
-          <p>The search takes the name of a topic, the id of a message or of a subscription, or a webhook-id.</p>
-          <p class="muted">A message is not found any more when it was consumed or delivered, and the retention removed it; nor is what the token does not cover.</p></${Empty}>`
-      : html`<ul class="hits">${current.hits.map((hit) => html`<li key=${hit.href} class="card" data-row>
-          <a href=${hit.href}><${Icon} name=${hit.icon} />${hit.name}</a> <span class="muted">${hit.note}</span></li>`)}</ul>`}`;
+      : current.hits.length === 0 ? html`<${Nothing} text=${text} />`
+      : html`<div class="scroll" tabindex="0" role="region" aria-label="What is found"><table>
+          <thead><tr><th scope="col">what</th><th scope="col">name</th><th scope="col">topic</th></tr></thead>
+          <tbody>${current.hits.map((hit) => html`<tr key=${hit.href} data-row><td>${hit.what}</td>
+            <td><a href=${hit.href}>${hit.topic ? html`<code>${hit.name}</code>` : hit.name}</a></td><td>${hit.topic || "–"}</td></tr>`)}</tbody>
+        </table></div>`}`;
+}
+
+function Nothing({ text }) {
+  return html`<${Empty} title=${text ? "Nothing is found." : "Nothing to search for."}>
+    <p>The search takes the name of a topic, the id of a message or of a subscription, or a webhook-id.</p>
+    <p class="muted">It does not find a message that the retention removed, and nothing in a topic that the token does not cover.</p></${Empty}>`;
 }
 
 async function look(text, signal) {
-  const found = (await Promise.all(meanings(text).map(([id, note]) => findId(id, note, signal)))).filter(Boolean);
+  const found = (await Promise.all(meanings(text).map(([id, what]) => findId(id, what, signal)))).filter(Boolean);
   return found.length > 0 ? found : findTopics(text, signal);
 }
 
-async function findId(id, note, signal) {
+async function findId(id, what, signal) {
   const found = await orNull(call("find", { path: { id }, signal }));
   if (!found) return null;
   const kind = found.kind === "message" ? "messages" : "subscriptions";
-  return { name: id, href: link(["topics", found.topic, kind, found.id]), icon: "circle", note: `${note || `a ${found.kind}`} of ${found.topic}` };
+  return { name: id, href: link(["topics", found.topic, kind, found.id]), what: what || found.kind, topic: found.topic };
 }
 
 // The topic of this name, else those that have the text in their names.
@@ -57,7 +64,7 @@ async function findTopics(text, signal) {
   }
   const more = names === null || names.length === MOST;
   const exact = names?.includes(text) || (more && (await orNull(call("readTopic", { path: { topic: text }, signal }))));
-  return (exact ? [text] : names || []).map((name) => ({ name, href: link(["topics", name]), icon: "square", note: "a topic" }));
+  return (exact ? [text] : names || []).map((name) => ({ name, href: link(["topics", name]), what: "topic" }));
 }
 
 // Null when there is no such thing, or the broker does not read it as one.

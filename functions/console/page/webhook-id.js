@@ -11,7 +11,7 @@ export function meanings(text) {
   if (!webhook) return [];
   const [, subscription, message, digest] = webhook;
   return [
-    [message.toLowerCase(), digest === "again" ? "the message, sent on its own," : "the first message of the webhook,"],
-    [subscription.toLowerCase(), "the subscription that it was sent to,"],
+    [message.toLowerCase(), digest === "again" ? "the message of the webhook" : "the first message of the webhook"],
+    [subscription.toLowerCase(), "the subscription that got it"],
   ];
 }
