@@ -63,7 +63,7 @@ function Attempt({ attempt, topic }) {
       <td class="number tight">${milliseconds(attempt.duration_ms)}</td>
       <td class="number tight">${attempt.attempt}</td>
       <td class="tight">${may("traceMessage", topic) && message?.length === 36 ? html`<a href=${link(["topics", topic, "messages", message])} title=${`the first of them: ${message}`}>${seqs}</a>` : seqs}</td>
-      <td><div class="answer"><button type="button" class="quiet" aria-expanded=${open} onClick=${() => setOpen(!open)}><${Icon} name=${open ? "down" : "right"} />${open ? "close" : "open"}</button>
+      <td><div class="answer"><button type="button" class="quiet" aria-expanded=${open} aria-label=${`${open ? "close" : "open"} the answer`} onClick=${() => setOpen(!open)}><${Icon} name=${open ? "down" : "right"} />${open ? "close" : "open"}</button>
         ${attempt.answer && !open ? html`<${Preview} text=${attempt.answer} />` : null}</div></td>
     </tr>
     ${open ? html`<tr class="opened"><td colspan="6"><${Response} attempt=${attempt} topic=${topic} /></td></tr>` : null}`;

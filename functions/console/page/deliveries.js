@@ -34,7 +34,7 @@ function Row({ delivery, topic, message, acts, opens, refresh }) {
       <td class="tight"><${Time} at=${attempted_at} /></td>
       <td class="tight"><${Time} at=${due_at} due=${true} /></td>
       <td class="reason">${reason || (behind > 0 ? `${number(behind)} before it` : "–")}</td>
-      ${opens ? html`<td class="tight"><button type="button" class="quiet" aria-expanded=${open} aria-label=${`Attempts of ${name}`} onClick=${() => setOpen(!open)}>
+      ${opens ? html`<td class="tight"><button type="button" class="quiet" aria-expanded=${open} aria-label=${`${open ? "close" : "open"} the attempts of ${name}`} onClick=${() => setOpen(!open)}>
         <${Icon} name=${open ? "down" : "right"} />${open ? "close" : "open"}</button></td>` : null}
       ${acts ? html`<td class="tight"><div class="buttons">
         ${state === "dead" ? html`<${Do} operation="redrive" topic=${topic} onClick=${() => show(Redrive, { topic, message, delivery, refresh })}>Redrive…</${Do}>` : null}

@@ -49,9 +49,13 @@ function Actions({ topic, message, refresh }) {
   </div>`;
 }
 
-function Found({ topic, message, refresh }) {
+function Story({ message }) {
   useTick();
-  return html`<p class="story">${messageStory(message)}</p>
+  return html`<p class="story">${messageStory(message)}</p>`;
+}
+
+function Found({ topic, message, refresh }) {
+  return html`<${Story} message=${message} />
     <div class="halves">
       <section class="card" aria-label="Timeline"><${Timeline} message=${message} topic=${topic} /></section>
       <section class="card" aria-label="Facts"><${Facts} facts=${[

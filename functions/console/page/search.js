@@ -32,7 +32,7 @@ export function Search({ query }) {
       : html`<div class="scroll" tabindex="0" role="region" aria-label="What is found"><table>
           <thead><tr><th scope="col">what</th><th scope="col">name</th><th scope="col">topic</th></tr></thead>
           <tbody>${current.hits.map((hit) => html`<tr key=${hit.href} data-row><td>${hit.what}</td>
-            <td><a href=${hit.href}>${hit.topic ? html`<code>${hit.name}</code>` : hit.name}</a></td><td>${hit.topic || "–"}</td></tr>`)}</tbody>
+            <td><a href=${hit.href}>${hit.topic ? html`<code>${hit.name}</code>` : hit.name}</a></td><td class="tight">${hit.topic || "–"}</td></tr>`)}</tbody>
         </table></div>`}`;
 }
 

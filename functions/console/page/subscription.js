@@ -48,11 +48,15 @@ function Actions({ subscription, refresh }) {
   </div>`;
 }
 
-function Found({ subscription }) {
+function Story({ subscription }) {
   useTick();
+  return html`<p class="story">${subscriptionStory(subscription)}</p>`;
+}
+
+function Found({ subscription }) {
   const { topic, id, url, state, cursor, behind, redeliveries, dead_letters, lost, failures, last_attempt, due_at, old_secrets_until } = subscription;
   const dead = link(["topics", topic, "dead-letters"], { subscription: id });
-  return html`<p class="story">${subscriptionStory(subscription)}</p>
+  return html`<${Story} subscription=${subscription} />
     <section class="card" aria-label="Facts">
       <p class="url"><code>${url}</code> ${may("changeSubscription", topic) ? html`<${Copy} text=${url} label="" what="the url" />` : null}</p>
       <${Facts} facts=${[

@@ -22,7 +22,7 @@ export function Timeline({ message, topic }) {
   return html`<ol class="timeline" aria-label="What became of the message">
     ${[...ordered(past), ...coming].map((event, index) => html`<li key=${index} class=${event.later ? "later" : ""}>
       <${State} of=${event.state} word=${event.word} />
-      <span class="text">${event.href ? html`<a href=${event.href}>${event.name}</a> ` : null}${event.text}</span>
+      <span class="text">${event.href ? html`<a href=${event.href}>${event.name}</a>` : null}<span>${event.text}</span></span>
       <${When} event=${event} start=${message.created_at} mode=${mode} />
     </li>`)}
     ${deliveries.length > LONGEST ? html`<li><span class="muted">${deliveries.length - LONGEST} more subscriptions are in the table</span></li>` : null}
