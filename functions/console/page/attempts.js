@@ -1,11 +1,9 @@
-import { html, useRef, useState } from "./vendor.js";
+import { html, useState } from "./vendor.js";
 import { Preview } from "./content.js";
-import { milliseconds, number, plural } from "./format.js";
+import { milliseconds, number } from "./format.js";
 import { Icon, State } from "./icons.js";
-import { useAnswer } from "./live.js";
-import { announce } from "./outcomes.js";
+import { More, usePages } from "./pages.js";
 import { Answer, Empty } from "./parts.js";
-import { call } from "./request.js";
 import { link } from "./router.js";
 import { may } from "./session.js";
 import { Time } from "./time.js";
@@ -21,35 +19,19 @@ export function Outcome({ attempt }) {
     ${reason ? html` <span>${reason}</span>` : null}`;
 }
 
-// The attempts of a subscription, the newest first. `seq`: only those at the message there. The newest page is live; older
-// ones stay below it when they were asked for.
-export function Attempts({ topic, subscription, seq, failed, heading = null }) {
-  const request = { path: { topic, id: subscription }, query: { limit: LIMIT, seq, failed: failed || undefined } };
-  const answer = useAnswer("listAttempts", request);
-  const known = useRef(new Map());
-  const [next, setNext] = useState(undefined); // undefined: only the newest page was read
-  const more = async (after) => {
-    try {
-      const page = await call("listAttempts", { ...request, query: { ...request.query, after } });
-      for (const item of page.items) known.current.set(item.id, item);
-      setNext(page.next);
-    } catch (error) {
-      announce(`The older attempts could not be read: ${error.message}`);
-    }
-  };
-  return html`${heading}<${Answer} answer=${answer} rows=${4}>${(data) => {
-    for (const item of data.items) known.current.set(item.id, item);
-    const items = next === undefined ? data.items : [...known.current.values()].sort((one, other) => other.id - one.id);
-    const after = next === undefined ? data.next : next;
-    if (items.length === 0) return html`<${Empty} title=${failed ? "No attempt failed." : "No attempt yet."}>
-      <p class="muted">${failed ? "What was sent is under “all”." : "The first one comes with the next broadcast. Attempts are kept for a while, then removed."}</p></${Empty}>`;
-    return html`<div class="scroll" tabindex="0" role="region" aria-label="Attempts"><table class="attempts">
-        <thead><tr><th scope="col">outcome</th><th scope="col">started</th><th scope="col" class="number">took</th>
-          <th scope="col" class="number">try</th><th scope="col">messages</th><th scope="col">answer</th></tr></thead>
-        <tbody>${items.map((item) => html`<${Attempt} key=${item.id} attempt=${item} topic=${topic} />`)}</tbody>
-      </table></div>
-      ${after ? html`<div class="more"><button type="button" onClick=${() => more(after)}>More</button><span class="muted">${plural(items.length, "attempt")} shown</span></div>` : null}`;
-  }}</${Answer}>`;
+// The attempts of a subscription, the newest first. `seq`: only those at the message there.
+export function Attempts({ topic, subscription, seq, failed }) {
+  const pages = usePages("listAttempts", { path: { topic, id: subscription }, query: { limit: LIMIT, seq, failed: failed || undefined } });
+  return html`<${Answer} answer=${pages.answer} rows=${4}>${() =>
+    pages.items.length === 0
+      ? html`<${Empty} title=${failed ? "No attempt failed." : "No attempt yet."}>
+          <p class="muted">${failed ? "What was sent is under “all”." : "The first one comes with the next broadcast. Attempts are kept for a while, then removed."}</p></${Empty}>`
+      : html`<div class="scroll" tabindex="0" role="region" aria-label="Attempts"><table class="attempts">
+          <thead><tr><th scope="col">outcome</th><th scope="col">started</th><th scope="col" class="number">took</th>
+            <th scope="col" class="number">try</th><th scope="col">messages</th><th scope="col">answer</th></tr></thead>
+          <tbody>${pages.items.map((item) => html`<${Attempt} key=${item.id} attempt=${item} topic=${topic} />`)}</tbody>
+        </table></div>
+        ${pages.next || pages.kept ? html`<${More} pages=${pages} />` : null}`}</${Answer}>`;
 }
 
 function Attempt({ attempt, topic }) {
