@@ -12,7 +12,10 @@ HOURS = 12
 
 
 async def mint_token(broker: Template, invoke: Invoke, admin_token: str) -> str | None:
-    """Mint a token for the console. None when the broker refuses: the console then asks for one."""
+    """Mint a token for the console. None when it cannot be made: the console then asks for one."""
+    manage = broker.functions.get("Manage")
+    if manage is None:
+        return None
     body = {
         "name": f"console-{datetime.now(UTC):%Y%m%d-%H%M%S}",
         "scopes": SCOPES,
@@ -25,5 +28,5 @@ async def mint_token(broker: Template, invoke: Invoke, admin_token: str) -> str 
         "body": json.dumps(body),
         "isBase64Encoded": False,
     }
-    answer: dict[str, Any] = json.loads(await invoke(broker.functions["Manage"], json.dumps(event).encode()))
+    answer: dict[str, Any] = json.loads(await invoke(manage, json.dumps(event).encode()))
     return str(json.loads(answer["body"])["token"]) if answer["statusCode"] == 201 else None  # noqa: PLR2004  created

@@ -1,4 +1,4 @@
-import { useEffect, useState } from "./vendor.js";
+import { useLayoutEffect, useState } from "./vendor.js";
 
 // A value that parts of the page share: each part that uses it is drawn again when it is set.
 export function store(initial) {
@@ -20,8 +20,13 @@ export function store(initial) {
 
 export function useStore(shared) {
   const [, draw] = useState(0);
-  useEffect(() => shared.listen(() => draw((count) => count + 1)), [shared]);
-  return shared.get();
+  const value = shared.get();
+  useLayoutEffect(() => {
+    const redraw = () => draw((count) => count + 1);
+    if (!Object.is(shared.get(), value)) redraw(); // it was set between the drawing and now
+    return shared.listen(redraw);
+  }, [shared]);
+  return value;
 }
 
 // A store whose value stays in this browser, under a name. On a laptop, another program may have had the same origin before:
