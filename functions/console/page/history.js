@@ -31,7 +31,7 @@ export function History({ topic, query }) {
           <td><${Preview} text=${message.content} /></td>
         </tr>`)}</tbody>
       </table></div>` : html`<${Nothing} topic=${topic} filtered=${Object.keys(filter).length > 0} next=${next} />`}
-      <${More} pages=${pages} label=${few ? "Look further" : "More"}>${number(items.length)} newest first, ${looked}</${More}>`}</${Answer}>`;
+      <${More} pages=${pages} label=${few ? "Look further" : "More"}>${items.length ? `${number(items.length)} newest first, ` : ""}${looked}</${More}>`}</${Answer}>`;
 }
 
 function Nothing({ topic, filtered, next }) {

@@ -62,5 +62,5 @@ function Waiting({ message }) {
   if (!waits) return html`<${State} of="waiting" word="ready" />`;
   const leased = message.leased_at !== null;
   return html`<${State} of=${leased ? "leased" : "due"} word=${leased ? "leased" : "delayed"} />
-    <br /><small>until <${Time} due at=${message.ready_at} /></small>`;
+    <br /><small>${leased ? "ends" : "ready"} <${Time} due at=${message.ready_at} /></small>`;
 }

@@ -117,12 +117,13 @@ export function Heading({ children, trail = [] }) {
   </div>`;
 }
 
-export function Tabs({ label, tabs, current }) {
+// `settled`: whether the words of the tabs stay as wide as they are.
+export function Tabs({ label, tabs, current, settled = true }) {
   const nav = useRef(null);
   useLayoutEffect(() => {
     const tab = nav.current.querySelector("[aria-current]"); // it may be out of sight on a narrow screen
     if (tab) nav.current.scrollLeft = tab.offsetLeft - nav.current.clientWidth / 2;
-  }, [current]);
+  }, [current, settled]);
   return html`<nav ref=${nav} class="tabs" aria-label=${label}>
     ${tabs.map(([name, href, text]) => html`<a key=${name} href=${href} aria-current=${name === current ? "page" : undefined}>${text}</a>`)}
   </nav>`;

@@ -42,7 +42,7 @@ export function Topic({ topic, tab: given, query }) {
     </div>
     ${readable ? html`<${Answer} answer=${answer} rows=${1}>${(known) => html`<${Head} known=${known} />`}</${Answer}>
       <${Past} topic=${topic} />` : null}
-    ${tabs.length === 0 ? null : html`<${Tabs} label="Parts of the topic" current=${tab} tabs=${tabs.map(([name, words]) => [name, link(["topics", topic, name]), html`${words}${badge(name, answer.data)}`])} />`}
+    ${tabs.length === 0 ? null : html`<${Tabs} label="Parts of the topic" current=${tab} settled=${answer.data !== null} tabs=${tabs.map(([name, words]) => [name, link(["topics", topic, name]), html`${words}${badge(name, answer.data)}`])} />`}
     ${Shown
       ? html`<${Shown} key=${tab} topic=${topic} query=${query} known=${answer.data} />`
       : html`<${Lacking} topic=${topic} tab=${tab} />`}`;
