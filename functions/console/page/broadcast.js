@@ -4,14 +4,15 @@ import { act, show } from "./dialog.js";
 import { plural } from "./format.js";
 import { refresh } from "./live.js";
 import { call } from "./request.js";
-import { may } from "./session.js";
 
 const FEW = 1000; // ready messages: fewer are broadcast without a question
 
+const wouldMove = (topic) => call("broadcast", { path: { topic }, body: { dry_run: true } });
+
 // Broadcast what is ready: at once when it is little, else in a dialog that counts it first.
 export async function broadcastAll(topic) {
-  const counted = may("readTopic", topic) ? await call("readTopic", { path: { topic } }).catch(() => null) : null;
-  if (!counted || counted.queue.ready >= FEW) return show(Broadcast, { topic });
+  const counted = await wouldMove(topic).catch(() => null); // the dialog counts again, and says what is wrong
+  if (!counted || counted.messages >= FEW) return show(Broadcast, { topic });
   return act("broadcast", { path: { topic } }, said, (answer) => {
     refresh();
     if (answer.remaining > 0 && answer.messages > 0) show(Broadcast, { topic });
@@ -27,10 +28,9 @@ function Broadcast({ topic, close }) {
   const path = { topic };
   const [subscriptions, setSubscriptions] = useState(null);
   const tally = async () => {
-    if (!may("readTopic", topic)) return null;
-    const { queue, subscriptions: receivers } = await call("readTopic", { path });
-    setSubscriptions(receivers);
-    return { count: receivers && queue.ready, exact: queue.ready < 10_000, estimate: queue.estimate };
+    const counted = await wouldMove(topic);
+    setSubscriptions(counted.subscriptions);
+    return { count: counted.messages, exact: counted.remaining === 0 };
   };
   const step = async () => {
     const answer = await call("broadcast", { path });

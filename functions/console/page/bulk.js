@@ -5,7 +5,7 @@ import { announce } from "./outcomes.js";
 import { Curl, Failure } from "./parts.js";
 
 // A dialog that counts first, and then does a part at a time until all is done.
-// tally: () => {count, exact}, or null when it cannot be known; step: () => {moved, complete, left}; request: what is sent, for
+// tally: () => {count, exact}; step: () => {moved, complete, left}; request: what is sent, for
 // its curl; typed: (count) => what a person types before it, or null; done: (moved, the last step) => what is said then;
 // empty: what is said when there is nothing to do.
 export function Bulk({ title, action, operation, request, danger, tally, step, typed, done, empty, after, close, children }) {
@@ -54,10 +54,10 @@ export function Bulk({ title, action, operation, request, danger, tally, step, t
     after();
   };
 
-  const none = state === "ready" && total?.count === 0;
-  const phrase = typed ? typed(total?.count) : null;
+  const none = state === "ready" && total.count === 0;
+  const phrase = typed ? typed(total.count) : null;
   const begun = state === "running" || state === "stopped";
-  const most = Math.max(total?.count || 0, moved, 1);
+  const most = Math.max(total.count, moved, 1);
   return html`<${Dialog} title=${title} close=${close}>
     <form onSubmit=${run}>
       ${children}
@@ -75,7 +75,7 @@ export function Bulk({ title, action, operation, request, danger, tally, step, t
           : html`<button type="button" onClick=${close}>${begun || none ? "Close" : "Cancel"}</button>`}
         ${none ? null : html`<button type="submit" class=${danger ? "danger" : "primary"}
           disabled=${state === "counting" || state === "running" || (phrase && text !== phrase)}>
-          ${state === "running" ? "Working…" : state === "stopped" ? "Go on" : state === "ready" && total ? `${action} ${count(total)}` : action}</button>`}
+          ${state === "running" ? "Working…" : state === "stopped" ? "Go on" : state === "ready" ? `${action} ${count(total)}` : action}</button>`}
       </div>
     </form>
   </${Dialog}>`;

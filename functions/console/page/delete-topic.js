@@ -20,7 +20,7 @@ function Delete({ topic, close }) {
   const [known, setKnown] = useState(null);
   const [error, setError] = useState(null);
   useEffect(() => {
-    call("readTopic", { path: { topic } }).then(setKnown, setError);
+    call("deleteTopic", { path: { topic }, query: { dry_run: true } }).then(setKnown, setError);
   }, []);
   if (!known) return html`<${Dialog} title=${`Delete ${topic}`} close=${close}>
     ${error ? html`<${Failure} error=${error} />` : html`<${Loading} />`}
