@@ -72,7 +72,7 @@ function Found({ subscription }) {
         ["id", html`<${Id} id=${id} />`],
       ]} />
     </section>
-    <section class="card" aria-label="Deliveries"><${DeliveryPlot} topic=${topic} id=${id} /></section>
+    <${DeliveryPlot} topic=${topic} id=${id} />
     ${may("listAttempts", topic) ? html`<${Log} topic=${topic} id=${id} />` : null}
     <${Settings} subscription=${subscription} />`;
 }
