@@ -1,9 +1,8 @@
-"""One broker and one browser for all tests of a worker; a context of its own for each test."""
+"""One broker with its state for the whole run, one browser a worker, and a context of its own for each test."""
 
-import shutil
-import tempfile
+import contextlib
+import dataclasses
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -18,27 +17,54 @@ from pgbroker import Broker
 from tests.console import chromium
 from tests.console.seeded import Seeded, seed
 from tests.console.visits import Visit
+from tests.support import folders
 from tests.support.runner import Running, started
 
 OPTIONS = '{"environment": "staging", "environment_colour": "violet"}'
+STATE = pytest.StashKey[dict[str, Any]]()
 
 
-def pytest_configure() -> None:
+def pytest_configure(config: pytest.Config) -> None:
     if chromium.find() is None:
         names = ", ".join(chromium.NAMES)
         raise pytest.UsageError(f"no Chromium ({names}): apt-get install chromium-headless-shell fonts-dejavu-core")
+    if hasattr(config, "workerinput"):
+        config.stash[STATE] = config.workerinput["console"]
+        return
+    stack = contextlib.ExitStack()
+    config.add_cleanup(stack.close)
+    running = stack.enter_context(started(stack.enter_context(folders.for_data("broker-console-")), options=OPTIONS))
+    broker = stack.enter_context(Broker(running.url, running.token))
+    seeded = stack.enter_context(seed(broker))
+    config.stash[STATE] = {"running": dataclasses.asdict(running), "seeded": dataclasses.asdict(seeded)}
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    node.workerinput["console"] = node.config.stash[STATE]
 
 
 @pytest.fixture(scope="session")
-def make_run() -> Iterator[Running]:
+def database_url() -> str:
+    """These tests have a broker with its own database instead."""
+    return ""
+
+
+@pytest.fixture
+def _clean() -> None:
+    """What they make has names of its own."""
+
+
+@pytest.fixture(scope="session")
+def make_run(pytestconfig: pytest.Config) -> Running:
     """The broker of `make run`."""
-    folder = Path(tempfile.mkdtemp(prefix="broker-console-"))
-    folder.chmod(0o755)  # PostgreSQL may run as another user
-    try:
-        with started(folder, options=OPTIONS) as running:
-            yield running
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    return Running(**pytestconfig.stash[STATE]["running"])
+
+
+@pytest.fixture(scope="session")
+def seeded(pytestconfig: pytest.Config) -> Seeded:
+    """What tests that only look may look at."""
+    return Seeded(**pytestconfig.stash[STATE]["seeded"])
 
 
 @pytest.fixture(scope="session")
@@ -54,13 +80,6 @@ def browser() -> Iterator[Browser]:
         browser = chromium.launch(playwright)
         yield browser
         browser.close()
-
-
-@pytest.fixture(scope="session")
-def seeded(broker: Broker) -> Iterator[Seeded]:
-    """What tests that only look may look at."""
-    with seed(broker) as seeded:
-        yield seeded
 
 
 @pytest.fixture
@@ -103,7 +122,7 @@ def mint(broker: Broker) -> Callable[..., str]:
     """Mint tokens: `mint("browse", "manage", topics=["orders"])`."""
 
     def make(*scopes: Any, topics: list[str] | None = None, name: str | None = None) -> str:
-        made = broker.mint_token(name or f"test-{uuid4().hex[:12]}", list(scopes), topics or ["*"])
+        made = broker.mint_token(name or f"test-{uuid4().hex[:12]}", list(scopes), topics=topics)
         return made.token
 
     return make

@@ -35,7 +35,7 @@ function Page() {
   useEffect(() => {
     window.scrollTo(0, 0);
     if (screen !== "search") document.querySelector("main h1")?.focus({ preventScroll: true });
-  }, [place.path]);
+  }, [place.path, self === null]);
   const known = token ? (self ? html`<${Screen} place=${place} />` : html`<${Self} />`) : null;
   return html`
     <a class="skip" href="#main">Skip to the content</a>
