@@ -18,9 +18,9 @@ export function Timeline({ message, topic }) {
     ...deliveries.slice(0, LONGEST).map((delivery) => delivered(delivery, topic)),
   ];
   const [past, coming] = [events.filter((event) => !event.later), events.filter((event) => event.later)];
-  past.sort((one, other) => new Date(one.at || 0) - new Date(other.at || 0));
+  past.sort((one, other) => (one.at && other.at ? new Date(one.at) - new Date(other.at) : 0));
   return html`<ol class="timeline" aria-label="What became of the message">
-    ${[...ordered(past), ...coming].map((event, index) => html`<li key=${index} class=${event.later ? "later" : ""}>
+    ${[...past, ...coming].map((event, index) => html`<li key=${index} class=${event.later ? "later" : ""}>
       <${State} of=${event.state} word=${event.word} />
       <span class="text">${event.href ? html`<a href=${event.href}>${event.name}</a>` : null}<span>${event.text}</span></span>
       <${When} event=${event} start=${message.created_at} mode=${mode} />
@@ -29,16 +29,9 @@ export function Timeline({ message, topic }) {
   </ol>`;
 }
 
-// When the broadcast was is not in the facts: it is after the publish, before each attempt.
-function ordered(past) {
-  const untimed = past.filter((event) => !event.at);
-  const [first, ...rest] = past.filter((event) => event.at);
-  return [first, ...untimed, ...rest];
-}
-
-function queued({ state, ready_at, leased_at, receives, died_at, reason, seq }) {
-  if (state === "broadcast") return [{ state, text: `as number ${number(seq)} of the log` }];
-  if (state === "consumed") return [{ state, text: "" }];
+function queued({ state, ready_at, leased_at, receives, died_at, reason, seq, broadcast_at }) {
+  if (state === "broadcast") return [{ state, text: `as number ${number(seq)} of the log`, at: broadcast_at }];
+  if (state === "consumed") return [{ state, text: "", at: null }];
   if (state === "dead") return [{ state, text: reason, at: died_at }];
   const lease = leased_at ? [{ state: "leased", text: `to a consumer, lease ${receives}`, at: leased_at }] : [];
   const waits = new Date(ready_at) > now();
