@@ -5,7 +5,7 @@ import { MintToken } from "./mint.js";
 import { Answer, Curl, Do, Heading, Id } from "./parts.js";
 import { link } from "./router.js";
 import { Secret } from "./secret.js";
-import { session, signOut } from "./session.js";
+import { covers, session, signOut } from "./session.js";
 import { useStore } from "./store.js";
 import { Time } from "./time.js";
 
@@ -24,7 +24,7 @@ export function Tokens({ query }) {
       <div class="scroll" tabindex="0" role="region" aria-label="Tokens"><table>
         <thead><tr><th scope="col">name</th><th scope="col">may</th><th scope="col">topics</th><th scope="col">made</th><th scope="col">ends</th>
           <th scope="col" class="number">a second</th><th scope="col"><span class="hidden">actions</span></th></tr></thead>
-        <tbody>${items.map((token) => html`<${Row} key=${token.id} token=${token} own=${token.id === self.id} refresh=${refresh} />`)}</tbody>
+        <tbody>${items.map((token) => html`<${Row} key=${token.id} token=${token} self=${self} refresh=${refresh} />`)}</tbody>
       </table></div>
       <div class="more">
         ${query.after ? html`<a href=${link(["tokens"])}>First page</a>` : null}
@@ -33,7 +33,10 @@ export function Tokens({ query }) {
       </div>`}</${Answer}>`;
 }
 
-function Row({ token, own, refresh }) {
+function Row({ token, self, refresh }) {
+  const own = token.id === self.id;
+  // a token revokes those that allow no more than it does
+  const less = token.scopes.every((scope) => self.scopes.includes(scope)) && token.topics.every((topic) => covers(self.topics, topic));
   const ended = token.expires_at && new Date(token.expires_at) < Date.now();
   return html`<tr data-row class=${ended ? "faded" : ""}>
     <td><strong>${token.name}</strong>${own ? html` <span class="chip">this session</span>` : null}${ended ? html` <span class="chip">ended</span>` : null}
@@ -43,7 +46,7 @@ function Row({ token, own, refresh }) {
     <td class="tight"><${Time} at=${token.created_at} /></td>
     <td class="tight"><${Time} at=${token.expires_at} absent="never" /></td>
     <td class="number">${token.requests_per_second ?? "–"}</td>
-    <td class="tight"><${Do} operation="revokeToken" danger onClick=${() => show(Revoke, { token, own, refresh })}>Revoke…</${Do}></td>
+    <td class="tight">${less ? html`<${Do} operation="revokeToken" danger onClick=${() => show(Revoke, { token, own, refresh })}>Revoke…</${Do}>` : null}</td>
   </tr>`;
 }
 
