@@ -55,11 +55,16 @@ def started(data: Path, port: int = 0, options: str = "") -> Iterator[Running]:
     with process:
         assert process.stdout
         try:
-            printed = (line.strip() for line in process.stdout)
-            url = next(line for line in printed if line.startswith("ready on"))
-            link = next(line for line in printed if line.startswith("console:"))
-            token = next(line for line in printed if line.startswith("export TOKEN="))
-            yield Running(url.split()[-1], link.split()[-1], token.partition("=")[2])
+            said: list[str] = []
+            for line in process.stdout:
+                said.append(line.strip())
+                if line.startswith("export TOKEN="):
+                    break
+            else:
+                raise AssertionError("\n".join(said))  # why it has not started
+            [url] = [line for line in said if line.startswith("ready on")]
+            [link] = [line for line in said if line.startswith("console:")]
+            yield Running(url.split()[-1], link.split()[-1], said[-1].partition("=")[2])
         finally:
             process.terminate()
 
