@@ -3,7 +3,7 @@
 import contextlib
 import dataclasses
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, get_args
 from uuid import uuid4
 
 import pytest
@@ -14,6 +14,7 @@ except ImportError as error:
     raise pytest.UsageError("playwright is not installed: `make console-test` installs it") from error
 
 from pgbroker import Broker
+from pgbroker.types import Scope
 from tests.console import chromium
 from tests.console.seeded import Seeded, seed
 from tests.console.visits import Visit
@@ -72,6 +73,12 @@ def broker(make_run: Running) -> Iterator[Broker]:
     """A client of it, with the admin token."""
     with Broker(make_run.url, make_run.token) as broker:
         yield broker
+
+
+@pytest.fixture(scope="session")
+def full_token(broker: Broker, worker_id: str) -> str:
+    """A token that may do everything."""
+    return broker.mint_token(f"everything-{worker_id}", list(get_args(Scope))).token
 
 
 @pytest.fixture(scope="session")

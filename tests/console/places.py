@@ -7,7 +7,7 @@ from tests.console.seeded import Seeded
 ROWS = "[data-row]"
 # by name: the address, and what is in `main` when the screen is drawn
 PLACES = {
-    "overview": ("#/", ".card"),
+    "overview": ("#/", "li.topic"),
     "topics": ("#/topics", ROWS),
     "messages": ("#/topics/{topic}/messages", ROWS),
     "history": ("#/topics/{topic}/history", ROWS),

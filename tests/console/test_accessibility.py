@@ -62,10 +62,9 @@ MOVING = """() => [...document.querySelectorAll("*")].map((each) => getComputedS
 
 
 @pytest.fixture
-def everything(visit: Callable[..., Visit], mint: Callable[..., str], seeded: Seeded) -> Visit:
+def everything(visit: Callable[..., Visit], full_token: str) -> Visit:
     """The console with a token that may do everything."""
-    scopes = ("publish", "consume", "subscribe", "broadcast", "browse", "manage", "tokens")
-    return visit(mint(*scopes), viewport=WIDE, reduced_motion="reduce")
+    return visit(full_token, viewport=WIDE, reduced_motion="reduce")
 
 
 @pytest.mark.parametrize("name", PLACES)

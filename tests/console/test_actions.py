@@ -36,8 +36,7 @@ def said(page: Page, text: str | re.Pattern[str]) -> None:
 
 def kill(broker: Broker, topic: str, reasons: list[str]) -> None:
     """Leave a dead letter for each reason."""
-    for reason in reasons:
-        broker.publish(topic, {"reason": reason})
+    broker.publish_many(topic, [{"content": {"reason": reason}} for reason in reasons])
     leased = broker.consume(topic, max=len(reasons))
     broker.settle(topic, reject=[Reject(each.receipt, reason=each.content["reason"]) for each in leased])
 
@@ -291,6 +290,24 @@ def test_dead_letters_are_deleted_by_their_filter(console: Visit, broker: Broker
     confirm(page, "Delete 2")
     said(page, "2 dead letters deleted")
     assert [letter.reason for letter in broker.list_dead_letters(topic).items] == ["a"]
+
+
+def test_more_dead_letters_than_a_request_takes_are_redriven_and_deleted_all(
+    console: Visit, broker: Broker, topic: str
+) -> None:
+    for _ in range(2):
+        kill(broker, topic, ["a"] * 600)
+    page = console.open(f"#/topics/{topic}/dead-letters", topic)
+    press(page, "Delete all…")
+    delete = dialog(page).get_by_role("button", name="Delete 1,200")
+    expect(delete).to_be_disabled()  # so many need the topic's name
+    dialog(page).get_by_role("textbox").fill(topic)
+    expect(delete).to_be_enabled()
+    dialog(page).get_by_role("button", name="Cancel").click()
+    press(page, "Redrive all…")
+    confirm(page, "Redrive 1,200")
+    said(page, "1,200 dead letters redriven")
+    assert broker.read_topic(topic).queue.ready == 1_200
 
 
 def test_a_message_is_cancelled(console: Visit, broker: Broker, topic: str) -> None:
