@@ -75,3 +75,40 @@ def test_keys_of_one_letter_can_be_switched_off(console: Visit, topics: Page) ->
     topics.keyboard.press("a")
     expect(topics.get_by_role("dialog")).to_have_count(0)
     expect(console.heading).to_have_text("Topics")
+
+
+def test_a_menu_is_closed_by_escape_and_by_a_click_elsewhere(topics: Page) -> None:
+    menu = topics.locator("header details").last
+    summary = menu.locator("summary")
+    summary.focus()
+    topics.keyboard.press("Enter")
+    topics.get_by_role("radio", name="UTC").focus()
+    topics.keyboard.press("Escape")
+    expect(menu).not_to_have_attribute("open", "")
+    expect(summary).to_be_focused()
+    topics.keyboard.press("Enter")
+    expect(menu).to_have_attribute("open", "")
+    topics.get_by_role("heading", level=1).click()
+    expect(menu).not_to_have_attribute("open", "")
+
+
+def test_a_tab_of_a_topic_keeps_the_focus(console: Visit, seeded: Seeded) -> None:
+    page = console.open(f"#/topics/{seeded.topic}", seeded.topic)
+    tab = page.get_by_role("navigation", name="Parts of the topic").get_by_role("link", name="history")
+    tab.focus()
+    page.keyboard.press("Enter")
+    expect(tab).to_have_attribute("aria-current", "page")
+    expect(page.get_by_role("region", name="History")).to_be_visible()
+    expect(tab).to_be_focused()
+
+
+def test_the_focus_of_a_dialog_begins_at_a_field_or_at_what_changes_nothing(console: Visit, seeded: Seeded) -> None:
+    page = console.open(f"#/topics/{seeded.topic}/dead-letters", seeded.topic)
+    page.get_by_role("button", name="Publish…").click()
+    expect(page.get_by_role("textbox", name="Content")).to_be_focused()
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="Delete all…").click()
+    expect(page.get_by_role("dialog").get_by_role("button", name="Cancel")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    expect(page.get_by_role("button", name="Delete all…")).to_be_focused()

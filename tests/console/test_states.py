@@ -86,7 +86,7 @@ def test_a_screen_that_is_left_waits_for_no_answer(console: Visit) -> None:
     expect(page.get_by_role("alert")).to_have_count(0)
 
 
-def test_a_first_answer_that_fails_stands_in_its_place_and_is_tried_again(console: Visit) -> None:
+def test_a_first_answer_that_fails_is_shown_and_tried_again(console: Visit) -> None:
     console.answer("**/topics?*", 500, json.dumps({"title": "Internal server error", "request_id": "r-1"}))
     page = console.open("#/topics", "Topics")
     alert = page.get_by_role("alert")

@@ -17,12 +17,16 @@ export function Dialogs() {
   return html`<${current.component} ...${current.properties} close=${() => shown.set(null)} />`;
 }
 
+// What has the focus first: a field, else what copies a secret, else what changes nothing.
+const FIRST = "input, textarea, select, .secret button, .buttons button";
+
 export function Dialog({ title, close, children }) {
   const dialog = useRef(null);
   const id = useId();
   useEffect(() => {
     const before = document.activeElement;
     dialog.current.showModal();
+    dialog.current.querySelector(FIRST)?.focus();
     return () => before?.isConnected && before.focus();
   }, []);
   return html`<dialog ref=${dialog} aria-labelledby=${id} onClose=${close}>

@@ -17,6 +17,16 @@ const INTERVALS = [
   [60000, "60 s"],
 ];
 
+// A menu is closed by Escape, which gives the focus back, and by a click elsewhere.
+for (const kind of ["keydown", "pointerdown"]) {
+  addEventListener(kind, (event) => {
+    const menu = document.querySelector("header .menu[open]");
+    if (!menu || (kind === "keydown" ? event.key !== "Escape" : menu.contains(event.target))) return;
+    menu.open = false;
+    if (kind === "keydown") menu.querySelector("summary").focus();
+  });
+}
+
 export function Header({ screen }) {
   const { token, self } = useStore(session);
   const { environment, colour } = document.documentElement.dataset;

@@ -28,6 +28,9 @@ const SCREENS = {
   search: Search,
 };
 
+// A tab of a screen is the same screen: what is above it stays, and the focus too.
+const keyOf = (place) => [place.screen, place.topic, place.id, place.operation].join("/");
+
 function Page() {
   const place = useStore(route);
   const { token, self, lost } = useStore(session);
@@ -35,7 +38,7 @@ function Page() {
   useEffect(() => {
     window.scrollTo(0, 0);
     if (screen !== "search") document.querySelector("main h1")?.focus({ preventScroll: true });
-  }, [place.path, self === null]);
+  }, [keyOf(place), self === null]);
   const known = token ? (self ? html`<${Screen} place=${place} />` : html`<${Self} />`) : null;
   return html`
     <a class="skip" href="#main">Skip to the content</a>
@@ -49,9 +52,7 @@ function Page() {
 
 function Screen({ place }) {
   const Shown = SCREENS[place.screen];
-  // a tab of a screen is the same screen: what stays above it is not asked for again
-  const key = [place.screen, place.topic, place.id, place.operation].join("/");
-  if (Shown) return html`<${Shown} key=${key} ...${place} />`;
+  if (Shown) return html`<${Shown} key=${keyOf(place)} ...${place} />`;
   return html`<${Heading}>No such screen</${Heading}>
     <${Empty} title="This address leads nowhere."><p><a href="#/">Overview</a></p></${Empty}>`;
 }
