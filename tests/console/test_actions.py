@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 from pgbroker import Broker, NotFound
 from pgbroker.types import Reject
@@ -74,6 +74,37 @@ def test_publish_sends_what_was_typed(console: Visit, broker: Broker, topic: str
     expect(row).to_contain_text('{"id": 12345678901234567890, "price": 1.10}')
 
 
+def test_a_dialog_stays_when_what_was_sent_before_it_is_done(console: Visit, broker: Broker, topic: str) -> None:
+    broker.put_topic(topic)
+    page = console.open(f"#/topics/{topic}", topic)
+    held: list[Route] = []
+    page.route(
+        f"**/topics/{topic}/messages",
+        lambda route: held.append(route) if route.request.method == "POST" else route.continue_(),
+    )
+    press(page, "Publish…")
+    dialog(page).get_by_label("Content").fill("1")
+    with page.expect_request(lambda request: request.method == "POST"):
+        dialog(page).get_by_role("button", name="Publish").click()
+    page.keyboard.press("Escape")
+    press(page, "Subscribe…")
+    dialog(page).get_by_label("URL").fill("https://example.com/typed")
+    held[0].continue_()
+    said(page, "Published")
+    expect(dialog(page).get_by_label("URL")).to_have_value("https://example.com/typed")
+
+
+def test_a_dialog_is_closed_by_the_way_back(console: Visit, broker: Broker, topic: str) -> None:
+    broker.put_topic(topic)
+    page = console.open("#/topics", "Topics")
+    page.goto(f"{console.url}/console#/topics/{topic}")
+    expect(console.heading).to_have_text(topic)
+    press(page, "Publish…")
+    page.go_back()
+    expect(console.heading).to_have_text("Topics")
+    expect(dialog(page)).to_have_count(0)
+
+
 def test_a_topic_is_created_with_its_settings(console: Visit, broker: Broker, topic: str) -> None:
     page = console.open("#/topics", "Topics")
     press(page, "Create topic…")
@@ -130,6 +161,17 @@ def test_broadcast_sends_what_is_ready_to_the_subscriptions(
     said(page, "2 messages to 1 subscription")
     endpoint.wait_for(1)
     assert broker.read_topic(topic).last_seq == 2
+
+
+def test_a_button_that_is_pressed_twice_acts_once(
+    console: Visit, broker: Broker, topic: str, subscription: str
+) -> None:
+    broker.publish(topic, 1)
+    page = console.open(f"#/topics/{topic}", topic)
+    page.get_by_role("button", name="Broadcast…").dblclick()
+    said(page, "1 message to 1 subscription")
+    page.wait_for_load_state("networkidle")
+    assert console.requests.count(f"POST /topics/{topic}/broadcast") == 2  # the first is a dry run
 
 
 def test_a_broadcast_without_a_subscription_says_that_nothing_moves(console: Visit, broker: Broker, topic: str) -> None:

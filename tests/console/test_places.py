@@ -28,6 +28,12 @@ def test_an_address_that_leads_nowhere_says_so(console: Visit) -> None:
     expect(page).to_have_url(re.compile(r"#/$"))
 
 
+@pytest.mark.parametrize("dots", [".", "..", "%2e%2e"])
+def test_an_address_with_dots_for_an_id_asks_nothing(console: Visit, dots: str) -> None:
+    console.open(f"#/topics/orders/messages/{dots}", "No such screen")
+    assert [asked for asked in console.requests if asked.startswith("GET /topics/orders")] == []
+
+
 @pytest.mark.parametrize(
     ("place", "said"),
     [

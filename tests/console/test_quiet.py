@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.console.seeded import Seeded
 from tests.console.visits import Visit
@@ -127,6 +127,19 @@ def test_a_database_that_wakes_up_is_asked_when_it_says(console: Visit, topics: 
     expect(alert).to_have_count(0)
 
 
+def test_a_tab_that_is_shown_again_waits_until_the_broker_lets_it_ask(console: Visit, topics: Page) -> None:
+    console.answer("**/topics?*", 503, AWAY, {"Retry-After": "30"})
+    topics.clock.run_for(2_500)
+    expect(topics.get_by_role("alert")).to_contain_text("The database is waking up")
+    before = asked(console)
+    for hidden in (True, False):
+        topics.evaluate(HIDE, arg=hidden)
+    topics.clock.run_for(15_000)
+    assert asked(console) == before
+    with topics.expect_request(LIST):
+        topics.clock.run_for(15_000)
+
+
 def test_without_a_network_the_page_says_so(console: Visit, topics: Page) -> None:
     console.expects("failed GET .*INTERNET_DISCONNECTED")
     console.context.set_offline(True)
@@ -148,3 +161,41 @@ def test_a_paused_page_asks_on_r_only(console: Visit, topics: Page) -> None:
         topics.keyboard.press("r")
     topics.keyboard.press("p")
     status(topics, "live, 2 s")
+
+
+def test_to_pause_asks_nothing(console: Visit, topics: Page) -> None:
+    topics.wait_for_load_state("networkidle")
+    before = asked(console)
+    topics.keyboard.press("p")
+    status(topics, "paused")
+    topics.clock.run_for(10_000)
+    assert asked(console) == before
+
+
+def test_the_longest_interval_is_kept(console: Visit, topics: Page) -> None:
+    topics.locator("header summary").first.click()
+    topics.get_by_role("radio", name="each 60 s").check()
+    topics.wait_for_load_state("networkidle")
+    before = asked(console)
+    topics.clock.run_for(50_000)
+    assert asked(console) == before
+    with topics.expect_request(LIST):
+        topics.clock.run_for(15_000)
+
+
+def test_what_is_asked_for_while_an_answer_is_on_its_way_is_asked_after_it(console: Visit, topics: Page) -> None:
+    topics.keyboard.press("p")
+    topics.wait_for_load_state("networkidle")
+    held: list[Route] = []
+
+    def hold_the_first(route: Route) -> None:
+        held.append(route)
+        if len(held) > 1:
+            route.continue_()
+
+    topics.route("**/topics?*", hold_the_first)
+    with topics.expect_request(LIST):
+        topics.keyboard.press("r")
+    topics.keyboard.press("r")
+    with topics.expect_request(LIST):
+        held[0].continue_()

@@ -11,10 +11,15 @@ export function show(component, properties = {}) {
   shown.set({ component, properties });
 }
 
+// Another screen has no dialog of the one before.
+addEventListener("hashchange", () => shown.set(null));
+
 export function Dialogs() {
   const current = useStore(shown);
   if (!current) return null;
-  return html`<${current.component} ...${current.properties} close=${() => shown.set(null)} />`;
+  // what was sent may end after its dialog was closed, and another one opened
+  const close = () => shown.get() === current && shown.set(null);
+  return html`<${current.component} ...${current.properties} close=${close} />`;
 }
 
 // What has the focus first: a field, else what copies a secret, else what changes nothing.
@@ -41,6 +46,8 @@ export function Ask({ title, operation, request, action, danger, typed, done, af
   const [error, setError] = useState(null);
   const [busy, setBusy] = useState(false);
   const [text, setText] = useState("");
+  const closed = useRef(false);
+  useEffect(() => () => (closed.current = true), []);
   const prepared = request();
   const send = async (event) => {
     event.preventDefault();
@@ -52,6 +59,7 @@ export function Ask({ title, operation, request, action, danger, typed, done, af
       if (done) announce(done(answer));
       if (after) after(answer);
     } catch (failure) {
+      if (closed.current) announce(`${title}: ${failure.message}`);
       setError(failure);
       setBusy(false);
     }

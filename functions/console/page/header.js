@@ -1,7 +1,7 @@
-import { html, useEffect, useRef, useState } from "./vendor.js";
+import { html, useRef, useState } from "./vendor.js";
 import { hideContent } from "./content.js";
 import { Icon } from "./icons.js";
-import { asleep, freshness, interval, keepLive, refresh, wakeUp } from "./live.js";
+import { asleep, freshness, interval, keepLive, refresh } from "./live.js";
 import { go, link } from "./router.js";
 import { may, session, signOut } from "./session.js";
 import { useStore } from "./store.js";
@@ -75,11 +75,6 @@ function Live() {
   const sleeping = useStore(asleep);
   const { at, failing } = useStore(freshness);
   const mode = useStore(timeMode);
-  const [, tick] = useState(0);
-  useEffect(() => {
-    const timer = setInterval(() => tick((count) => count + 1), 1000);
-    return () => clearInterval(timer);
-  }, []);
   const label = INTERVALS.find(([value]) => value === every)?.[1] || "";
   const [kind, text] = failing
     ? ["stale", at ? `not fresh since ${clock(at, mode)}` : "no answer"]
@@ -93,9 +88,10 @@ function Live() {
     <div>
       <fieldset><legend>Ask again</legend>
         ${INTERVALS.map(([value, name]) => html`<label class="check" key=${value}>
-          <input type="radio" name="interval" checked=${value === every} onChange=${() => { interval.set(value); wakeUp(); }} />${value ? `each ${name}` : "only on r"}</label>`)}
+          <input type="radio" name="interval" checked=${value === every} onChange=${() => interval.set(value)} />
+          ${value ? `each ${name}` : "only on r"}</label>`)}
       </fieldset>
-      <label class="check"><input type="checkbox" checked=${useStore(keepLive)} onChange=${(event) => { keepLive.set(event.target.checked); wakeUp(); }} />
+      <label class="check"><input type="checkbox" checked=${useStore(keepLive)} onChange=${(event) => keepLive.set(event.target.checked)} />
         keep live, also when nobody touches this page</label>
       <p class="muted">Else it stops after 15 minutes, so that the database can sleep.</p>
       <button type="button" onClick=${refresh}>Ask now</button>

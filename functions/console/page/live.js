@@ -1,11 +1,11 @@
 import { useEffect, useRef, useState } from "./vendor.js";
 import { call } from "./request.js";
-import { remembered, store, useStore } from "./store.js";
+import { remembered, store } from "./store.js";
 
 // The page asks again while it is visible, and while somebody touched it in the last 15 minutes: an open tab that nobody
 // looks at must not keep a sleeping database awake. "Keep live" is for wall boards.
-export const IDLE = 15 * 60 * 1000;
-export const SLOWEST = 30 * 1000;
+const IDLE = 15 * 60 * 1000;
+const SLOWEST = 30 * 1000; // when nothing changes
 export const interval = remembered("interval", 2000); // milliseconds; 0: paused
 export const keepLive = remembered("keep live", false);
 export const asleep = store(false);
@@ -14,10 +14,15 @@ export const freshness = store({ at: null, failing: false }); // of the screen's
 let touched = Date.now();
 const wakers = new Set();
 
-export function wakeUp() {
+function wakeUp() {
   touched = Date.now();
-  if (asleep.get()) asleep.set(false);
+  asleep.set(false);
   for (const waker of [...wakers]) waker();
+}
+
+function touch() {
+  touched = Date.now();
+  if (asleep.get()) wakeUp();
 }
 
 export function refresh() {
@@ -25,26 +30,18 @@ export function refresh() {
 }
 
 for (const kind of ["pointerdown", "pointermove", "keydown", "wheel", "focusin"]) {
-  addEventListener(
-    kind,
-    () => {
-      if (asleep.get()) wakeUp();
-      else touched = Date.now();
-    },
-    { passive: true },
-  );
+  addEventListener(kind, touch, { passive: true });
 }
 document.addEventListener("visibilitychange", () => {
   if (!document.hidden) wakeUp();
 });
+interval.listen(wakeUp);
+keepLive.listen(wakeUp);
 
 function mayAsk() {
   if (document.hidden) return false;
-  if (!keepLive.get() && Date.now() - touched > IDLE) {
-    asleep.set(true);
-    return false;
-  }
-  return true;
+  asleep.set(!keepLive.get() && Date.now() - touched > IDLE);
+  return !asleep.get();
 }
 
 // Call an operation now and again while the page is live. Returns {data, error, refresh}: `data` is the last good answer and
@@ -53,8 +50,8 @@ function mayAsk() {
 export function useAnswer(name, options = {}, { once = false, skip = false } = {}) {
   const key = JSON.stringify([name, options.path, options.query, skip]);
   const [state, setState] = useState({ key, data: null, error: null });
-  const every = useStore(interval);
-  useStore(keepLive);
+  const repeats = useRef();
+  repeats.current = () => !once && interval.get() > 0;
   const again = useRef(() => {});
 
   useEffect(() => {
@@ -62,56 +59,58 @@ export function useAnswer(name, options = {}, { once = false, skip = false } = {
     const control = new AbortController();
     let timer = null;
     let failures = 0;
-    let quiet = 0;
+    let quiet = 0; // answers that were the same
     let last = "";
+    let earliest = 0; // when Retry-After allows to ask again
     let asking = false;
-    let stopped = false;
+    let behind = false; // what is being answered may be older than an action
 
     const ask = async () => {
       clearTimeout(timer);
-      if (asking) return;
       asking = true;
+      behind = false;
       try {
         const data = await call(name, { ...options, signal: control.signal });
         const text = JSON.stringify({ ...data, at: null });
         quiet = text === last ? quiet + 1 : 0;
         last = text;
         failures = 0;
+        earliest = 0;
         setState({ key, data, error: null });
         freshness.set({ at: Date.now(), failing: false });
-        plan(Math.min(SLOWEST, every * 2 ** Math.max(0, quiet - 4)));
+        plan(Math.max(interval.get(), Math.min(SLOWEST, interval.get() * 2 ** Math.max(0, quiet - 4))));
       } catch (error) {
-        if (stopped || error.name === "AbortError") return;
+        if (control.signal.aborted) return;
         failures += 1;
+        earliest = error.retryAt || 0;
         setState((state) => ({ key, data: state.key === key ? state.data : null, error }));
         const passing = error.status === 0 || error.status >= 429; // 403 and 404 are answers
         freshness.set({ ...freshness.get(), failing: passing });
-        const wait = Math.min(60_000, 2000 * 2 ** failures);
-        plan(error.retryAt ? Math.max(500, error.retryAt - Date.now()) : wait, passing);
+        if (passing) plan(earliest ? Math.max(500, earliest - Date.now()) : Math.min(60_000, 2000 * 2 ** failures), true);
       } finally {
         asking = false;
       }
+      if (behind) ask();
     };
     const plan = (wait, retry = false) => {
-      clearTimeout(timer);
-      if (stopped || (!retry && (once || every === 0 || failures > 0))) return;
-      timer = setTimeout(() => mayAsk() && ask(), wait);
+      timer = setTimeout(() => (retry || repeats.current()) && mayAsk() && ask(), wait);
     };
     const wake = (always = false) => {
       quiet = 0;
-      if (always || failures > 0 || (every !== 0 && !once)) ask();
+      if (!always && (Date.now() < earliest || !(failures > 0 || repeats.current()))) return;
+      if (asking) behind ||= always;
+      else ask();
     };
     again.current = () => wake(true);
     wakers.add(wake);
     ask();
     return () => {
-      stopped = true;
       clearTimeout(timer);
       control.abort();
       wakers.delete(wake);
     };
-  }, [key, every, once]);
+  }, [key]);
 
-  const current = state.key === key ? state : { data: null, error: null };
-  return { data: current.data, error: current.error, refresh: () => again.current() };
+  const { data, error } = state.key === key ? state : { data: null, error: null };
+  return { data, error, refresh: () => again.current() };
 }

@@ -4,9 +4,7 @@ import { store, useStore } from "./store.js";
 // What came of an action: shown for a while, and read out. Rates and counts are never read out.
 const outcome = store(null);
 
-export function announce(text, kind = "done") {
-  outcome.set({ text, kind });
-}
+export const announce = (text) => outcome.set({ text });
 
 export function Outcomes() {
   const current = useStore(outcome);
@@ -16,6 +14,6 @@ export function Outcomes() {
     return () => clearTimeout(timer);
   }, [current]);
   return html`<div class="outcome" role="status" aria-live="polite">
-    ${current ? html`<p class=${current.kind}>${current.text}</p>` : null}
+    ${current ? html`<p>${current.text}</p>` : null}
   </div>`;
 }

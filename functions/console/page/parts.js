@@ -1,8 +1,9 @@
-import { html, useEffect, useLayoutEffect, useRef, useState } from "./vendor.js";
+import { html, useLayoutEffect, useRef } from "./vendor.js";
 import { Icon } from "./icons.js";
 import { announce } from "./outcomes.js";
 import { curl } from "./request.js";
 import { may } from "./session.js";
+import { useTick } from "./time.js";
 
 export function Copy({ text, label = "Copy", what = "" }) {
   const copy = () => toClipboard(typeof text === "function" ? text() : text, what || "it");
@@ -40,11 +41,21 @@ export function Curl({ operation, path, query, body, open = false }) {
 }
 
 // A button of an operation. It is not there when the token may not call it: what the contract says is the only list.
-// `label`: its name, when its text is that of many.
+// `label`: its name, when its text is that of many. Until what it does is done, it does it only once.
 export function Do({ operation, topic, onClick, children, label, danger = false, primary = false, quiet = false, disabled = false }) {
+  const busy = useRef(false);
+  const press = async () => {
+    if (busy.current) return;
+    busy.current = true;
+    try {
+      await onClick();
+    } finally {
+      busy.current = false;
+    }
+  };
   if (!may(operation, topic)) return null;
   const kind = danger ? "danger" : primary ? "primary" : quiet ? "quiet" : "";
-  return html`<button type="button" class=${kind} aria-label=${label} data-operation=${operation} disabled=${disabled} onClick=${onClick}>
+  return html`<button type="button" class=${kind} aria-label=${label} data-operation=${operation} disabled=${disabled} onClick=${press}>
     ${children}
   </button>`;
 }
@@ -79,7 +90,7 @@ export function Failure({ error, retry }) {
       <p><strong>${waking ? "The database is waking up" : error.title || "The request failed"}</strong>
         ${waking ? html` <${Countdown} until=${error.retryAt} />` : null}</p>
       ${error.detail && error.detail !== error.title ? html`<p>${error.detail}</p>` : null}
-      ${error.faults?.length ? html`<ul>${error.faults.map((fault) => html`<li key=${fault.pointer || fault.parameter}>
+      ${error.faults?.length ? html`<ul>${error.faults.map((fault) => html`<li>
         <code>${fault.pointer || fault.parameter}</code> ${fault.detail}</li>`)}</ul>` : null}
       ${error.requestId ? html`<p class="muted">request <code>${error.requestId}</code></p>` : null}
     </div>
@@ -88,11 +99,7 @@ export function Failure({ error, retry }) {
 }
 
 function Countdown({ until }) {
-  const [, tick] = useState(0);
-  useEffect(() => {
-    const timer = setInterval(() => tick((count) => count + 1), 500);
-    return () => clearInterval(timer);
-  }, [until]);
+  useTick();
   const seconds = Math.max(0, Math.ceil((until - Date.now()) / 1000));
   return html`<span class="muted">${seconds > 0 ? `asking again in ${seconds} s` : "asking…"}</span>`;
 }

@@ -11,7 +11,7 @@ const TOP = 10;
 const STYLES = ["first", "second", "third", "fourth"];
 
 // The next round number that bounds a scale: 1, 2 or 5 times a power of ten.
-export function bound(value) {
+function bound(value) {
   if (!(value > 0)) return 1;
   const power = 10 ** Math.floor(Math.log10(value));
   return [1, 2, 5, 10].map((step) => step * power).find((step) => step >= value) ?? value;

@@ -1,10 +1,11 @@
 import { operations } from "./operations.js";
 import { cutMembers } from "./raw-json.js";
+import { withQuery } from "./router.js";
 import { session, signOut } from "./session.js";
 import { hearClock } from "./time.js";
 
 // An error of the API (RFC 9457), or of the network: then `status` is 0.
-export class Problem extends Error {
+class Problem extends Error {
   constructor(status, problem, retryAfter) {
     super(problem.detail || problem.title);
     this.status = status;
@@ -17,11 +18,9 @@ export class Problem extends Error {
 }
 
 // Return the address of an operation, relative to the page: so a stage or a path of a custom domain stays in front of it.
-export function address(name, path = {}, query = {}) {
+function address(name, path, query) {
   const filled = operations[name][1].replace(/\{(\w+)\}/g, (_, parameter) => encodeURIComponent(path[parameter]));
-  const given = Object.entries(query).filter(([, value]) => value !== undefined && value !== null && value !== "");
-  const parameters = new URLSearchParams(given).toString();
-  return filled.slice(1) + (parameters ? `?${parameters}` : "");
+  return withQuery(filled.slice(1), query);
 }
 
 // Call an operation of the contract by its name, and return what it answers; null when there is no body. A string as body is
@@ -44,7 +43,7 @@ export async function call(name, { path, query, body, content, signal, token } =
   hearClock(response.headers.get("Date"));
   if (response.ok) return answer === "" ? null : read(answer, content);
   const problem = new Problem(response.status, readProblem(answer), Number(response.headers.get("Retry-After")));
-  if (response.status === 401 && !token) signOut("The token is not valid any more: it was revoked, or it has ended.");
+  if (response.status === 401 && sent === session.get().token) signOut("The token is not valid any more: it was revoked, or it has ended.");
   throw problem;
 }
 

@@ -15,7 +15,7 @@ const ROUTES = [
   ["search", "/search"],
 ];
 
-export function parse(fragment) {
+function parse(fragment) {
   const [path, query] = fragment.replace(/^#/, "").split("?");
   const segments = (path || "/").split("/");
   for (const [screen, pattern] of ROUTES) {
@@ -30,8 +30,9 @@ function match(pattern, segments) {
   const parameters = {};
   for (const [index, expected] of pattern.entries()) {
     if (expected.startsWith("{")) {
-      if (segments[index] === "") return null;
-      parameters[expected.slice(1, -1)] = decode(segments[index]);
+      const value = decode(segments[index]);
+      if (["", ".", ".."].includes(value)) return null; // with dots the path of a request would be another one
+      parameters[expected.slice(1, -1)] = value;
     } else if (expected !== segments[index]) return null;
   }
   return parameters;
@@ -45,12 +46,14 @@ function decode(segment) {
   }
 }
 
-// Return the link to a screen: its segments, and a query of what is not empty.
-export function link(segments, query = {}) {
-  const given = Object.entries(query).filter(([, value]) => value !== undefined && value !== null && value !== "");
-  const parameters = new URLSearchParams(given).toString();
-  return `#/${segments.map(encodeURIComponent).join("/")}${parameters ? `?${parameters}` : ""}`;
+// Return a path with a query of what is not empty.
+export function withQuery(path, query = {}) {
+  const given = Object.entries(query).filter(([, value]) => (value ?? "") !== "");
+  return given.length ? `${path}?${new URLSearchParams(given)}` : path;
 }
+
+// Return the link to a screen.
+export const link = (segments, query) => withQuery(`#/${segments.map(encodeURIComponent).join("/")}`, query);
 
 // `/docs` is the reference of the API, which needs no token.
 const start = () => (location.hash.startsWith("#/") ? location.hash : location.pathname.endsWith("/docs") ? "#/api" : "#/");

@@ -6,7 +6,7 @@ import { remembered, store, useStore } from "./store.js";
 export const timeMode = remembered("times", "relative");
 
 // The broker's clock less this computer's, in milliseconds: ages are differences of the broker's times.
-export const skew = store(0);
+const skew = store(0);
 
 export const now = () => Date.now() + skew.get();
 

@@ -1,4 +1,4 @@
-import { html, useEffect, useRef, useState } from "./vendor.js";
+import { html, useEffect, useLayoutEffect, useRef, useState } from "./vendor.js";
 import { CreateTopic } from "./create-topic.js";
 import { show } from "./dialog.js";
 import { count, number } from "./format.js";
@@ -39,7 +39,7 @@ function List({ search, after }) {
 function Search({ search }) {
   const [text, setText] = useState(search);
   const timer = useRef(null);
-  useEffect(() => setText(search), [search]);
+  useLayoutEffect(() => setText(search), [search]);
   useEffect(() => () => clearTimeout(timer.current), []);
   const type = (event) => {
     const typed = event.target.value;
