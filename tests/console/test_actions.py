@@ -9,7 +9,6 @@ from playwright.sync_api import Locator, Page, Route, expect
 from pgbroker import Broker, NotFound
 from pgbroker.types import Reject
 from tests.console.visits import Visit
-from tests.support import contract
 from tests.support.endpoints import Endpoint
 from tests.support.runner import until
 
@@ -271,7 +270,6 @@ def test_a_secret_is_rotated_and_shown_once(console: Visit, broker: Broker, topi
     assert broker.read_subscription(topic, subscription).old_secrets_until is not None
 
 
-@pytest.mark.skipif("testSubscription" not in contract.operations(), reason="the contract has no testSubscription yet")
 def test_a_test_event_shows_the_answer_of_the_endpoint(
     console: Visit, topic: str, subscription: str, endpoint: Endpoint
 ) -> None:
@@ -372,7 +370,6 @@ def test_one_dead_letter_is_redriven_from_its_screen(console: Visit, broker: Bro
     assert broker.trace_message(topic, letter.id).state == "waiting"
 
 
-@pytest.mark.skipif("resend" not in contract.operations(), reason="the contract has no resend yet")
 def test_a_message_is_sent_again_to_one_subscription(
     console: Visit, broker: Broker, topic: str, subscription: str, endpoint: Endpoint
 ) -> None:
