@@ -16,7 +16,7 @@ export const succeeded = ({ status, reason }) => status >= 200 && status < 300 &
 export function Outcome({ attempt }) {
   const { status, reason } = attempt;
   return html`<${State} of=${succeeded(attempt) ? "delivered" : "failed"} word=${status ? `${status}` : "no response"} />
-    ${reason ? html` <span>${reason}</span>` : null}`;
+    ${reason ? html` ${reason}` : null}`;
 }
 
 // The attempts of a subscription, the newest first. `seq`: only those at the message there.
@@ -24,7 +24,7 @@ export function Attempts({ topic, subscription, seq, failed }) {
   const pages = usePages("listAttempts", { path: { topic, id: subscription }, query: { limit: LIMIT, seq, failed: failed || undefined } });
   return html`<${Answer} answer=${pages.answer} rows=${4}>${() =>
     pages.items.length === 0
-      ? html`<${Empty} title=${failed ? "No attempt failed." : "No attempt yet."}>
+      ? html`<${Empty} title=${failed ? "No attempt failed" : "No attempt yet"}>
           <p class="muted">${failed ? "What was sent is under “all”." : "The first one comes with the next broadcast. Attempts are kept for a while, then removed."}</p></${Empty}>`
       : html`<div class="scroll" tabindex="0" role="region" aria-label="Attempts"><table class="attempts">
           <thead><tr><th scope="col">outcome</th><th scope="col">started</th><th scope="col" class="number">took</th>

@@ -37,8 +37,8 @@ function Row({ delivery, topic, message, acts, opens, refresh }) {
       ${opens ? html`<td class="tight"><button type="button" class="quiet" aria-expanded=${open} aria-label=${`${open ? "close" : "open"} the attempts of ${name}`} onClick=${() => setOpen(!open)}>
         <${Icon} name=${open ? "down" : "right"} />${open ? "close" : "open"}</button></td>` : null}
       ${acts ? html`<td class="tight"><div class="buttons">
-        ${state === "dead" ? html`<${Do} operation="redrive" topic=${topic} onClick=${() => show(Redrive, { topic, message, delivery, refresh })}>Redrive…</${Do}>` : null}
-        ${RESENT.includes(state) ? html`<${Do} operation="resend" topic=${topic} onClick=${() => show(Resend, { topic, message, delivery, refresh })}>Resend…</${Do}>` : null}
+        ${state === "dead" ? html`<${Do} operation="redrive" topic=${topic} quiet onClick=${() => show(Redrive, { topic, message, delivery, refresh })}>Redrive…</${Do}>` : null}
+        ${RESENT.includes(state) ? html`<${Do} operation="resend" topic=${topic} quiet onClick=${() => show(Resend, { topic, message, delivery, refresh })}>Resend…</${Do}>` : null}
       </div></td>` : null}
     </tr>
     ${open ? html`<tr class="opened"><td colspan=${columns}><${Attempts} topic=${topic} subscription=${subscription} seq=${message.seq} /></td></tr>` : null}`;

@@ -77,19 +77,19 @@ function Live() {
   const mode = useStore(timeMode);
   const label = INTERVALS.find(([value]) => value === every)?.[1] || "";
   const [kind, text] = failing
-    ? ["stale", at ? `not fresh since ${clock(at, mode)}` : "no answer"]
+    ? ["stale", at ? html`not fresh <span class="name">since ${clock(at, mode)}</span>` : "no answer"]
     : sleeping
-      ? ["stale", "asleep: press any key"]
+      ? ["stale", html`asleep<span class="name">: press any key</span>`]
       : every === 0
         ? ["paused", "paused"]
         : ["live", `live, ${label}`];
   return html`<details class="menu" name="menus">
-    <summary class=${kind}><i></i>${text}</summary>
+    <summary class=${kind}><i></i><span>${text}</span></summary>
     <div>
       <fieldset><legend>Ask again</legend>
         ${INTERVALS.map(([value, name]) => html`<label class="check" key=${value}>
           <input type="radio" name="interval" checked=${value === every} onChange=${() => interval.set(value)} />
-          ${value ? `each ${name}` : "only on r"}</label>`)}
+          ${value ? `every ${name}` : "paused: r asks once"}</label>`)}
       </fieldset>
       <label class="check"><input type="checkbox" checked=${useStore(keepLive)} onChange=${(event) => keepLive.set(event.target.checked)} />
         keep live, also when nobody touches this page</label>
@@ -101,7 +101,7 @@ function Live() {
 
 function Menu({ self }) {
   return html`<details class="menu" name="menus">
-    <summary><${Icon} name="key" /><span title=${self.name}>${self.name}</span></summary>
+    <summary><${Icon} name="key" /><span class="name" title=${self.name}>${self.name}</span></summary>
     <div>
       <p class="muted">May ${self.scopes.join(", ")}, on ${self.topics.includes("*") ? "all topics" : self.topics.join(", ")}.
         ${self.expires_at ? ` Ends ${self.expires_at.slice(0, 16).replace("T", " ")} UTC.` : ""}</p>

@@ -25,7 +25,7 @@ export function History({ topic, query }) {
         <thead><tr><th scope="col">message</th><th scope="col">state</th><${LabelHeads} /><th scope="col">created</th><th scope="col">content</th></tr></thead>
         <tbody>${items.map((message) => html`<tr key=${message.id} data-row>
           <td><${Id} id=${message.id} href=${link(["topics", topic, "messages", message.id])} /></td>
-          <td><${Fate} message=${message} /></td>
+          <td class="reason"><${Fate} message=${message} /></td>
           <${Labels} message=${message} />
           <td><${Time} at=${message.created_at} /></td>
           <td><${Preview} text=${message.content} /></td>
@@ -41,8 +41,8 @@ function Nothing({ topic, filtered, next }) {
 }
 
 function Fate({ message }) {
-  const note = message.reason || (message.seq !== null ? `seq ${number(message.seq)}` : null);
-  return html`<${State} of=${message.state} />${note ? html`<br /><small>${note}</small>` : null}`;
+  const note = message.reason ?? (message.seq === null ? null : `seq ${number(message.seq)}`);
+  return html`<${State} of=${message.state} />${note ? html` <small>${note}</small>` : null}`;
 }
 
 // The time in a UUIDv7 (RFC 9562): its first 48 bits are milliseconds.

@@ -39,7 +39,7 @@ function Nothing({ topic, filtered, pages }) {
 function Row({ topic, message, done }) {
   return html`<tr data-row>
     <td><${Id} id=${message.id} href=${link(["topics", topic, "messages", message.id])} /></td>
-    <td><${Waiting} message=${message} /></td>
+    <td class="tight"><${Waiting} message=${message} /></td>
     <td class="number">${message.receives}</td>
     <${Labels} message=${message} />
     <td><${Time} at=${message.created_at} /></td>

@@ -31,7 +31,7 @@ export function Past({ topic }) {
   if (!may("listRates", topic)) return null;
   const drawn = before.current?.seconds === seconds ? before.current.data : null;
   return html`<details class="card past" open=${open} onToggle=${(event) => shown.set(event.currentTarget.open)}>
-    <summary>the past</summary>
+    <summary>Messages ${words}</summary>
     <select class="span" aria-label="The time that is shown" value=${span} onChange=${(event) => setSpan(Number(event.target.value))}>
       ${SPANS.map(([time], index) => html`<option key=${time} value=${index}>${time}</option>`)}</select>
     <${Failure} error=${error} retry=${refresh} />

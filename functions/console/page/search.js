@@ -24,20 +24,21 @@ export function Search({ query }) {
     return () => control.abort();
   }, [text]);
   const current = found?.text === text ? found : null;
+  const within = current?.hits.some((hit) => hit.topic);
   return html`<${Heading}>Search</${Heading}>
     ${text ? html`<p class="story">for <code>${text}</code></p>` : null}
     ${!current ? html`<${Loading} />`
       : current.error ? html`<${Failure} error=${current.error} />`
       : current.hits.length === 0 ? html`<${Nothing} text=${text} />`
       : html`<div class="scroll" tabindex="0" role="region" aria-label="What is found"><table>
-          <thead><tr><th scope="col">what</th><th scope="col">name</th><th scope="col">topic</th></tr></thead>
-          <tbody>${current.hits.map((hit) => html`<tr key=${hit.href} data-row><td>${hit.what}</td>
-            <td><a href=${hit.href}>${hit.topic ? html`<code>${hit.name}</code>` : hit.name}</a></td><td class="tight">${hit.topic || "–"}</td></tr>`)}</tbody>
+          <thead><tr><th scope="col">what</th><th scope="col">name</th>${within ? html`<th scope="col">topic</th>` : null}</tr></thead>
+          <tbody>${current.hits.map((hit) => html`<tr key=${hit.href} data-row><td class="tight">${hit.what}</td>
+            <td><a href=${hit.href}>${hit.topic ? html`<code>${hit.name}</code>` : hit.name}</a></td>${within ? html`<td class="tight">${hit.topic}</td>` : null}</tr>`)}</tbody>
         </table></div>`}`;
 }
 
 function Nothing({ text }) {
-  return html`<${Empty} title=${text ? "Nothing is found." : "Nothing to search for."}>
+  return html`<${Empty} title=${text ? "Nothing is found" : "Nothing to search for"}>
     <p>The search takes the name of a topic, the id of a message or of a subscription, or a webhook-id.</p>
     <p class="muted">It does not find a message that the retention removed, and nothing in a topic that the token does not cover.</p></${Empty}>`;
 }

@@ -10,9 +10,9 @@ import { Time } from "./time.js";
 export function Settings({ topic, known }) {
   const [draft, setDraft] = useState({});
   if (!known) return html`<${Loading} />`;
-  const times = html`<${Facts} facts=${[["created", html`<${Time} at=${known.created_at} />`], ["changed", html`<${Time} at=${known.updated_at} />`]]} />`;
+  const times = html`<${Facts} facts=${[["created", html`<${Time} at=${known.created_at} />`], ["updated", html`<${Time} at=${known.updated_at} />`]]} />`;
   if (!may("changeTopic", topic)) {
-    return html`<${Facts} facts=${SETTINGS.map(([name, value]) => [name, settingWords(name, known[name]), `default ${settingWords(name, value)}`])} /><p></p>${times}`;
+    return html`<div class="card"><${Facts} facts=${SETTINGS.map(([name, value]) => [name, settingWords(name, known[name]), `default ${settingWords(name, value)}`])} /></div>${times}`;
   }
   const changed = settingChanges(draft, known);
   const wrong = changed.some(([name]) => !isSetting(name, draft[name]));

@@ -24,7 +24,7 @@ export function Subscriptions({ topic }) {
 function Row({ topic, subscription, done }) {
   const { id, name, url, state, behind, last_attempt: last, due_at: due, dead_letters: dead } = subscription;
   return html`<tr data-row>
-    <td><a href=${link(["topics", topic, "subscriptions", id])}><strong>${name}</strong></a>${name === url ? null : html`<br /><small>${url}</small>`}</td>
+    <td class="reason"><a href=${link(["topics", topic, "subscriptions", id])}><strong>${name}</strong></a>${name === url ? null : html`<br /><small>${url}</small>`}</td>
     <td><${State} of=${state === "waiting" ? "retrying" : state} /><${Why} subscription=${subscription} /></td>
     <td class="number">${number(behind)}</td>
     <td>${last ? html`<${Outcome} attempt=${last} /><br /><small><${Time} at=${last.started_at} /></small>` : html`<span class="muted">none yet</span>`}</td>

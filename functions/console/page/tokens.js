@@ -22,8 +22,8 @@ export function Tokens({ query }) {
     </div>
     <${Answer} answer=${answer} rows=${6}>${({ items, next }) => html`
       <div class="scroll" tabindex="0" role="region" aria-label="Tokens"><table>
-        <thead><tr><th scope="col">name</th><th scope="col">may</th><th scope="col">topics</th><th scope="col">made</th><th scope="col">ends</th>
-          <th scope="col" class="number">a second</th><th scope="col"><span class="hidden">actions</span></th></tr></thead>
+        <thead><tr><th scope="col">name</th><th scope="col">scopes</th><th scope="col">topics</th><th scope="col">created</th><th scope="col">ends</th>
+          <th scope="col" class="number">requests/s</th><th scope="col"><span class="hidden">actions</span></th></tr></thead>
         <tbody>${items.map((token) => html`<${Row} key=${token.id} token=${token} self=${self} refresh=${refresh} />`)}</tbody>
       </table></div>
       <div class="more">
@@ -41,12 +41,12 @@ function Row({ token, self, refresh }) {
   return html`<tr data-row class=${ended ? "faded" : ""}>
     <td><strong>${token.name}</strong>${own ? html` <span class="chip">this session</span>` : null}${ended ? html` <span class="chip">ended</span>` : null}
       <div class="muted"><${Id} id=${token.id} /></div></td>
-    <td>${token.scopes.map((scope) => html`<span key=${scope}><span class=${`chip ${scope === "tokens" ? "strong" : ""}`}>${scope}</span> </span>`)}</td>
+    <td class="reason">${token.scopes.map((scope) => html`<span key=${scope}><span class=${`chip ${scope === "tokens" ? "strong" : ""}`}>${scope}</span> </span>`)}</td>
     <td>${token.topics.map((topic) => html`<span key=${topic}><code>${topic}</code> </span>`)}</td>
     <td class="tight"><${Time} at=${token.created_at} /></td>
     <td class="tight"><${Time} at=${token.expires_at} absent="never" /></td>
-    <td class="number">${token.requests_per_second ?? "–"}</td>
-    <td class="tight">${less ? html`<${Do} operation="revokeToken" danger onClick=${() => show(Revoke, { token, own, refresh })}>Revoke…</${Do}>` : null}</td>
+    <td class="number">${token.requests_per_second ?? "no limit"}</td>
+    <td class="tight">${less ? html`<${Do} operation="revokeToken" quiet onClick=${() => show(Revoke, { token, own, refresh })}>Revoke…</${Do}>` : null}</td>
   </tr>`;
 }
 

@@ -23,7 +23,7 @@ export function TopicRow({ item, consumed, deepest, refresh }) {
     <div>
       <div class="name"><h3><a href=${link(["topics", item.topic])}>${item.topic}</a></h3>
         <span class="chip" title="When the topic broadcasts">${item.broadcast}</span>
-        <span class="rates"><b>${rate(item.published_per_second)}</b> in${" · "}<b title=${consumed === null ? CONSUMED_UNKNOWN : undefined}>${rate(consumed)}</b> consumed</span></div>
+        <span class="rates"><b>${rate(item.published_per_second)}</b> published${" · "}<b title=${consumed === null ? CONSUMED_UNKNOWN : undefined}>${rate(consumed)}</b> consumed</span></div>
       <${Depth} item=${item} deepest=${deepest} />
       <ul class="counts">
         ${PARTS.map(([member, word]) => html`<li key=${word} class=${item[member].count > 0 ? word : `${word} muted`}><i></i>${count(item[member])} ${word}</li>`)}
@@ -54,8 +54,8 @@ function Subscriptions({ item, refresh }) {
   return html`<ul class="subscribed">
     ${shown.map((each) => html`<li key=${each.id}>
       <a href=${link(["topics", topic, "subscriptions", each.id])} title=${each.name}><${State} of=${stateOf(each)} word=${each.name} /></a>
-      <span class="number" title="Attempts per second">${rate(each.attempts_per_second)}</span>
-      <span class=${each.behind > 0 ? "number" : "number muted"}>${number(each.behind)} behind</span>
+      <span class=${each.attempts_per_second > 0 ? "number" : "number muted"} title="Attempts per second">${rate(each.attempts_per_second)}</span>
+      <span class=${each.behind > 0 ? "number" : "number muted"}>${number(each.behind)}<span class="word"> behind</span></span>
       <span class="why"><${Why} of=${each} /><${Mend} of=${each} topic=${topic} refresh=${refresh} /></span>
     </li>`)}
     ${hidden > 0 ? html`<li class="rest"><a href=${link(["topics", topic, "subscriptions"])}>${number(hidden)} more${troubled ? `, ${troubled} of them not active` : ""}</a></li>` : null}
@@ -70,7 +70,7 @@ function Why({ of: { state, failures, due_at: due, paused_at: paused, disabled_r
   if (state === "disabled") return html`<span>disabled: ${reason || "no reason"}</span>`;
   if (state === "paused") return html`<span>paused <${Time} at=${paused} /></span>`;
   if (state === "waiting") {
-    const next = due && Date.parse(due) > now() ? html`<${Time} at=${due} />` : "is due";
+    const next = due && Date.parse(due) > now() ? html`<${Time} at=${due} due />` : "is due";
     return html`<span>${outcome ? `${outcome}, ` : ""}${failures > 0 ? `try ${number(failures + 1)} ` : "the next try "}${next}</span>`;
   }
   if (!last) return html`<span>${behind > 0 ? "not tried yet" : "nothing sent yet"}</span>`;
