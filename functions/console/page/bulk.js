@@ -63,7 +63,7 @@ export function Bulk({ title, action, operation, request, danger, tally, step, t
       ${children}
       ${state === "counting" && !error ? html`<p role="status">Counting…</p>` : null}
       ${none ? html`<p role="status"><strong>${empty}</strong></p>` : null}
-      ${state === "ready" && phrase ? html`<label><span>Nothing brings them back. Type <code>${phrase}</code></span>
+      ${state === "ready" && phrase ? html`<label><span>Type <code>${phrase}</code> to go on</span>
         <input value=${text} onInput=${(event) => setText(event.target.value)} autocomplete="off" spellcheck=${false} /></label>` : null}
       ${begun ? html`<div class="progress"><progress max=${most} value=${moved} aria-label=${title}></progress>
         <span>${number(moved)} of ${number(most)} done${state === "stopped" ? ", then it stopped" : ""}</span></div>` : null}

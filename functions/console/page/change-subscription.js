@@ -38,15 +38,15 @@ export function Change({ subscription, refresh, close }) {
     ${note ? html`<small>${note}</small>` : null}</label>`;
   return html`<${Ask} title=${`Change ${name}`} operation="changeSubscription" action="Change" close=${close} after=${refresh}
     request=${() => (changed.length ? { path: { topic, id }, body } : null)} done=${(answer) => `${answer.name} is changed`}>
-    ${input("url", "Url", "With a new url it is due at once, and has all its attempts again.", { type: "url" })}
+    ${input("url", "URL", "With a new URL it is due at once, and has all its attempts again.", { type: "url" })}
     ${input("name", "Name")}
     <div class="fields">
-      ${input("batch_size", "Batch size", "1 to 1,000 messages", { inputmode: "numeric" })}
-      ${input("rate_per_second", "Requests a second", "empty: no limit", { inputmode: "numeric" })}
-      ${input("backlog_days", "Backlog days", "1 to 365", { inputmode: "numeric" })}
+      ${input("batch_size", "Batch size", "Messages in one webhook.", { inputmode: "numeric" })}
+      ${input("rate_per_second", "Rate per second", "Requests at most. Empty: no limit.", { inputmode: "numeric" })}
+      ${input("backlog_days", "Backlog days", "Kept while paused or disabled.", { inputmode: "numeric" })}
     </div>
-    ${input("retry_schedule", "Retry schedule", "Seconds between attempts, as 5, 300, 1800. Empty: the broker's own.")}
-    <label>Headers<textarea class="short" value=${fields.headers} onInput=${set("headers")} spellcheck=${false}></textarea><small>One a line, as Name: value.</small></label>
-    <label class="check"><input type="checkbox" checked=${fields.ordered} onChange=${set("ordered")} />ordered: a refused message blocks those after it</label>
+    ${input("retry_schedule", "Retry schedule", "Seconds between attempts, with commas. Empty: the broker's own.")}
+    <label>Headers<textarea class="short" value=${fields.headers} onInput=${set("headers")} spellcheck=${false}></textarea><small>A line each, sent with each webhook. Name: value</small></label>
+    <label class="check"><input type="checkbox" checked=${fields.ordered} onChange=${set("ordered")} />Ordered: a refused message blocks those after it</label>
   </${Ask}>`;
 }

@@ -2,7 +2,7 @@ import { html, useMemo } from "./vendor.js";
 import { Bulk } from "./bulk.js";
 import { plural } from "./format.js";
 import { call } from "./request.js";
-import { now, Time } from "./time.js";
+import { absolute, now, timeMode, Time } from "./time.js";
 
 const MANY = 1000; // to delete more of them, a person types the name of the topic
 
@@ -48,6 +48,6 @@ function Selection({ filter }) {
   const { until, ...rest } = filter;
   return html`<dl class="selection">
     ${Object.entries(rest).map(([name, value]) => html`<div key=${name}><dt>${name}</dt><dd>${name === "since" ? html`<${Time} at=${value} />` : value}</dd></div>`)}
-    <div><dt>died before</dt><dd><${Time} at=${until} /></dd></div>
+    <div><dt>died before</dt><dd>${absolute(until, timeMode.get())}</dd></div>
   </dl>`;
 }

@@ -16,7 +16,7 @@ export function Login({ lost }) {
       await call("readOwnToken", { token: token.trim() });
       signIn(token.trim());
     } catch (failure) {
-      setError(failure);
+      setError(failure.status === 401 ? { title: "This token is not valid: it is wrong, was revoked, or has ended" } : failure);
       setBusy(false);
     }
   };

@@ -54,7 +54,7 @@ function Screen({ place }) {
   const Shown = SCREENS[place.screen];
   if (Shown) return html`<${Shown} key=${keyOf(place)} ...${place} />`;
   return html`<${Heading}>No such screen</${Heading}>
-    <${Empty} title="This address leads nowhere."><p><a href="#/">Overview</a></p></${Empty}>`;
+    <${Empty} title="This address leads nowhere"><p><a href="#/">Overview</a></p></${Empty}>`;
 }
 
 // What the token may do, which decides what is shown.

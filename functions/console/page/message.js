@@ -28,15 +28,15 @@ export function Message({ topic, id }) {
       <span class="space"></span>
       ${data ? html`<${Actions} topic=${topic} message=${data} refresh=${answer.refresh} />` : null}
     </div>
-    ${error?.status === 404 && !data ? html`<${Missing} topic=${topic} id=${id} detail=${error.detail} />` : html`<${Answer} answer=${answer} rows=${6}>
+    ${error?.status === 404 && !data ? html`<${Missing} topic=${topic} id=${id} />` : html`<${Answer} answer=${answer} rows=${6}>
       ${(message) => html`<${Found} topic=${topic} message=${message} refresh=${answer.refresh} />`}
     </${Answer}>`}
     <${Curl} operation="traceMessage" path=${path} />`;
 }
 
-function Missing({ topic, id, detail }) {
-  return html`<${Empty} title="No such message: it may have been consumed and removed by retention.">
-    <p>${detail}</p><p><code>${id}</code></p>
+function Missing({ topic, id }) {
+  return html`<${Empty} title="No such message: it may have been consumed and removed by retention">
+    <p><code>${id}</code></p>
     <p><a href=${link(["search"], { for: id })}>Look for it in the other topics</a>, or go to <a href=${link(["topics", topic])}>${topic}</a>.</p>
   </${Empty}>`;
 }

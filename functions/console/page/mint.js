@@ -39,7 +39,7 @@ export function MintToken({ self, minted, close }) {
     <label>Name
       <input required pattern="[A-Za-z0-9._\\-]{1,128}" title="letters, digits, dots, hyphens, underscores" autocomplete="off" spellcheck=${false} value=${name} onInput=${(event) => setName(event.target.value)} />
       <small>It is the sender of what the token publishes.</small></label>
-    <fieldset><legend>It may</legend>
+    <fieldset><legend>Scopes</legend>
       <div class="choices">${SCOPES.filter(([scope]) => self.scopes.includes(scope)).map(([scope, text]) => html`<label class="check" key=${scope}>
         <input type="checkbox" checked=${scopes.includes(scope)} onChange=${() => toggle(scope)} /><b>${scope}</b><span class="muted">${text}</span></label>`)}</div>
     </fieldset>
@@ -48,7 +48,7 @@ export function MintToken({ self, minted, close }) {
       <small>Names, or beginnings with a star, such as <code>orders invoices.*</code></small></label>
     <div class="fields">
       <label>It ends<select value=${ends} onChange=${(event) => setEnds(event.target.value)}>${ENDS.map(([value, text]) => html`<option key=${value} value=${value}>${text}</option>`)}</select></label>
-      <label>Requests a second<input type="number" min="1" max="10000" placeholder="no limit" value=${limit} onInput=${(event) => setLimit(event.target.value)} /></label>
+      <label>Requests per second<input type="number" min="1" max="10000" placeholder="no limit" value=${limit} onInput=${(event) => setLimit(event.target.value)} /></label>
     </div>
   </${Ask}>`;
 }

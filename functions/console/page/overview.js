@@ -47,7 +47,7 @@ function Picture({ data, refresh }) {
     </div>
     ${shown.length
       ? html`<${Captions} /><ul class="topics">${shown.map((item) => html`<${TopicRow} key=${item.topic} item=${item} consumed=${consumed(item)} deepest=${deepest} refresh=${refresh} />`)}</ul>`
-      : html`<${Empty} title=${data.items.length ? "None of these topics has that in its name." : "There is no topic that this token covers."}>
+      : html`<${Empty} title=${data.items.length ? "None of these topics has that in its name" : "There is no topic that this token covers"}>
       ${data.items.length && searchable ? html`<p><a href=${link(["topics"], { search: filter.trim() })}>Search all topics</a></p>` : null}</${Empty}>`}
     <${Curl} operation="readOverview" query=${{ limit: LIMIT }} />`;
 }

@@ -24,8 +24,8 @@ export function Subscription({ topic, id }) {
       <span class="space"></span>
       ${data ? html`<${Actions} subscription=${data} refresh=${answer.refresh} />` : null}
     </div>
-    ${error?.status === 404 && !data ? html`<${Empty} title="No such subscription: it may have been deleted.">
-      <p>${error.detail}</p><p><a href=${link(["topics", topic, "subscriptions"])}>The subscriptions of ${topic}</a></p></${Empty}>`
+    ${error?.status === 404 && !data ? html`<${Empty} title="No such subscription: it may have been deleted">
+      <p><code>${id}</code></p><p><a href=${link(["topics", topic, "subscriptions"])}>The subscriptions of ${topic}</a></p></${Empty}>`
     : html`<${Answer} answer=${answer} rows=${6}>${(subscription) => html`<${Found} subscription=${subscription} />`}</${Answer}>`}
     <${Curl} operation="readSubscription" path=${path} />`;
 }

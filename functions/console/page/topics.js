@@ -57,9 +57,9 @@ function Search({ search }) {
 }
 
 function Page({ data: { items, next }, search, after }) {
-  if (items.length === 0 && search) return html`<${Empty} title=${`No topic${after ? " more" : ""} has “${search}” in its name.`}>
+  if (items.length === 0 && search) return html`<${Empty} title=${`No topic${after ? " more" : ""} has “${search}” in its name`}>
     <p><a href="#/topics">Show all</a></p></${Empty}>`;
-  if (items.length === 0) return html`<${Empty} title="There is no topic that this token covers."><p>Publishing to a name creates the topic.</p></${Empty}>`;
+  if (items.length === 0) return html`<${Empty} title="There is no topic that this token covers"><p>Publishing to a name creates the topic.</p></${Empty}>`;
   return html`<div class="scroll" tabindex="0" role="region" aria-label="Topics"><table>
       <thead><tr><th scope="col">name</th><th scope="col" class="tight">broadcast</th><th scope="col" class="number tight">waiting</th>
         <th scope="col" class="number tight">last seq</th><th scope="col" class="tight created">created</th></tr></thead>

@@ -61,7 +61,7 @@ export function Welcome() {
   return html`<${Heading}>What this token may do</${Heading}>
     <section class="card" aria-label="Rights">
       <p>The token <b>${self.name}</b> may not browse, so there is no live picture. On ${self.topics.includes("*") ? "all topics" : html`<code>${self.topics.join(", ")}</code>`} it may:</p>
-      <ul>${self.scopes.map((scope) => html`<li key=${scope}><code>${scope}</code> ${MEANS[scope] || ""}</li>`)}</ul>
+      <ul>${self.scopes.map((scope) => html`<li key=${scope}><code>${scope}</code>: ${MEANS[scope] || ""}</li>`)}</ul>
     </section>
     <form class="filters" onSubmit=${open}>
       <label>Open a topic
