@@ -18,7 +18,8 @@ from typing import Any, NamedTuple
 FOLDER = Path(__file__).parent
 IMPORT = re.compile(r'^import \{([^}]*)\} from "\./([a-z/-]+\.js)";\n', re.MULTILINE)
 MARGIN = re.compile(r"^ *(?://.*\n)?", re.MULTILINE)  # comments and indents are a seventh of what is sent
-EXPORT = re.compile(r"^export ((?:const|async function|function|class) (\w+))", re.MULTILINE)
+EXPORT = re.compile(r"^export (?=(?:const|async function|function|class) (\w+))", re.MULTILINE)
+NAME = re.compile(r"^(?:export )?(?:const|let|async function|function|class) (\w+)", re.MULTILINE)
 COLOURS = ("grey", "green", "blue", "amber", "red", "violet")
 
 HEADERS = {
@@ -64,25 +65,21 @@ def handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
 def join_modules(main: str) -> str:
     """Join a module of the page with all that it imports, which come before it, to one module.
 
-    Each becomes a function that returns what it exports: all that come after it see that, and its other names stay its
-    own. What is vendored stays a module for itself. Raises ValueError when modules import each other in a circle, or
-    export the same name.
+    They share one scope. What is vendored stays a module for itself. Raises ValueError when modules import each other
+    in a circle, or when two have one name for two things.
     """
-    seen: set[str] = set()
+    owners: dict[str, str] = {}
     vendored: set[str] = set()
     joined = []
     for name in _dependencies(main, (), set()):
-        source = MARGIN.sub("", _source(name))
-        exported = [exported for _, exported in EXPORT.findall(source)]
-        if twice := seen.intersection(exported):
-            raise ValueError(f"{name} exports what another module exports: {', '.join(sorted(twice))}")
-        seen.update(exported)
+        source = _source(name)
+        for declared in NAME.findall(source):
+            if owners.setdefault(declared, name) != name:
+                raise ValueError(f"{name} and {owners[declared]} both have a {declared}")
         for names, module in IMPORT.findall(source):
             if module == "vendor.js":
                 vendored.update(names.replace(" ", "").split(","))
-        source = EXPORT.sub(lambda found: found[1], IMPORT.sub("", source))
-        names = ", ".join(exported)
-        joined.append(f"const {{ {names} }} = (() => {{\n{source}return {{ {names} }};\n}})();\n")
+        joined.append(MARGIN.sub("", EXPORT.sub("", IMPORT.sub("", source))))
     return "".join([f'import {{ {", ".join(sorted(vendored))} }} from "./vendor.js";\n', *joined])
 
 
@@ -101,27 +98,15 @@ def _source(name: str) -> str:
 
 
 def _operations() -> str:
-    """Return the module of the contract's operations: [method, path, scopes, names in the query] by name.
-
-    The scope `any` is each token.
-    """
-    contract = json.loads(CONTRACT)
-    shared = contract["components"]["parameters"]
+    """Return the module of the contract's operations: [method, path, scopes] by name. The scope `any` is each token."""
     operations = {}
-    for path, methods in contract["paths"].items():
+    for path, methods in json.loads(CONTRACT)["paths"].items():
         for method, operation in methods.items():
             if method == "parameters":  # of all the path's operations, and in the path
                 continue
             scope = operation.get("x-scope", [])
-            parameters = [
-                shared.get(each.get("$ref", "").split("/")[-1], each) for each in operation.get("parameters", [])
-            ]
-            operations[operation["operationId"]] = (
-                method.upper(),
-                path,
-                [scope] if isinstance(scope, str) else scope,
-                [each["name"] for each in parameters if each["in"] == "query"],
-            )
+            scopes = [scope] if isinstance(scope, str) else scope
+            operations[operation["operationId"]] = (method.upper(), path, scopes)
     return f"export const operations = {json.dumps(operations, separators=(',', ':'))};\n"
 
 

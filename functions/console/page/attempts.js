@@ -1,14 +1,16 @@
 import { html, useState } from "./vendor.js";
 import { Preview } from "./content.js";
 import { milliseconds, number } from "./format.js";
-import { Icon, State } from "./icons.js";
+import { State } from "./icons.js";
 import { More, usePages } from "./pages.js";
 import { Answer, Empty } from "./parts.js";
 import { link } from "./router.js";
 import { may } from "./session.js";
+import { Opener, Table } from "./table.js";
 import { Time } from "./time.js";
 
-const LIMIT = 25;
+const ATTEMPTS = 25;
+const ATTEMPT_HEADS = ["outcome", "started", ["took", "number"], ["try", "number"], "messages", "answer"];
 
 export const succeeded = ({ status, reason }) => status >= 200 && status < 300 && !reason;
 
@@ -16,22 +18,21 @@ export const succeeded = ({ status, reason }) => status >= 200 && status < 300 &
 export function Outcome({ attempt }) {
   const { status, reason } = attempt;
   return html`<${State} of=${succeeded(attempt) ? "delivered" : "failed"} word=${status ? `${status}` : "no response"} />
-    ${reason ? html` ${reason}` : null}`;
+    ${reason && html` ${reason}`}`;
 }
 
 // The attempts of a subscription, the newest first. `seq`: only those at the message there.
 export function Attempts({ topic, subscription, seq, failed }) {
-  const pages = usePages("listAttempts", { path: { topic, id: subscription }, query: { limit: LIMIT, seq, failed: failed || undefined } });
+  const pages = usePages("listAttempts", { path: { topic, id: subscription }, query: { limit: ATTEMPTS, seq, failed: failed || undefined } });
   return html`<${Answer} answer=${pages.answer} rows=${4}>${() =>
     pages.items.length === 0
       ? html`<${Empty} title=${failed ? "No attempt failed" : "No attempt yet"}>
-          <p class="muted">${failed ? "What was sent is under “all”." : "The first one comes with the next broadcast. Attempts are kept for a while, then removed."}</p></${Empty}>`
-      : html`<div class="scroll" tabindex="0" role="region" aria-label="Attempts"><table class="attempts">
-          <thead><tr><th scope="col">outcome</th><th scope="col">started</th><th scope="col" class="number">took</th>
-            <th scope="col" class="number">try</th><th scope="col">messages</th><th scope="col">answer</th></tr></thead>
-          <tbody>${pages.items.map((item) => html`<${Attempt} key=${item.id} attempt=${item} topic=${topic} />`)}</tbody>
-        </table></div>
-        ${pages.next || pages.kept ? html`<${More} pages=${pages} />` : null}`}</${Answer}>`;
+          <p class="muted">${failed
+            ? "What was sent is under “all”."
+            : "The first one comes with the next broadcast. Attempts are kept for a while, then removed."}</p></${Empty}>`
+      : html`<${Table} label="Attempts" heads=${ATTEMPT_HEADS}>
+          ${pages.items.map((item) => html`<${Attempt} key=${item.id} attempt=${item} topic=${topic} />`)}</${Table}>
+        ${(pages.next || pages.kept) && html`<${More} pages=${pages} />`}`}</${Answer}>`;
 }
 
 function Attempt({ attempt, topic }) {
@@ -44,15 +45,19 @@ function Attempt({ attempt, topic }) {
       <td class="tight"><${Time} at=${attempt.started_at} /></td>
       <td class="number tight">${milliseconds(attempt.duration_ms)}</td>
       <td class="number tight">${attempt.attempt}</td>
-      <td class="tight">${may("traceMessage", topic) && message?.length === 36 ? html`<a href=${link(["topics", topic, "messages", message])} title=${`the first of them: ${message}`}>${seqs}</a>` : seqs}</td>
-      <td><div class="answer"><button type="button" class="quiet" aria-expanded=${open} aria-label=${`${open ? "close" : "open"} the answer`} onClick=${() => setOpen(!open)}><${Icon} name=${open ? "down" : "right"} />${open ? "close" : "open"}</button>
-        ${attempt.answer && !open ? html`<${Preview} text=${attempt.answer} />` : null}</div></td>
+      <td class="tight">${may("traceMessage", topic) && message?.length === 36
+        ? html`<a href=${link(["topics", topic, "messages", message])} title=${`the first of them: ${message}`}>${seqs}</a>`
+        : seqs}</td>
+      <td><div class="answer"><${Opener} open=${open} set=${setOpen} what="the answer" />
+        ${attempt.answer && !open && html`<${Preview} text=${attempt.answer} />`}</div></td>
     </tr>
-    ${open ? html`<tr class="opened"><td colspan="6"><${Response} attempt=${attempt} topic=${topic} /></td></tr>` : null}`;
+    ${open && html`<tr class="opened"><td colspan="6"><${AnswerOf} attempt=${attempt} topic=${topic} /></td></tr>`}`;
 }
 
-function Response({ attempt, topic }) {
+function AnswerOf({ attempt, topic }) {
   const hidden = !may("deleteDeadLetters", topic); // answers are for the scope `manage`
   return html`<p class="muted">webhook-id <code>${attempt.webhook_id}</code></p>
-    ${attempt.answer ? html`<pre>${attempt.answer}</pre>` : html`<p>${hidden ? "The answer is hidden: reading it takes the scope manage." : "The answer had no body."}</p>`}`;
+    ${attempt.answer
+      ? html`<pre>${attempt.answer}</pre>`
+      : html`<p>${hidden ? "The answer is hidden: reading it takes the scope manage." : "The answer had no body."}</p>`}`;
 }

@@ -1,5 +1,5 @@
 import { html, useEffect, useRef, useState } from "./vendor.js";
-import { Dialog } from "./dialog.js";
+import { Dialog, Typed } from "./dialog.js";
 import { count, number } from "./format.js";
 import { announce } from "./outcomes.js";
 import { Curl, Failure } from "./parts.js";
@@ -61,12 +61,11 @@ export function Bulk({ title, action, operation, request, danger, tally, step, t
   return html`<${Dialog} title=${title} close=${close}>
     <form onSubmit=${run}>
       ${children}
-      ${state === "counting" && !error ? html`<p role="status">Counting…</p>` : null}
-      ${none ? html`<p role="status"><strong>${empty}</strong></p>` : null}
-      ${state === "ready" && phrase ? html`<label><span>Type <code>${phrase}</code> to go on</span>
-        <input value=${text} onInput=${(event) => setText(event.target.value)} autocomplete="off" spellcheck=${false} /></label>` : null}
-      ${begun ? html`<div class="progress"><progress max=${most} value=${moved} aria-label=${title}></progress>
-        <span>${number(moved)} of ${number(most)} done${state === "stopped" ? ", then it stopped" : ""}</span></div>` : null}
+      ${state === "counting" && !error && html`<p role="status">Counting…</p>`}
+      ${none && html`<p role="status"><strong>${empty}</strong></p>`}
+      ${state === "ready" && phrase && html`<${Typed} phrase=${phrase} value=${text} set=${setText} />`}
+      ${begun && html`<div class="progress"><progress max=${most} value=${moved} aria-label=${title}></progress>
+        <span>${number(moved)} of ${number(most)} done${state === "stopped" ? ", then it stopped" : ""}</span></div>`}
       <${Failure} error=${error} retry=${state === "counting" ? begin : null} />
       <${Curl} operation=${operation} ...${request} />
       <div class="buttons">

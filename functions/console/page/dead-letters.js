@@ -5,23 +5,24 @@ import { act, show } from "./dialog.js";
 import { Filters, filterOf } from "./filters.js";
 import { number, plural } from "./format.js";
 import { useAnswer } from "./live.js";
-import { LabelHeads, Labels } from "./messages.js";
+import { LABELS, Labels } from "./messages.js";
 import { More, usePages } from "./pages.js";
 import { Answer, Do, Empty, Id } from "./parts.js";
 import { link, setQuery } from "./router.js";
 import { may } from "./session.js";
+import { Table } from "./table.js";
 import { Time } from "./time.js";
 
-const FILTERS = ["reason", "sender", "key", "since", "until"];
-const MOST = 1000; // ids in one request
+const DEAD_FILTERS = ["reason", "sender", "key", "since", "until"];
+const MOST_IDS = 1000; // ids in one request
 
 // Messages that the queue, or one subscription, has given up on.
 export function DeadLetters({ topic, query }) {
-  const filter = filterOf([...FILTERS, "subscription"], query);
+  const filter = filterOf([...DEAD_FILTERS, "subscription"], query);
   const pages = usePages("listDeadLetters", { path: { topic }, query: filter, content: "items" });
   const [picked, pick] = useState(new Set());
   const chosen = pages.items.filter((item) => picked.has(item.id)).map((item) => item.id);
-  const filtered = filterOf(FILTERS, query);
+  const filtered = filterOf(DEAD_FILTERS, query);
   const after = () => {
     pick(new Set());
     pages.refresh();
@@ -31,20 +32,21 @@ export function DeadLetters({ topic, query }) {
       ({ redriven }) => `${plural(redriven, "dead letter")} redriven`, after);
   const words = Object.keys(filtered).length ? "all that match…" : "all…";
   const ask = (dialog) => show(dialog, { topic, filter, after });
-  return html`<${Filters} names=${FILTERS} query=${query}><${Of} topic=${topic} query=${query} /></${Filters}>
+  return html`<${Filters} names=${DEAD_FILTERS} query=${query}><${Of} topic=${topic} query=${query} /></${Filters}>
     <${Answer} answer=${pages.answer}>${() => html`
       <${Reasons} items=${pages.items} query=${query} />
       ${pages.items.length ? html`
         <div class="bar">
-          <${Do} operation="redrive" topic=${topic} disabled=${chosen.length === 0 || chosen.length > MOST} onClick=${redrive}>
+          <${Do} operation="redrive" topic=${topic} disabled=${chosen.length === 0 || chosen.length > MOST_IDS} onClick=${redrive}>
             Redrive selected${chosen.length ? ` (${number(chosen.length)})` : ""}</${Do}>
           <span class="space"></span>
           <${Do} operation="redrive" topic=${topic} onClick=${() => ask(BulkRedrive)}>Redrive ${words}</${Do}>
           <${Do} operation="deleteDeadLetters" topic=${topic} danger onClick=${() => ask(BulkDelete)}>Delete ${words}</${Do}>
         </div>
-        <${Table} topic=${topic} items=${pages.items} picked=${picked} pick=${pick} ofOne=${Boolean(query.subscription)} />`
-        : html`<${Nothing} filtered=${Object.keys(filtered).length > 0} next=${pages.next} subscription=${query.subscription} />`}
-      <${More} pages=${pages}>${pages.items.length ? `${number(pages.items.length)} in the order of dying${pages.next ? ", so far" : ""}` : " "}</${More}>`}</${Answer}>`;
+        <${Letters} topic=${topic} items=${pages.items} picked=${picked} pick=${pick} ofOne=${Boolean(query.subscription)} />`
+        : html`<${NoDeadLetter} filtered=${Object.keys(filtered).length > 0} next=${pages.next} subscription=${query.subscription} />`}
+      <${More} pages=${pages}>
+        ${pages.items.length ? `${number(pages.items.length)} in the order of dying${pages.next ? ", so far" : ""}` : " "}</${More}>`}</${Answer}>`;
 }
 
 // Whose dead letters: those of the queue, or of one subscription.
@@ -56,7 +58,7 @@ function Of({ topic, query }) {
   return html`<label>Of
     <select value=${query.subscription || ""} onChange=${(event) => setQuery({ ...query, subscription: event.target.value })}>
       <option value="">the queue</option>
-      ${missing ? html`<option value=${query.subscription}>${query.subscription}</option>` : null}
+      ${missing && html`<option value=${query.subscription}>${query.subscription}</option>`}
       ${known.map(({ id, name, dead_letters: dead }) => html`<option key=${id} value=${id}>${name}${dead ? ` (${number(dead)})` : ""}</option>`)}
     </select></label>`;
 }
@@ -69,11 +71,12 @@ function Reasons({ items, query }) {
   if (counts.size === 0) return null;
   return html`<div class="bar" role="group" aria-label="Reasons of the loaded dead letters">
     ${[...counts].sort(([, one], [, other]) => other - one).slice(0, 12).map(([reason, times]) => html`
-      <button key=${reason} type="button" class="chip" aria-pressed=${query.reason === reason} onClick=${() => set(reason)}>${reason} <b>${number(times)}</b></button>`)}
+      <button key=${reason} type="button" class="chip" aria-pressed=${query.reason === reason} onClick=${() => set(reason)}>
+        ${reason} <b>${number(times)}</b></button>`)}
   </div>`;
 }
 
-function Table({ topic, items, picked, pick, ofOne }) {
+function Letters({ topic, items, picked, pick, ofOne }) {
   const choice = may("redrive", topic);
   const every = items.every(({ id }) => picked.has(id));
   const turn = (id) => {
@@ -81,26 +84,25 @@ function Table({ topic, items, picked, pick, ofOne }) {
     if (!next.delete(id)) next.add(id);
     pick(next);
   };
-  return html`<div class="scroll" tabindex="0" role="region" aria-label="Dead letters"><table>
-    <thead><tr>
-      ${choice ? html`<td><label class="check"><input type="checkbox" aria-label="Select all that are loaded" checked=${every}
-        onChange=${() => pick(new Set(every ? [] : items.map(({ id }) => id)))} /></label></td>` : null}
-      <th scope="col">message</th><th scope="col">reason</th><th scope="col" class="number">${ofOne ? "attempts" : "receives"}</th>
-      <th scope="col">died</th><${LabelHeads} /><th scope="col">content</th></tr></thead>
-    <tbody>${items.map((letter) => html`<tr key=${letter.id} data-row>
-      ${choice ? html`<td><label class="check"><input type="checkbox" aria-label=${`Select ${letter.id}`} checked=${picked.has(letter.id)} onChange=${() => turn(letter.id)} /></label></td>` : null}
+  const box = (label, checked, change) => choice && html`<td>
+    <label class="check"><input type="checkbox" aria-label=${label} checked=${checked} onChange=${change} /></label></td>`;
+  const all = box("Select all that are loaded", every, () => pick(new Set(every ? [] : items.map(({ id }) => id))));
+  const heads = [all, "message", "reason", [ofOne ? "attempts" : "receives", "number"], "died", ...LABELS, "content"];
+  return html`<${Table} label="Dead letters" heads=${heads}>
+    ${items.map((letter) => html`<tr key=${letter.id} data-row>
+      ${box(`Select ${letter.id}`, picked.has(letter.id), () => turn(letter.id))}
       <td><${Id} id=${letter.id} href=${link(["topics", topic, "messages", letter.id])} /></td>
       <td class="reason">${letter.reason}</td>
       <td class="number">${letter.receives}</td>
       <td><${Time} at=${letter.died_at} /></td>
       <${Labels} message=${letter} />
       <td><${Preview} text=${letter.content} /></td>
-    </tr>`)}</tbody>
-  </table></div>`;
+    </tr>`)}</${Table}>`;
 }
 
-function Nothing({ filtered, next, subscription }) {
-  if (filtered) return html`<${Empty} title=${next ? "Nothing matches on this page" : "No dead letter matches these filters"}>${next ? html`<p>The list goes on.</p>` : null}</${Empty}>`;
+function NoDeadLetter({ filtered, next, subscription }) {
+  if (filtered) return html`<${Empty} title=${next ? "Nothing matches on this page" : "No dead letter matches these filters"}>
+    ${next && html`<p>The list goes on.</p>`}</${Empty}>`;
   return html`<${Empty} title="No dead letters">
     <p>${subscription
       ? "A message dies here when the endpoint refuses it until its attempts are exhausted."

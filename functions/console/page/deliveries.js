@@ -2,11 +2,12 @@ import { html, useState } from "./vendor.js";
 import { Attempts } from "./attempts.js";
 import { Ask, show } from "./dialog.js";
 import { number } from "./format.js";
-import { Icon, State } from "./icons.js";
+import { State } from "./icons.js";
 import { Do } from "./parts.js";
 import { link } from "./router.js";
 import { may } from "./session.js";
 import { showSent } from "./sent.js";
+import { Opener, Table } from "./table.js";
 import { Time } from "./time.js";
 
 const RESENT = ["delivered", "refused", "resent", "deleted", "lost"]; // others it gets anyway, or by a redrive
@@ -15,18 +16,17 @@ const RESENT = ["delivered", "refused", "resent", "deleted", "lost"]; // others 
 export function Deliveries({ topic, message, refresh }) {
   const acts = may("resend", topic) || may("redrive", topic);
   const opens = may("listAttempts", topic);
-  return html`<div class="scroll" tabindex="0" role="region" aria-label="Subscriptions"><table>
-    <thead><tr><th scope="col">state</th><th scope="col">subscription</th><th scope="col" class="number">attempt</th><th scope="col">attempted</th>
-      <th scope="col">next</th><th scope="col">why</th>${opens ? html`<th scope="col">attempts</th>` : null}${acts ? html`<th scope="col">actions</th>` : null}</tr></thead>
-    <tbody>${message.deliveries.map((delivery) => html`<${Row} key=${delivery.subscription} delivery=${delivery} topic=${topic} message=${message}
-      acts=${acts} opens=${opens} refresh=${refresh} />`)}</tbody>
-  </table></div>`;
+  const heads = ["state", "subscription", ["attempt", "number"], "attempted", "next", "why", opens && "attempts", acts && "actions"];
+  return html`<${Table} label="Subscriptions" heads=${heads}>
+    ${message.deliveries.map((delivery) => html`<${DeliveryRow} key=${delivery.subscription} delivery=${delivery} topic=${topic}
+      message=${message} acts=${acts} opens=${opens} refresh=${refresh} />`)}
+  </${Table}>`;
 }
 
-function Row({ delivery, topic, message, acts, opens, refresh }) {
+function DeliveryRow({ delivery, topic, message, acts, opens, refresh }) {
   const [open, setOpen] = useState(false);
   const { subscription, name, state, attempt, attempted_at, due_at, behind, reason } = delivery;
-  const columns = 6 + opens + acts;
+  const ask = (dialog) => () => show(dialog, { topic, message, delivery, refresh });
   return html`<tr data-row>
       <td class="tight"><${State} of=${state} /></td>
       <td class="reason"><a href=${link(["topics", topic, "subscriptions", subscription])}>${name}</a></td>
@@ -34,19 +34,20 @@ function Row({ delivery, topic, message, acts, opens, refresh }) {
       <td class="tight"><${Time} at=${attempted_at} /></td>
       <td class="tight"><${Time} at=${due_at} due=${true} /></td>
       <td class="reason">${reason || (behind > 0 ? `${number(behind)} before it` : "–")}</td>
-      ${opens ? html`<td class="tight"><button type="button" class="quiet" aria-expanded=${open} aria-label=${`${open ? "close" : "open"} the attempts of ${name}`} onClick=${() => setOpen(!open)}>
-        <${Icon} name=${open ? "down" : "right"} />${open ? "close" : "open"}</button></td>` : null}
-      ${acts ? html`<td class="tight"><div class="buttons">
-        ${state === "dead" ? html`<${Do} operation="redrive" topic=${topic} quiet onClick=${() => show(Redrive, { topic, message, delivery, refresh })}>Redrive…</${Do}>` : null}
-        ${RESENT.includes(state) ? html`<${Do} operation="resend" topic=${topic} quiet onClick=${() => show(Resend, { topic, message, delivery, refresh })}>Resend…</${Do}>` : null}
-      </div></td>` : null}
+      ${opens && html`<td class="tight"><${Opener} open=${open} set=${setOpen} what=${`the attempts of ${name}`} /></td>`}
+      ${acts && html`<td class="tight"><div class="buttons">
+        ${state === "dead" && html`<${Do} operation="redrive" topic=${topic} quiet onClick=${ask(Redrive)}>Redrive…</${Do}>`}
+        ${RESENT.includes(state) && html`<${Do} operation="resend" topic=${topic} quiet onClick=${ask(Resend)}>Resend…</${Do}>`}
+      </div></td>`}
     </tr>
-    ${open ? html`<tr class="opened"><td colspan=${columns}><${Attempts} topic=${topic} subscription=${subscription} seq=${message.seq} /></td></tr>` : null}`;
+    ${open && html`<tr class="opened"><td colspan=${6 + opens + acts}>
+      <${Attempts} topic=${topic} subscription=${subscription} seq=${message.seq} /></td></tr>`}`;
 }
 
 export function Redrive({ topic, message, delivery, refresh, close }) {
   const body = { ids: [message.id], ...(delivery && { subscription: delivery.subscription }) };
-  return html`<${Ask} title="Redrive this message" operation="redrive" action="Redrive" request=${() => ({ path: { topic }, body })} close=${close}
+  return html`<${Ask} title="Redrive this message" operation="redrive" action="Redrive" close=${close}
+    request=${() => ({ path: { topic }, body })}
     done=${({ redriven }) => (redriven ? "The message is redriven" : "It was not a dead letter any more")} after=${refresh}>
     <p>${delivery
       ? html`It is sent to <b>${delivery.name}</b> again, with all attempts.`
@@ -60,8 +61,7 @@ function Resend({ topic, message, delivery, refresh, close }) {
     refresh();
     showSent({ topic, id: delivery.subscription, name: delivery.name }, answer.webhook_id);
   };
-  return html`<${Ask} title="Resend this message" operation="resend" action="Resend" request=${request} close=${close}
-    after=${after}>
+  return html`<${Ask} title="Resend this message" operation="resend" action="Resend" request=${request} after=${after} close=${close}>
     <p>It is sent to <b>${delivery.name}</b> once more, on its own, whatever became of it there. Other subscriptions do not get it again.</p>
   </${Ask}>`;
 }

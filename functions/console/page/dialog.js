@@ -1,4 +1,5 @@
 import { html, useEffect, useId, useRef, useState } from "./vendor.js";
+import { Field } from "./fields.js";
 import { announce } from "./outcomes.js";
 import { Curl, Failure } from "./parts.js";
 import { call } from "./request.js";
@@ -25,7 +26,8 @@ export function Dialogs() {
 // What has the focus first: a field, else what copies a secret, else what changes nothing.
 const FIRST = "input, textarea, select, .secret button, .buttons button";
 
-export function Dialog({ title, close, children }) {
+// `leave`: the words of its one button, when it only shows something.
+export function Dialog({ title, close, leave, children }) {
   const dialog = useRef(null);
   const id = useId();
   useEffect(() => {
@@ -37,6 +39,7 @@ export function Dialog({ title, close, children }) {
   return html`<dialog ref=${dialog} aria-labelledby=${id} onClose=${close}>
     <h2 id=${id}>${title}</h2>
     ${children}
+    ${leave && html`<div class="buttons"><button type="button" class="primary" onClick=${close}>${leave}</button></div>`}
   </dialog>`;
 }
 
@@ -68,10 +71,9 @@ export function Ask({ title, operation, request, action, danger, typed, done, af
   return html`<${Dialog} title=${title} close=${close}>
     <form onSubmit=${send}>
       ${children}
-      ${typed ? html`<label><span>Nothing brings this back. Type <code>${typed}</code></span>
-        <input value=${text} onInput=${(event) => setText(event.target.value)} autocomplete="off" spellcheck=${false} /></label>` : null}
+      ${typed && html`<${Typed} phrase=${typed} value=${text} set=${setText} />`}
       <${Failure} error=${error} />
-      ${prepared ? html`<${Curl} operation=${operation} ...${prepared} />` : null}
+      ${prepared && html`<${Curl} operation=${operation} ...${prepared} />`}
       <div class="buttons">
         <button type="button" onClick=${close}>Cancel</button>
         <button type="submit" class=${danger ? "danger" : "primary"} disabled=${!ready}>${busy ? "Working…" : action}</button>
@@ -79,6 +81,9 @@ export function Ask({ title, operation, request, action, danger, typed, done, af
     </form>
   </${Dialog}>`;
 }
+
+// What a person types before something that cannot be undone.
+export const Typed = ({ phrase, ...rest }) => html`<${Field} label=${html`<span>Type <code>${phrase}</code> to go on</span>`} ...${rest} />`;
 
 // Do at once what can be undone, and say what came of it.
 export async function act(operation, request, done, after) {
@@ -94,8 +99,5 @@ export async function act(operation, request, done, after) {
 }
 
 function Refused({ error, close }) {
-  return html`<${Dialog} title="It was not done" close=${close}>
-    <${Failure} error=${error} />
-    <div class="buttons"><button type="button" class="primary" onClick=${close}>Close</button></div>
-  </${Dialog}>`;
+  return html`<${Dialog} title="It was not done" leave="Close" close=${close}><${Failure} error=${error} /></${Dialog}>`;
 }

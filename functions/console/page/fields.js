@@ -15,17 +15,15 @@ export function Field({ label, value, set, note, fault, area = false, ...rest })
   };
   return html`<div class="field"><label for=${id}>${label}</label>
     ${area ? html`<textarea ...${properties}></textarea>` : html`<input ...${properties} />`}
-    ${note || fault ? html`<small id=${`${id}-note`} class=${fault ? "fault" : ""}>${fault || note}</small>` : null}
+    ${(note || fault) && html`<small id=${`${id}-note`} class=${fault ? "fault" : ""}>${fault || note}</small>`}
   </div>`;
 }
 
 // Read lines of `name<separator>value`. Returns {values, fault}: values is undefined when there is none.
 export function readLines(text, separator) {
-  const values = {};
-  for (const line of text.split("\n").filter((line) => line.trim() !== "")) {
-    const at = line.indexOf(separator);
-    if (at < 1) return { values, fault: `Write each line as name${separator}value: ${line}` };
-    values[line.slice(0, at).trim()] = line.slice(at + 1).trim();
-  }
-  return { values: Object.keys(values).length ? values : undefined, fault: null };
+  const lines = text.split("\n").filter((line) => line.trim() !== "");
+  const wrong = lines.find((line) => line.indexOf(separator) < 1);
+  if (wrong) return { fault: `Write each line as name${separator}value: ${wrong}` };
+  const pairs = lines.map((line) => line.split(separator)).map(([name, ...rest]) => [name.trim(), rest.join(separator).trim()]);
+  return { values: lines.length ? Object.fromEntries(pairs) : undefined, fault: null };
 }

@@ -3,7 +3,7 @@ import { setQuery } from "./router.js";
 import { useStore } from "./store.js";
 import { absolute, timeMode } from "./time.js";
 
-const LABELS = { sender: "Sender", key: "Key", reason: "Reason", since: "Since", until: "Until" };
+const WORDS_OF = { sender: "Sender", key: "Key", reason: "Reason", since: "Since", until: "Until" };
 const TIMES = ["since", "until"];
 
 // The filters of a list, which are the query of the address. `names`: those that the list has.
@@ -14,7 +14,7 @@ export function Filters({ names, query, children }) {
   return html`<form class="filters" aria-label="Filters" onSubmit=${(event) => event.preventDefault()}>
     ${children}
     ${names.map((name) => html`<${TIMES.includes(name) ? Moment : Words} key=${name} name=${name} value=${query[name] || ""} set=${set} />`)}
-    ${given.length ? html`<button type="button" class="quiet" onClick=${clear}>Clear</button>` : null}
+    ${given.length > 0 && html`<button type="button" class="quiet" onClick=${clear}>Clear</button>`}
   </form>`;
 }
 
@@ -27,7 +27,7 @@ function Words({ name, value, set }) {
   const [text, setText] = useState(value);
   useEffect(() => setText(value), [value]);
   const finish = () => text !== value && set(name, text);
-  return html`<label>${LABELS[name]}
+  return html`<label>${WORDS_OF[name]}
     <input value=${text} onInput=${(event) => setText(event.target.value)} onBlur=${finish} autocomplete="off" spellcheck=${false}
       placeholder="any" onKeyDown=${(event) => event.key === "Enter" && finish()} /></label>`;
 }
@@ -40,6 +40,6 @@ function Moment({ name, value, set }) {
     const text = event.target.value;
     set(name, text && new Date(zone === "UTC" ? `${text}Z` : text).toISOString());
   };
-  return html`<label>${LABELS[name]}${zone === "UTC" ? " (UTC)" : ""}
+  return html`<label>${WORDS_OF[name]}${zone === "UTC" ? " (UTC)" : ""}
     <input type="datetime-local" step="1" value=${shown} onChange=${change} /></label>`;
 }

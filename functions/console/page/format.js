@@ -4,6 +4,9 @@ const whole = new Intl.NumberFormat("en");
 
 export const number = (value) => (value === null || value === undefined ? "–" : whole.format(value));
 
+// A count that stops at 1,000.
+export const capped = (value) => (value >= 1000 ? "1,000 or more" : number(value));
+
 // A count of the API: {count or waiting, exact, estimate}. What is not exact says so.
 export function count(value) {
   if (value === null || value === undefined) return "–";

@@ -35,18 +35,18 @@ export function Header({ screen }) {
   return html`<header>
     <a class="brand" href="#/" aria-label=${`pgbroker${environment ? ` ${environment}` : ""}: overview`}>
       <${Mark} /><b>pgbroker</b>${" "}
-      ${environment ? html`<span class=${`environment ${colour}`}>${environment}</span>` : null}</a>
-    ${self ? html`<nav aria-label="Screens">
+      ${environment && html`<span class=${`environment ${colour}`}>${environment}</span>`}</a>
+    ${self && html`<nav aria-label="Screens">
       ${may("readOverview") ? item("overview", "#/", "Overview") : null}
       ${may("listTopics") ? item("topics", "#/topics", "Topics") : null}
       ${may("listTokens") ? item("tokens", "#/tokens", "Tokens") : null}
       ${item("api", "#/api", "API")}
-    </nav>` : null}
+    </nav>`}
     <span class="space"></span>
-    ${self && may("find") ? html`<${SearchField} />` : null}
-    ${self ? html`<${Live} />` : null}
-    ${token && self ? html`<${Menu} self=${self} />` : null}
-    ${!token && screen === "api" ? html`<a href="#/">Sign in</a>` : null}
+    ${self && may("find") && html`<${SearchField} />`}
+    ${self && html`<${Live} />`}
+    ${token && self && html`<${Menu} self=${self} />`}
+    ${!token && screen === "api" && html`<a href="#/">Sign in</a>`}
   </header>`;
 }
 

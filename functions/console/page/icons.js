@@ -20,28 +20,28 @@ const SHAPES = {
 export const Icon = ({ name }) =>
   html`<svg class="icon" viewBox="0 0 16 16" width="16" height="16" aria-hidden="true" focusable="false">${SHAPES[name]}</svg>`;
 
-// [shape, tone, word] of each state of the API.
+// [shape, tone, word, if it is another] of each state of the API.
 const STATES = {
-  active: ["circle", "good", "active"],
-  waiting: ["clock", "plain", "waiting"],
+  active: ["circle", "good"],
+  waiting: ["clock", "plain"],
   retrying: ["triangle", "warn", "waiting to retry"],
-  paused: ["bars", "plain", "paused"],
-  disabled: ["cross", "bad", "disabled"],
-  leased: ["ring", "busy", "leased"],
+  paused: ["bars", "plain"],
+  disabled: ["cross", "bad"],
+  leased: ["ring", "busy"],
   dead: ["cross", "bad", "dead letter"],
-  broadcast: ["circle", "good", "broadcast"],
-  consumed: ["check", "good", "consumed"],
-  delivered: ["check", "good", "delivered"],
-  due: ["clock", "plain", "due"],
-  refused: ["triangle", "warn", "refused"],
-  resent: ["clock", "busy", "resent"],
-  deleted: ["cross", "plain", "deleted"],
-  lost: ["cross", "bad", "lost"],
-  failed: ["triangle", "warn", "failed"],
-  published: ["ring", "plain", "published"],
+  broadcast: ["circle", "good"],
+  consumed: ["check", "good"],
+  delivered: ["check", "good"],
+  due: ["clock", "plain"],
+  refused: ["triangle", "warn"],
+  resent: ["clock", "busy"],
+  deleted: ["cross", "plain"],
+  lost: ["cross", "bad"],
+  failed: ["triangle", "warn"],
+  published: ["ring", "plain"],
 };
 
 export function State({ of, word }) {
-  const [shape, tone, text] = STATES[of] || ["ring", "plain", of];
+  const [shape, tone, text = of] = STATES[of] || ["ring", "plain"];
   return html`<span class=${`state ${tone}`}><${Icon} name=${shape} />${word || text}</span>`;
 }

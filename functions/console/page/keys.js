@@ -20,7 +20,7 @@ const KEYS = [
   ["?", "this list"],
 ];
 
-const SCREENS = { o: "#/", t: "#/topics", k: "#/tokens", a: "#/api" };
+const PLACES = { o: "#/", t: "#/topics", k: "#/tokens", a: "#/api" };
 
 let went = 0; // when `g` was pressed
 let paused = 2000;
@@ -28,7 +28,7 @@ let paused = 2000;
 addEventListener("keydown", (event) => {
   if (!shortcuts.get() || event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
   if (event.target.matches("input:not([type=checkbox], [type=radio]), textarea, select")) return;
-  const screen = Date.now() - went < 1500 ? SCREENS[event.key] : undefined;
+  const screen = Date.now() - went < 1500 ? PLACES[event.key] : undefined;
   went = 0;
   if (screen) go(screen);
   else if (event.key === "g") went = Date.now();
@@ -54,8 +54,8 @@ function step(by) {
 }
 
 function Keys({ close }) {
-  return html`<${Dialog} title="Keys" close=${close}>
-    <dl class="keys">${KEYS.map(([key, text]) => html`<div key=${key}><dt>${key.split(" ").map((part) => html`<kbd key=${part}>${part}</kbd> `)}</dt><dd>${text}</dd></div>`)}</dl>
-    <div class="buttons"><button type="button" class="primary" onClick=${close}>Close</button></div>
+  return html`<${Dialog} title="Keys" leave="Close" close=${close}>
+    <dl class="keys">${KEYS.map(([key, text]) => html`<div key=${key}>
+      <dt>${key.split(" ").map((part) => html`<kbd key=${part}>${part}</kbd> `)}</dt><dd>${text}</dd></div>`)}</dl>
   </${Dialog}>`;
 }

@@ -1,4 +1,5 @@
 import { html, useState } from "./vendor.js";
+import { Field } from "./fields.js";
 import { Failure, Heading } from "./parts.js";
 import { call } from "./request.js";
 import { signIn } from "./session.js";
@@ -22,10 +23,9 @@ export function Login({ lost }) {
   };
   return html`<div class="login">
     <${Heading}>Sign in</${Heading}>
-    ${lost ? html`<p class="failure" role="alert">${lost}</p>` : null}
+    ${lost && html`<p class="failure" role="alert">${lost}</p>`}
     <form onSubmit=${enter}>
-      <label>Token
-        <input type="password" autocomplete="off" spellcheck=${false} required value=${token} onInput=${(event) => setToken(event.target.value)} placeholder="brk_…" /></label>
+      <${Field} label="Token" type="password" required placeholder="brk_…" value=${token} set=${setToken} />
       <${Failure} error=${error} />
       <div class="buttons"><button class="primary" disabled=${busy || token.trim() === ""}>${busy ? "Looking…" : "Sign in"}</button></div>
     </form>

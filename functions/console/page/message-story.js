@@ -6,7 +6,7 @@ import { now, relative, until } from "./time.js";
 
 const WORDS = ["no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"];
 const SAID = 3; // subscriptions that are named
-const PAGE = 100; // subscriptions in one answer
+const TRACED = 100; // subscriptions in one answer
 
 const spell = (value) => WORDS[value] || number(value);
 const capital = (text) => text[0].toUpperCase() + text.slice(1);
@@ -65,17 +65,17 @@ function broadcastStory({ seq, deliveries }) {
     .sort((one, other) => CLAUSES[one.state][0] - CLAUSES[other.state][0]);
   return [
     `This message was broadcast as number ${number(seq)} of the log. `,
-    delivered(deliveries.length - open.length, deliveries),
+    deliveredTo(deliveries.length - open.length, deliveries),
     ...open.slice(0, SAID).map((delivery) => html` <b>${delivery.name}</b>${CLAUSES[delivery.state][1](delivery)}`),
     open.length > SAID && ` ${capital(spell(open.length - SAID))} more ${open.length - SAID === 1 ? "does" : "do"} not have it.`,
   ];
 }
 
-function delivered(count, deliveries) {
+function deliveredTo(count, deliveries) {
   const all = deliveries.length;
   if (all === 0) return "No subscription of that time is left.";
   if (all === 1) return count === 1 ? html`<b>${deliveries[0].name}</b>, the only subscription, has it.` : "The only subscription does not have it.";
-  if (all >= PAGE) return `${capital(spell(count))} of ${PAGE} subscriptions have it; there may be more.`;
+  if (all >= TRACED) return `${capital(spell(count))} of ${TRACED} subscriptions have it; there may be more.`;
   if (count === all) return all === 2 ? "Both subscriptions have it." : `All ${spell(all)} subscriptions have it.`;
   return `${capital(count === 0 ? "none" : spell(count))} of ${spell(all)} subscriptions ${count === 1 ? "has" : "have"} it.`;
 }

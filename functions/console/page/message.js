@@ -6,9 +6,10 @@ import { show } from "./dialog.js";
 import { State } from "./icons.js";
 import { useAnswer } from "./live.js";
 import { messageStory } from "./message-story.js";
-import { Answer, Curl, Do, Empty, Facts, Heading, Id } from "./parts.js";
+import { Answer, Curl, Do, Empty, Facts, Heading, Id, Story } from "./parts.js";
 import { go, link } from "./router.js";
-import { now, Time, useTick } from "./time.js";
+import { Pairs } from "./table.js";
+import { now, Time } from "./time.js";
 import { Timeline } from "./timeline.js";
 
 const SETTLED = ["delivered", "deleted", "lost"];
@@ -23,13 +24,10 @@ export function Message({ topic, id }) {
   const { data, error } = answer;
   if (data && isFinal(data) !== final) setFinal(isFinal(data));
   const trail = [["Topics", "#/topics"], [topic, link(["topics", topic])], ["Messages", link(["topics", topic, "messages"])]];
-  return html`<div class="line-up">
-      <${Heading} trail=${trail}>Message ${data ? html`<${State} of=${data.state} word=${data.state === "waiting" && new Date(data.ready_at) > now() ? "delayed" : undefined} />` : null}</${Heading}>
-      <span class="space"></span>
-      ${data ? html`<${Actions} topic=${topic} message=${data} refresh=${answer.refresh} />` : null}
-    </div>
+  return html`<${Heading} trail=${trail} actions=${data && html`<${MessageActions} topic=${topic} message=${data} refresh=${answer.refresh} />`}>
+      Message ${data && html`<${State} of=${data.state} word=${data.state === "waiting" && new Date(data.ready_at) > now() ? "delayed" : undefined} />`}</${Heading}>
     ${error?.status === 404 && !data ? html`<${Missing} topic=${topic} id=${id} />` : html`<${Answer} answer=${answer} rows=${6}>
-      ${(message) => html`<${Found} topic=${topic} message=${message} refresh=${answer.refresh} />`}
+      ${(message) => html`<${FoundMessage} topic=${topic} message=${message} refresh=${answer.refresh} />`}
     </${Answer}>`}
     <${Curl} operation="traceMessage" path=${path} />`;
 }
@@ -41,21 +39,16 @@ function Missing({ topic, id }) {
   </${Empty}>`;
 }
 
-function Actions({ topic, message, refresh }) {
+function MessageActions({ topic, message, refresh }) {
   const cancels = ["waiting", "dead"].includes(message.state);
   return html`<div class="buttons">
-    ${message.state === "dead" ? html`<${Do} operation="redrive" topic=${topic} primary onClick=${() => show(Redrive, { topic, message, refresh })}>Redrive…</${Do}>` : null}
-    ${cancels ? html`<${Do} operation="cancelMessage" topic=${topic} danger onClick=${() => show(Cancel, { topic, message, after: () => go(link(["topics", topic])) })}>Cancel…</${Do}>` : null}
+    ${message.state === "dead" && html`<${Do} operation="redrive" topic=${topic} primary onClick=${() => show(Redrive, { topic, message, refresh })}>Redrive…</${Do}>`}
+    ${cancels && html`<${Do} operation="cancelMessage" topic=${topic} danger onClick=${() => show(Cancel, { topic, message, after: () => go(link(["topics", topic])) })}>Cancel…</${Do}>`}
   </div>`;
 }
 
-function Story({ message }) {
-  useTick();
-  return html`<p class="story">${messageStory(message)}</p>`;
-}
-
-function Found({ topic, message, refresh }) {
-  return html`<${Story} message=${message} />
+function FoundMessage({ topic, message, refresh }) {
+  return html`<${Story} tell=${() => messageStory(message)} />
     <div class="halves">
       <section class="card" aria-label="Timeline"><${Timeline} message=${message} topic=${topic} /></section>
       <section class="card" aria-label="Facts"><${Facts} facts=${[
@@ -63,13 +56,9 @@ function Found({ topic, message, refresh }) {
         ["created", html`<${Time} at=${message.created_at} />`],
         ["sender", message.sender],
         ["key", message.key ?? "–"],
-        ["attributes", message.attributes ? html`<${Attributes} of=${message.attributes} />` : "–"],
+        ["attributes", message.attributes ? html`<${Pairs} of=${message.attributes} />` : "–"],
       ]} /></section>
     </div>
-    ${message.deliveries?.length ? html`<section><h2>Subscriptions</h2><${Deliveries} topic=${topic} message=${message} refresh=${refresh} /></section>` : null}
+    ${message.deliveries?.length > 0 && html`<section><h2>Subscriptions</h2><${Deliveries} topic=${topic} message=${message} refresh=${refresh} /></section>`}
     <${Content} text=${message.content} name=${`${message.id}.json`} />`;
-}
-
-function Attributes({ of }) {
-  return html`<table class="pairs"><tbody>${Object.entries(of).map(([name, value]) => html`<tr key=${name}><th scope="row">${name}</th><td>${String(value)}</td></tr>`)}</tbody></table>`;
 }

@@ -1,5 +1,6 @@
 import { html, useState } from "./vendor.js";
 import { Ask } from "./dialog.js";
+import { Field } from "./fields.js";
 
 const SCOPES = [
   ["publish", "store messages"],
@@ -27,28 +28,29 @@ export function MintToken({ self, minted, close }) {
   const [topics, setTopics] = useState(self.topics.join(" "));
   const [ends, setEnds] = useState("2592000");
   const [limit, setLimit] = useState("");
-  const toggle = (scope) => setScopes(scopes.includes(scope) ? scopes.filter((each) => each !== scope) : [...scopes, scope]);
+  const mine = SCOPES.filter(([scope]) => self.scopes.includes(scope));
+  const toggle = (scope) => setScopes(mine.map(([each]) => each).filter((each) => scopes.includes(each) !== (each === scope)));
   const request = () => {
     if (name === "" || scopes.length === 0) return null;
-    const body = { name, scopes: SCOPES.map(([scope]) => scope).filter((scope) => scopes.includes(scope)), topics: topics.split(/[\s,]+/).filter(Boolean) };
+    const body = { name, scopes, topics: topics.split(/[\s,]+/).filter(Boolean) };
     if (ends) body.expires_in_seconds = Number(ends);
     if (limit) body.requests_per_second = Number(limit);
     return { body };
   };
   return html`<${Ask} title="Mint a token" operation="mintToken" request=${request} action="Mint" after=${minted} close=${close}>
-    <label>Name
-      <input required pattern="[A-Za-z0-9._\\-]{1,128}" title="letters, digits, dots, hyphens, underscores" autocomplete="off" spellcheck=${false} value=${name} onInput=${(event) => setName(event.target.value)} />
-      <small>It is the sender of what the token publishes.</small></label>
+    <${Field} label="Name" required pattern="[A-Za-z0-9._\\-]{1,128}" title="letters, digits, dots, hyphens, underscores"
+      value=${name} set=${setName} note="It is the sender of what the token publishes." />
     <fieldset><legend>Scopes</legend>
-      <div class="choices">${SCOPES.filter(([scope]) => self.scopes.includes(scope)).map(([scope, text]) => html`<label class="check" key=${scope}>
-        <input type="checkbox" checked=${scopes.includes(scope)} onChange=${() => toggle(scope)} /><b>${scope}</b><span class="muted">${text}</span></label>`)}</div>
+      <div class="choices">${mine.map(([scope, text]) => html`<label class="check" key=${scope}>
+        <input type="checkbox" checked=${scopes.includes(scope)} onChange=${() => toggle(scope)} />
+        <b>${scope}</b><span class="muted">${text}</span></label>`)}</div>
     </fieldset>
-    <label>Topics
-      <input required autocomplete="off" spellcheck=${false} value=${topics} onInput=${(event) => setTopics(event.target.value)} />
-      <small>Names, or beginnings with a star, such as <code>orders invoices.*</code></small></label>
+    <${Field} label="Topics" required value=${topics} set=${setTopics}
+      note=${html`Names, or beginnings with a star, such as <code>orders invoices.*</code>`} />
     <div class="fields">
-      <label>It ends<select value=${ends} onChange=${(event) => setEnds(event.target.value)}>${ENDS.map(([value, text]) => html`<option key=${value} value=${value}>${text}</option>`)}</select></label>
-      <label>Requests per second<input type="number" min="1" max="10000" placeholder="no limit" value=${limit} onInput=${(event) => setLimit(event.target.value)} /></label>
+      <label>It ends<select value=${ends} onChange=${(event) => setEnds(event.target.value)}>
+        ${ENDS.map(([value, text]) => html`<option key=${value} value=${value}>${text}</option>`)}</select></label>
+      <${Field} label="Requests per second" type="number" min="1" max="10000" placeholder="no limit" value=${limit} set=${setLimit} />
     </div>
   </${Ask}>`;
 }

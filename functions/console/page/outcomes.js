@@ -14,6 +14,6 @@ export function Outcomes() {
     return () => clearTimeout(timer);
   }, [current]);
   return html`<div class="outcome" role="status" aria-live="polite">
-    ${current ? html`<p>${current.text}</p>` : null}
+    ${current && html`<p>${current.text}</p>`}
   </div>`;
 }

@@ -6,18 +6,18 @@ import { Answer, Curl, Empty, Heading } from "./parts.js";
 import { RateCards } from "./rate-cards.js";
 import { consumption, record } from "./recent-rates.js";
 import { go, link } from "./router.js";
-import { may, takes } from "./session.js";
+import { may } from "./session.js";
 import { TopicRow, depth } from "./topic-row.js";
 
-const LIMIT = 30; // topics
+const BUSIEST = 30; // topics
 const SHALLOW = 100; // messages: no bar is full with fewer
 
 export function Overview() {
-  return may("readOverview") ? html`<${Live} />` : html`<${Welcome} />`;
+  return may("readOverview") ? html`<${LivePicture} />` : html`<${Welcome} />`;
 }
 
-function Live() {
-  const answer = useAnswer("readOverview", { query: { limit: LIMIT } });
+function LivePicture() {
+  const answer = useAnswer("readOverview", { query: { limit: BUSIEST } });
   return html`<${Heading}>Overview</${Heading}>
     <${Answer} answer=${answer} rows=${8}>${(data) => html`<${Picture} data=${data} refresh=${answer.refresh} />`}</${Answer}>`;
 }
@@ -29,18 +29,18 @@ function Picture({ data, refresh }) {
   const deepest = Math.max(SHALLOW, ...data.items.map(depth));
   const wanted = filter.trim().toLowerCase();
   const shown = data.items.filter((item) => item.topic.toLowerCase().includes(wanted));
-  const searchable = takes("listTopics", "search");
+  const all = link(["topics"], { search: filter.trim() });
   const search = (event) => {
     event.preventDefault();
-    if (searchable) go(link(["topics"], { search: filter.trim() }));
+    go(all);
   };
   return html`
     ${data.items.some(isUsed) || data.totals?.published > 0 ? null : html`<${FirstSteps} />`}
     <${RateCards} points=${points} totals=${data.totals !== null} />
     <div class="bar">
       <h2>Topics</h2>
-      <form onSubmit=${search}><input type="search" aria-label=${searchable ? "Filter the topics; Enter searches all of them" : "Filter the topics"} placeholder=${searchable ? "filter, Enter: search all" : "filter"}
-        value=${filter} onInput=${(event) => setFilter(event.target.value)} /></form>
+      <form onSubmit=${search}><input type="search" aria-label="Filter the topics; Enter searches all of them"
+        placeholder="filter, Enter: search all" value=${filter} onInput=${(event) => setFilter(event.target.value)} /></form>
       <span class="muted">${ofAll(shown.length, data.topics)}, worst first</span>
       <span class="space"></span>
       <span class="muted">rates: the last ${duration(data.window_seconds)}</span>
@@ -48,8 +48,8 @@ function Picture({ data, refresh }) {
     ${shown.length
       ? html`<${Captions} /><ul class="topics">${shown.map((item) => html`<${TopicRow} key=${item.topic} item=${item} consumed=${consumed(item)} deepest=${deepest} refresh=${refresh} />`)}</ul>`
       : html`<${Empty} title=${data.items.length ? "None of these topics has that in its name" : "There is no topic that this token covers"}>
-      ${data.items.length && searchable ? html`<p><a href=${link(["topics"], { search: filter.trim() })}>Search all topics</a></p>` : null}</${Empty}>`}
-    <${Curl} operation="readOverview" query=${{ limit: LIMIT }} />`;
+      ${data.items.length > 0 && html`<p><a href=${all}>Search all topics</a></p>`}</${Empty}>`}
+    <${Curl} operation="readOverview" query=${{ limit: BUSIEST }} />`;
 }
 
 // What the columns are, for the eye: each row says it in words, or in titles.

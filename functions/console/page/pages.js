@@ -41,8 +41,8 @@ export function More({ pages, label = "More", children }) {
   const { items, next, more, loading, error, kept, refresh } = pages;
   return html`<${Failure} error=${error} retry=${more} />
     <div class="more">
-      ${next ? html`<button type="button" onClick=${more} disabled=${loading}>${loading ? "Loading…" : label}</button>` : null}
+      ${next && html`<button type="button" onClick=${more} disabled=${loading}>${loading ? "Loading…" : label}</button>`}
       <span class="muted">${children || `${items.length}${next ? " so far" : ""}`}</span>
-      ${kept ? html`<button type="button" class="quiet" onClick=${refresh}>Back to the first page</button>` : null}
+      ${kept && html`<button type="button" class="quiet" onClick=${refresh}>Back to the first page</button>`}
     </div>`;
 }

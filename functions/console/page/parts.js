@@ -64,7 +64,7 @@ export function Facts({ facts }) {
   return html`<dl class="facts">
     ${facts.filter(Boolean).map(([name, value, note]) => html`<div key=${name}>
       <dt>${name}</dt>
-      <dd>${value}${note ? html` <small>${note}</small>` : null}</dd>
+      <dd>${value}${note && html` <small>${note}</small>`}</dd>
     </div>`)}
   </dl>`;
 }
@@ -88,13 +88,13 @@ export function Failure({ error, retry }) {
     <${Icon} name=${waking ? "clock" : "triangle"} />
     <div>
       <p><strong>${waking ? "The database is waking up" : error.title || "The request failed"}</strong>
-        ${waking ? html` <${Countdown} until=${error.retryAt} />` : null}</p>
-      ${error.detail && error.detail !== error.title ? html`<p>${error.detail}</p>` : null}
-      ${error.faults?.length ? html`<ul>${error.faults.map((fault) => html`<li>
-        <code>${fault.pointer || fault.parameter}</code> ${fault.detail}</li>`)}</ul>` : null}
-      ${error.requestId ? html`<p class="muted">request <code>${error.requestId}</code></p>` : null}
+        ${waking && html` <${Countdown} until=${error.retryAt} />`}</p>
+      ${error.detail && error.detail !== error.title && html`<p>${error.detail}</p>`}
+      ${error.faults?.length > 0 && html`<ul>${error.faults.map((fault) => html`<li>
+        <code>${fault.pointer || fault.parameter}</code> ${fault.detail}</li>`)}</ul>`}
+      ${error.requestId && html`<p class="muted">request <code>${error.requestId}</code></p>`}
     </div>
-    ${retry && !waking ? html`<button type="button" onClick=${retry}>Try again</button>` : null}
+    ${retry && !waking && html`<button type="button" onClick=${retry}>Try again</button>`}
   </div>`;
 }
 
@@ -111,17 +111,24 @@ export function Answer({ answer, children, rows }) {
   return html`<${Failure} error=${error} retry=${refresh} />${data === null ? null : children(data)}`;
 }
 
-// The heading of a screen takes the focus when the screen is opened, so that keyboard and screen reader begin there.
-export function Heading({ children, trail = [] }) {
-  const heading = useRef(null);
+// The heading of a screen takes the focus when the screen is opened, so that keyboard and screen reader begin there. Beside it
+// are what belongs to it, and at the other end the actions.
+export function Heading({ children, trail = [], beside, actions }) {
   const text = [].concat(children).filter((part) => typeof part === "string").join(" ");
   useLayoutEffect(() => {
-    document.title = `${text} · pgbroker${document.documentElement.dataset.environment ? ` ${document.documentElement.dataset.environment}` : ""}`;
+    document.title = `${text} · pgbroker ${document.documentElement.dataset.environment}`.trim();
   }, [text]);
-  return html`<div class="heading">
-    ${trail.length ? html`<nav aria-label="Where this is">${trail.map(([name, href]) => html`<a key=${href} href=${href}>${name}</a>`)}</nav>` : null}
-    <h1 ref=${heading} tabindex="-1">${children}</h1>
+  return html`<div class="line-up"><div class="heading">
+    ${trail.length > 0 && html`<nav aria-label="Where this is">${trail.map(([name, href]) => html`<a key=${href} href=${href}>${name}</a>`)}</nav>`}
+    <h1 tabindex="-1">${children}</h1></div>
+    ${beside}<span class="space"></span>${actions}
   </div>`;
+}
+
+// Sentences that say how it is now.
+export function Story({ tell }) {
+  useTick();
+  return html`<p class="story">${tell()}</p>`;
 }
 
 // `settled`: whether the words of the tabs stay as wide as they are.

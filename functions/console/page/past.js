@@ -16,13 +16,13 @@ const SPANS = [
 ];
 const LINES = ["published", "died", "broadcast"]; // the second is drawn as trouble
 
-const shown = remembered("the past", innerWidth > 720);
+const unfolded = remembered("the past", innerWidth > 720);
 
 // What happened in each step of a time, to the last full minute: counted once a minute, while the page is live.
 export function Past({ topic }) {
   const [span, setSpan] = useState(0);
   const [, seconds, steps, words] = SPANS[span];
-  const open = useStore(shown);
+  const open = useStore(unfolded);
   const before = useRef(null);
   const end = Math.floor(now() / 60_000) * 60_000;
   const query = { since: new Date(end - seconds * steps * 1000).toISOString(), until: new Date(end).toISOString(), step_seconds: seconds };
@@ -30,7 +30,7 @@ export function Past({ topic }) {
   if (data) before.current = { data, seconds };
   if (!may("listRates", topic)) return null;
   const drawn = before.current?.seconds === seconds ? before.current.data : null;
-  return html`<details class="card past" open=${open} onToggle=${(event) => shown.set(event.currentTarget.open)}>
+  return html`<details class="card past" open=${open} onToggle=${(event) => unfolded.set(event.currentTarget.open)}>
     <summary>Messages ${words}</summary>
     <select class="span" aria-label="The time that is shown" value=${span} onChange=${(event) => setSpan(Number(event.target.value))}>
       ${SPANS.map(([time], index) => html`<option key=${time} value=${index}>${time}</option>`)}</select>

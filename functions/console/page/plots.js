@@ -1,6 +1,7 @@
 import { html, useId, useState } from "./vendor.js";
 import { number } from "./format.js";
 import { useStore } from "./store.js";
+import { Table } from "./table.js";
 import { absolute, clock, timeMode } from "./time.js";
 
 // Plots are SVG drawn here: at most four lines of some hundred points. Each says its numbers in a label and in a table.
@@ -78,7 +79,7 @@ export function Plot({ title, lines, format, note }) {
       </svg>
       <div class="axis" aria-hidden="true">${[from, (from + to) / 2, to].map((at) => html`<span key=${at}>${text(at)}</span>`)}</div>
     </div>
-    ${note ? html`<p class="muted">${note}</p>` : null}
+    ${note && html`<p class="muted">${note}</p>`}
     <${Numbers} lines=${lines} times=${times} format=${format} text=${text} />
   </figure>`;
 }
@@ -93,10 +94,8 @@ function Numbers({ lines, times, format, text }) {
   const [open, setOpen] = useState(false);
   return html`<details class="numbers" onToggle=${(event) => setOpen(event.currentTarget.open)}>
     <summary>the numbers</summary>
-    ${open ? html`<div class="scroll" tabindex="0" role="region" aria-label="The numbers of the plot"><table>
-      <thead><tr><th scope="col">time</th>${lines.map((line) => html`<th key=${line.name} scope="col" class="number">${line.name}</th>`)}</tr></thead>
-      <tbody>${times.map((time, index) => html`<tr key=${time}><th scope="row">${text(time)}</th>
-        ${lines.map((line) => html`<td key=${line.name} class="number">${format(line.points[index]?.[1] ?? null)}</td>`)}</tr>`)}</tbody>
-    </table></div>` : null}
+    ${open && html`<${Table} label="The numbers of the plot" heads=${["time", ...lines.map((line) => [line.name, "number"])]}>
+      ${times.map((time, index) => html`<tr key=${time}><th scope="row">${text(time)}</th>
+        ${lines.map((line) => html`<td key=${line.name} class="number">${format(line.points[index]?.[1] ?? null)}</td>`)}</tr>`)}</${Table}>`}
   </details>`;
 }

@@ -3,12 +3,12 @@ import { Ask } from "./dialog.js";
 import { Field, readLines } from "./fields.js";
 import { refresh } from "./live.js";
 
-const EMPTY = { content: "", sender: "", key: "", attributes: "" };
+const BLANK = { content: "", sender: "", key: "", attributes: "" };
 const last = new Map(); // by topic: what this tab published last
 
 // The content is sent as it was typed: to parse it and write it again would round its numbers.
 export function Publish({ topic, close }) {
-  const [draft, setDraft] = useState(EMPTY);
+  const [draft, setDraft] = useState(BLANK);
   const set = (name) => (value) => setDraft({ ...draft, [name]: value });
   const attributes = readLines(draft.attributes, "=");
   const wrong = whatIsWrong(draft.content);
@@ -24,7 +24,7 @@ export function Publish({ topic, close }) {
   };
   return html`<${Ask} title=${`Publish to ${topic}`} operation="publish" request=${request} action="Publish"
     done=${({ id }) => `Published ${id}`} after=${after} close=${close}>
-    ${last.has(topic) ? html`<div><button type="button" class="quiet" onClick=${() => setDraft(last.get(topic))}>Fill in the last one again</button></div>` : null}
+    ${last.has(topic) && html`<div><button type="button" class="quiet" onClick=${() => setDraft(last.get(topic))}>Fill in the last one again</button></div>`}
     <${Field} area label="Content" value=${draft.content} set=${set("content")} fault=${wrong} note="Any JSON. It is sent as it is written here." placeholder='{"id": 1}' rows="8" />
     <div class="fields">
       <${Field} label="Key" value=${draft.key} set=${set("key")} note="The subject of the message." maxlength="256" />

@@ -29,15 +29,15 @@ export function RateCards({ points, totals }) {
         onClick=${() => opened.set(name === open ? null : name)}>
         <span class="muted">${name}</span>
         <span class="figure">${rate(newest[lines[0]])}</span>
-        ${lines[1] ? html`<span class=${newest.failed > 0 ? "state bad" : "muted"}>${rate(newest.failed)} failed</span>` : null}
+        ${lines[1] && html`<span class=${newest.failed > 0 ? "state bad" : "muted"}>${rate(newest.failed)} failed</span>`}
         <${Spark} points=${first} also=${second} format=${rate} label=${`${name}, the last 5 minutes`} />
       </button>`;
       })}
     </div>
-    <div id=${id}>${title ? html`<section class="card" aria-label=${title}>
+    <div id=${id}>${title && html`<section class="card" aria-label=${title}>
       <${Plot} title=${`${title} per second`} format=${rate} lines=${series(names, 120).map((points, index) => ({ name: names[index], points }))}
         note=${totals ? "" : "Of the topics that the token covers."} />
-    </section>` : null}</div>`;
+    </section>`}</div>`;
 }
 
 // The scale of time is fixed, so that the lines grow from the right and never stretch.

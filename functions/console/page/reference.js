@@ -38,7 +38,7 @@ function Contract({ contract, chosen, text }) {
       const shown = operations.filter(matches);
       return shown.length === 0 ? null : html`<section key=${tag} class="operations" aria-labelledby=${`tag-${tag}`}>
         <h2 id=${`tag-${tag}`}>${tag}</h2>
-        ${description ? html`<div class="muted"><${Markdown} text=${description} /></div>` : null}
+        ${description && html`<div class="muted"><${Markdown} text=${description} /></div>`}
         ${shown.map((each) => html`<${Operation} key=${each.id} contract=${contract} operation=${each} open=${each.id === chosen} denied=${signedIn && !each.webhook && !may(each.id)} />`)}
       </section>`;
     })}`;
@@ -74,7 +74,7 @@ function Operation({ contract, operation, open, denied }) {
   return html`<details ref=${element} class=${`operation ${denied ? "denied" : ""}`} open=${open} onToggle=${toggle}>
     <summary><b class=${`method ${method}`}>${method}</b><code>${path}</code><span>${spec.summary}</span>
       <i>${scope(spec)}${denied ? ", not for your token" : ""}</i></summary>
-    ${shown ? html`<${Details} contract=${contract} operation=${operation} />` : null}
+    ${shown && html`<${Details} contract=${contract} operation=${operation} />`}
   </details>`;
 }
 
@@ -87,11 +87,11 @@ function Details({ contract, operation }) {
   const { id, spec, parameters, webhook } = operation;
   const body = spec.requestBody?.content?.["application/json"];
   const examples = Object.entries(body?.examples || {});
-  const path = Object.fromEntries(parameters.filter((each) => each.in === "path").map((each) => [each.name, example(contract, each)]));
+  const path = Object.fromEntries(parameters.filter((each) => each.in === "path").map((each) => [each.name, exampleOf(contract, each)]));
   return html`<div class="prose">
     <${Markdown} text=${spec.description} />
-    ${parameters.length ? html`<h3>Parameters</h3><ul class="members">${parameters.map((each) => html`<${Parameter} key=${each.name + each.in} contract=${contract} parameter=${each} />`)}</ul>` : null}
-    ${body ? html`<h3>Body</h3><${Members} contract=${contract} schema=${body.schema} />` : null}
+    ${parameters.length > 0 && html`<h3>Parameters</h3><ul class="members">${parameters.map((each) => html`<${Parameter} key=${each.name + each.in} contract=${contract} parameter=${each} />`)}</ul>`}
+    ${body && html`<h3>Body</h3><${Members} contract=${contract} schema=${body.schema} />`}
     ${examples.map(([name, { value, summary }]) => html`<${Example} key=${name} title=${summary || name} value=${value} />`)}
     ${webhook ? null : html`<${Curl} operation=${id} path=${path} body=${examples[0]?.[1].value} open />`}
     <h3>Responses</h3>
@@ -99,7 +99,7 @@ function Details({ contract, operation }) {
   </div>`;
 }
 
-function example(contract, parameter) {
+function exampleOf(contract, parameter) {
   return parameter.example ?? resolve(contract, parameter.schema).example ?? parameter.name;
 }
 
@@ -111,8 +111,8 @@ function Response({ contract, status, response }) {
   const examples = Object.entries(content.examples || (content.example ? { example: { value: content.example } } : {}));
   return html`<details class="response" onToggle=${(event) => setShown(event.currentTarget.open)}>
     <summary>${text}</summary>
-    ${shown ? html`<p class="muted">${type}</p><${Members} contract=${contract} schema=${content.schema} />
-      ${examples.map(([name, { value, summary }]) => html`<${Example} key=${name} title=${summary || name} value=${value} />`)}` : null}
+    ${shown && html`<p class="muted">${type}</p><${Members} contract=${contract} schema=${content.schema} />
+      ${examples.map(([name, { value, summary }]) => html`<${Example} key=${name} title=${summary || name} value=${value} />`)}`}
   </details>`;
 }
 

@@ -48,7 +48,7 @@ export function Members({ contract, schema, depth = 0 }) {
   const found = withoutNull(contract, schema).schema;
   const inner = found.type === "array" ? withoutNull(contract, found.items).schema : found;
   if (inner.oneOf && !inner.properties) {
-    return inner.oneOf.map((each, index) => html`<div key=${index}>${index > 0 ? html`<p class="muted">or</p>` : null}
+    return inner.oneOf.map((each, index) => html`<div key=${index}>${index > 0 && html`<p class="muted">or</p>`}
       <${Members} contract=${contract} schema=${each} depth=${depth} /></div>`);
   }
   if (!inner.properties) return depth === 0 && found.description ? html`<p><${Line} text=${found.description} /></p>` : null;
@@ -63,8 +63,8 @@ export function Members({ contract, schema, depth = 0 }) {
       ].filter(Boolean);
       return html`<li key=${name}>
         <code>${name}</code> <span class="muted">${kind(contract, one)}${notes.length ? `, ${notes.join(", ")}` : ""}</span>
-        ${one.description ? html`<div><${Line} text=${one.description.trim()} /></div>` : null}
-        ${depth < 3 ? html`<${Members} contract=${contract} schema=${{ ...one, description: undefined }} depth=${depth + 1} />` : null}
+        ${one.description && html`<div><${Line} text=${one.description.trim()} /></div>`}
+        ${depth < 3 && html`<${Members} contract=${contract} schema=${{ ...one, description: undefined }} depth=${depth + 1} />`}
       </li>`;
     })}
   </ul>`;
@@ -75,6 +75,6 @@ export function Parameter({ contract, parameter }) {
   const notes = [kind(contract, schema), bounds(schema), schema.default !== undefined ? `default ${JSON.stringify(schema.default)}` : ""];
   return html`<li>
     <code>${parameter.name}</code> <span class="muted">in ${parameter.in}, ${notes.filter(Boolean).join(", ")}${parameter.required && parameter.in !== "path" ? ", needed" : ""}</span>
-    ${parameter.description ? html`<div><${Line} text=${parameter.description.trim()} /></div>` : null}
+    ${parameter.description && html`<div><${Line} text=${parameter.description.trim()} /></div>`}
   </li>`;
 }

@@ -2,7 +2,7 @@ import { html, useEffect, useState } from "./vendor.js";
 import { Empty, Failure, Heading, Loading } from "./parts.js";
 import { call } from "./request.js";
 import { link } from "./router.js";
-import { takes } from "./session.js";
+import { Table } from "./table.js";
 import { meanings } from "./webhook-id.js";
 
 const MOST = 20; // topics that are listed
@@ -26,18 +26,17 @@ export function Search({ query }) {
   const current = found?.text === text ? found : null;
   const within = current?.hits.some((hit) => hit.topic);
   return html`<${Heading}>Search</${Heading}>
-    ${text ? html`<p class="story">for <code>${text}</code></p>` : null}
+    ${text && html`<p class="story">for <code>${text}</code></p>`}
     ${!current ? html`<${Loading} />`
       : current.error ? html`<${Failure} error=${current.error} />`
-      : current.hits.length === 0 ? html`<${Nothing} text=${text} />`
-      : html`<div class="scroll" tabindex="0" role="region" aria-label="What is found"><table>
-          <thead><tr><th scope="col">what</th><th scope="col">name</th>${within ? html`<th scope="col">topic</th>` : null}</tr></thead>
-          <tbody>${current.hits.map((hit) => html`<tr key=${hit.href} data-row><td class="tight">${hit.what}</td>
-            <td><a href=${hit.href}>${hit.topic ? html`<code>${hit.name}</code>` : hit.name}</a></td>${within ? html`<td class="tight">${hit.topic}</td>` : null}</tr>`)}</tbody>
-        </table></div>`}`;
+      : current.hits.length === 0 ? html`<${NothingFound} text=${text} />`
+      : html`<${Table} label="What is found" heads=${["what", "name", within && "topic"]}>
+          ${current.hits.map((hit) => html`<tr key=${hit.href} data-row><td class="tight">${hit.what}</td>
+            <td><a href=${hit.href}>${hit.topic ? html`<code>${hit.name}</code>` : hit.name}</a></td>
+            ${within && html`<td class="tight">${hit.topic}</td>`}</tr>`)}</${Table}>`}`;
 }
 
-function Nothing({ text }) {
+function NothingFound({ text }) {
   return html`<${Empty} title=${text ? "Nothing is found" : "Nothing to search for"}>
     <p>The search takes the name of a topic, the id of a message or of a subscription, or a webhook-id.</p>
     <p class="muted">It does not find a message that the retention removed, and nothing in a topic that the token does not cover.</p></${Empty}>`;
@@ -58,14 +57,11 @@ async function findId(id, what, signal) {
 // The topic of this name, else those that have the text in their names.
 async function findTopics(text, signal) {
   if (!/^[\w.-]{1,128}$/.test(text)) return [];
-  let names = null;
-  if (takes("listTopics", "search")) {
-    const { items } = await call("listTopics", { query: { search: text, limit: MOST }, signal });
-    names = items.map((topic) => topic.name);
-  }
-  const more = names === null || names.length === MOST;
-  const exact = names?.includes(text) || (more && (await orNull(call("readTopic", { path: { topic: text }, signal }))));
-  return (exact ? [text] : names || []).map((name) => ({ name, href: link(["topics", name]), what: "topic" }));
+  const { items } = await call("listTopics", { query: { search: text, limit: MOST }, signal });
+  const names = items.map((topic) => topic.name);
+  const more = names.length === MOST;
+  const exact = names.includes(text) || (more && (await orNull(call("readTopic", { path: { topic: text }, signal }))));
+  return (exact ? [text] : names).map((name) => ({ name, href: link(["topics", name]), what: "topic" }));
 }
 
 // Null when there is no such thing, or the broker does not read it as one.

@@ -18,14 +18,13 @@ export function showSent(subscription, webhookId) {
 
 function Sent({ topic, id, name, webhookId, since, close }) {
   const answer = useAnswer("listAttempts", { path: { topic, id }, query: { limit: 20 } });
-  return html`<${Dialog} title=${`Sent to ${name}`} close=${close}>
+  return html`<${Dialog} title=${`Sent to ${name}`} leave="Close" close=${close}>
     <${Answer} answer=${answer} rows=${2}>${({ items }) => {
       const attempt = items.find((item) => item.webhook_id === webhookId && Date.parse(item.started_at) >= since);
       if (!attempt) return html`<p role="status">Waiting for the answer of the endpoint…</p>`;
       return html`<p role="status"><${Outcome} attempt=${attempt} /> <span class="muted">after ${milliseconds(attempt.duration_ms)}</span></p>
-        ${attempt.answer ? html`<pre class="answer">${attempt.answer}</pre>` : null}`;
+        ${attempt.answer && html`<pre class="answer">${attempt.answer}</pre>`}`;
     }}</${Answer}>
     <p class="muted">webhook-id <code>${webhookId}</code></p>
-    <div class="buttons"><button type="button" class="primary" onClick=${close}>Close</button></div>
   </${Dialog}>`;
 }

@@ -41,9 +41,6 @@ export function may(name, topic) {
   return scoped && (topic === undefined || covers(self.topics, topic));
 }
 
-// Say whether an operation takes a parameter in its query.
-export const takes = (name, parameter) => operations[name]?.[3].includes(parameter) || false;
-
 export function covers(patterns, topic) {
   return patterns.some((pattern) =>
     pattern.endsWith("*") ? topic.startsWith(pattern.slice(0, -1)) : topic === pattern,

@@ -22,12 +22,12 @@ export function Settings({ topic, known }) {
     refresh();
   };
   return html`
-    <form class="card settings" aria-label="Settings" onSubmit=${(event) => event.preventDefault() || (changed.length && !wrong && show(Change, { topic, known, changed, after }))}>
+    <form class="card settings" aria-label="Settings" onSubmit=${(event) => event.preventDefault() || (changed.length && !wrong && show(ChangeSettings, { topic, known, changed, after }))}>
       <${SettingFields} values=${{ ...known, ...draft }} set=${(name, value) => setDraft({ ...draft, [name]: value })} />
       <div class="buttons">
         <button type="submit" data-operation="changeTopic" disabled=${changed.length === 0 || wrong}>
           ${changed.length ? `Save ${changed.length === 1 ? "1 change" : `${changed.length} changes`}…` : "Save…"}</button>
-        ${changed.length ? html`<button type="button" class="quiet" onClick=${() => setDraft({})}>Undo</button>` : null}
+        ${changed.length > 0 && html`<button type="button" class="quiet" onClick=${() => setDraft({})}>Undo</button>`}
         <button type="button" class="quiet" onClick=${restore}>Fill in the defaults</button>
       </div>
       <${Changes} changed=${changed} known=${known} />
@@ -41,7 +41,7 @@ function Changes({ changed, known }) {
     <code>${name}</code> ${settingWords(name, known[name])} → <strong>${Number.isNaN(value) ? "…" : settingWords(name, value)}</strong></li>`)}</ul>`;
 }
 
-function Change({ topic, known, changed, after, close }) {
+function ChangeSettings({ topic, known, changed, after, close }) {
   return html`<${Ask} title=${`Change the settings of ${topic}`} operation="changeTopic" action="Save" close=${close} after=${after}
     request=${() => ({ path: { topic }, body: Object.fromEntries(changed) })} done=${() => "The settings are saved"}>
     <${Changes} changed=${changed} known=${known} />

@@ -3,26 +3,26 @@ import { relative, until } from "./time.js";
 
 // Sentences that say why a subscription is as it is, made from the facts of readSubscription.
 
-const outcome = (attempt) => (attempt ? attempt.reason || `status ${attempt.status}` : "no response");
+const outcomeOf = (attempt) => (attempt ? attempt.reason || `status ${attempt.status}` : "no response");
 
-const STATES = {
+const SENTENCES = {
   disabled: ({ disabled_at, disabled_reason, backlog_days }) =>
     `The broker disabled it ${relative(disabled_at)}: ${disabled_reason}. It keeps its position, and undelivered messages for ${plural(backlog_days, "day")}.`,
   paused: ({ paused_at, backlog_days }) =>
     `A request paused it ${relative(paused_at)}. It keeps its position, and undelivered messages for ${plural(backlog_days, "day")}.`,
   waiting: ({ failures, last_attempt, due_at }) =>
     failures > 0
-      ? `${failures === 1 ? "The last attempt" : `The last ${number(failures)} attempts`} failed (${outcome(last_attempt)}). It is tried again ${until(due_at)}.`
-      : `It asked to wait (${outcome(last_attempt)}). It is tried again ${until(due_at)}.`,
+      ? `${failures === 1 ? "The last attempt" : `The last ${number(failures)} attempts`} failed (${outcomeOf(last_attempt)}). It is tried again ${until(due_at)}.`
+      : `It asked to wait (${outcomeOf(last_attempt)}). It is tried again ${until(due_at)}.`,
   active: ({ behind, last_attempt }) =>
     `It is active, ${behind > 0 ? `${plural(behind, "message")} behind` : "at the end of the log"}. ` +
-    (last_attempt ? `The last attempt was ${relative(last_attempt.started_at)} (${outcome(last_attempt)}).` : "No attempt is known."),
+    (last_attempt ? `The last attempt was ${relative(last_attempt.started_at)} (${outcomeOf(last_attempt)}).` : "No attempt is known."),
 };
 
 export function subscriptionStory(subscription) {
   const { redeliveries, lost, state } = subscription;
   return [
-    STATES[state](subscription),
+    SENTENCES[state](subscription),
     redeliveries === 1 && " One message that it refused is sent again on its own.",
     redeliveries > 1 && ` ${number(redeliveries)} messages that it refused are sent again, each on its own.`,
     lost && ` It lost the messages ${number(lost.from_seq)} to ${number(lost.to_seq)}: they were older than its backlog_days.`,

@@ -2,63 +2,56 @@ import { html, useState } from "./vendor.js";
 import { Attempts } from "./attempts.js";
 import { DeliveryPlot } from "./delivery-plot.js";
 import { act, show } from "./dialog.js";
-import { number } from "./format.js";
+import { capped, number } from "./format.js";
 import { State } from "./icons.js";
 import { useAnswer } from "./live.js";
-import { Answer, Copy, Curl, Do, Empty, Facts, Heading, Id } from "./parts.js";
+import { Answer, Copy, Curl, Do, Empty, Facts, Heading, Id, Story } from "./parts.js";
 import { link } from "./router.js";
 import { may } from "./session.js";
 import { showSent } from "./sent.js";
-import { Change } from "./change-subscription.js";
+import { ChangeSubscription } from "./change-subscription.js";
 import { Rotate, tryNow, Unsubscribe } from "./subscription-actions.js";
 import { schedule, subscriptionStory } from "./subscription-story.js";
-import { Time, useTick } from "./time.js";
+import { Pairs } from "./table.js";
+import { Time } from "./time.js";
 
 export function Subscription({ topic, id }) {
   const path = { topic, id };
   const answer = useAnswer("readSubscription", { path });
   const { data, error } = answer;
   const trail = [["Topics", "#/topics"], [topic, link(["topics", topic])], ["Subscriptions", link(["topics", topic, "subscriptions"])]];
-  return html`<div class="line-up">
-      <${Heading} trail=${trail}>${data ? data.name : "Subscription"} ${data ? html`<${State} of=${data.state} />` : null}</${Heading}>
-      <span class="space"></span>
-      ${data ? html`<${Actions} subscription=${data} refresh=${answer.refresh} />` : null}
-    </div>
+  return html`<${Heading} trail=${trail} actions=${data && html`<${SubscriptionActions} subscription=${data} refresh=${answer.refresh} />`}>
+      ${data ? data.name : "Subscription"} ${data && html`<${State} of=${data.state} />`}</${Heading}>
     ${error?.status === 404 && !data ? html`<${Empty} title="No such subscription: it may have been deleted">
       <p><code>${id}</code></p><p><a href=${link(["topics", topic, "subscriptions"])}>The subscriptions of ${topic}</a></p></${Empty}>`
-    : html`<${Answer} answer=${answer} rows=${6}>${(subscription) => html`<${Found} subscription=${subscription} />`}</${Answer}>`}
+    : html`<${Answer} answer=${answer} rows=${6}>${(subscription) => html`<${FoundSubscription} subscription=${subscription} />`}</${Answer}>`}
     <${Curl} operation="readSubscription" path=${path} />`;
 }
 
-function Actions({ subscription, refresh }) {
+function SubscriptionActions({ subscription, refresh }) {
   const { topic, id, name, state, paused_at, disabled_at } = subscription;
   const change = (body, done) => () => act("changeSubscription", { path: { topic, id }, body }, done, refresh);
   const test = () => act("testSubscription", { path: { topic, id } }, `A test is sent to ${name}`, (answer) => showSent(subscription, answer.webhook_id));
   const open = (dialog) => () => show(dialog, { subscription, refresh });
   return html`<div class="buttons">
-    ${disabled_at ? html`<${Do} operation="changeSubscription" topic=${topic} primary onClick=${change({ disabled: false }, `${name} is enabled again`)}>Enable again</${Do}>` : null}
-    ${state === "waiting" ? html`<${Do} operation="changeSubscription" topic=${topic} primary onClick=${() => tryNow(subscription, refresh)}>Try now</${Do}>` : null}
+    ${disabled_at && html`<${Do} operation="changeSubscription" topic=${topic} primary onClick=${change({ disabled: false }, `${name} is enabled again`)}>Enable again</${Do}>`}
+    ${state === "waiting" && html`<${Do} operation="changeSubscription" topic=${topic} primary onClick=${() => tryNow(subscription, refresh)}>Try now</${Do}>`}
     ${paused_at
       ? html`<${Do} operation="changeSubscription" topic=${topic} primary=${!disabled_at} onClick=${change({ paused: false }, `${name} is resumed`)}>Resume</${Do}>`
       : html`<${Do} operation="changeSubscription" topic=${topic} onClick=${change({ paused: true }, `${name} is paused`)}>Pause</${Do}>`}
     <${Do} operation="testSubscription" topic=${topic} onClick=${test}>Send a test</${Do}>
     <${Do} operation="rotateSecret" topic=${topic} onClick=${open(Rotate)}>Rotate secret…</${Do}>
-    <${Do} operation="changeSubscription" topic=${topic} onClick=${open(Change)}>Change…</${Do}>
+    <${Do} operation="changeSubscription" topic=${topic} onClick=${open(ChangeSubscription)}>Change…</${Do}>
     <${Do} operation="unsubscribe" topic=${topic} danger onClick=${open(Unsubscribe)}>Unsubscribe…</${Do}>
   </div>`;
 }
 
-function Story({ subscription }) {
-  useTick();
-  return html`<p class="story">${subscriptionStory(subscription)}</p>`;
-}
-
-function Found({ subscription }) {
+function FoundSubscription({ subscription }) {
   const { topic, id, url, state, cursor, behind, redeliveries, dead_letters, lost, failures, last_attempt, due_at, old_secrets_until } = subscription;
   const dead = link(["topics", topic, "dead-letters"], { subscription: id });
-  return html`<${Story} subscription=${subscription} />
+  return html`<${Story} tell=${() => subscriptionStory(subscription)} />
     <section class="card" aria-label="Facts">
-      <p class="url"><code>${url}</code> ${may("changeSubscription", topic) ? html`<${Copy} text=${url} label="" what="the url" />` : null}</p>
+      <p class="url"><code>${url}</code> ${may("changeSubscription", topic) && html`<${Copy} text=${url} label="" what="the url" />`}</p>
       <${Facts} facts=${[
         ["cursor", `${number(cursor)} of ${number(cursor + behind)}`],
         ["behind", number(behind)],
@@ -73,11 +66,9 @@ function Found({ subscription }) {
       ]} />
     </section>
     <${DeliveryPlot} topic=${topic} id=${id} />
-    ${may("listAttempts", topic) ? html`<${Log} topic=${topic} id=${id} />` : null}
-    <${Settings} subscription=${subscription} />`;
+    ${may("listAttempts", topic) && html`<${Log} topic=${topic} id=${id} />`}
+    <${SubscriptionSettings} subscription=${subscription} />`;
 }
-
-const capped = (value) => (value >= 1000 ? "1,000 or more" : number(value));
 
 function Log({ topic, id }) {
   const [failed, setFailed] = useState(false);
@@ -88,9 +79,8 @@ function Log({ topic, id }) {
   </section>`;
 }
 
-function Settings({ subscription }) {
+function SubscriptionSettings({ subscription }) {
   const { batch_size, retry_schedule, ordered, rate_per_second, backlog_days, headers, created_at, updated_at } = subscription;
-  const names = Object.entries(headers);
   return html`<section><h2>Settings</h2><div class="card"><${Facts} facts=${[
     ["batch size", number(batch_size)],
     ["retry schedule", schedule(retry_schedule)],
@@ -99,7 +89,6 @@ function Settings({ subscription }) {
     ["backlog days", number(backlog_days)],
     ["created", html`<${Time} at=${created_at} />`],
     ["updated", html`<${Time} at=${updated_at} />`],
-    names.length > 0 && ["headers", html`<table class="pairs"><tbody>${names.map(([name, value]) => html`<tr key=${name}>
-      <th scope="row">${name}</th><td>${value ?? html`<span class="muted">hidden</span>`}</td></tr>`)}</tbody></table>`],
+    Object.keys(headers).length > 0 && ["headers", html`<${Pairs} of=${headers} />`],
   ]} /></div></section>`;
 }

@@ -1,47 +1,49 @@
 import { html } from "./vendor.js";
 import { Outcome } from "./attempts.js";
 import { show } from "./dialog.js";
-import { number } from "./format.js";
+import { capped, number } from "./format.js";
 import { State } from "./icons.js";
 import { More, usePages } from "./pages.js";
 import { Answer, Curl, Do, Empty } from "./parts.js";
 import { link } from "./router.js";
+import { Table } from "./table.js";
 import { Unsubscribe } from "./subscription-actions.js";
 import { Time } from "./time.js";
+
+const SUBSCRIPTION_HEADS = ["subscription", "state", ["behind", "number"], "last attempt", "due", ["dead letters", "number"], html`<td></td>`];
 
 // The webhooks that the topic is pushed to, the oldest first.
 export function Subscriptions({ topic }) {
   const pages = usePages("listSubscriptions", { path: { topic } });
   return html`<${Answer} answer=${pages.answer}>${() => (pages.items.length ? html`
-    <div class="scroll" tabindex="0" role="region" aria-label="Subscriptions"><table>
-      <thead><tr><th scope="col">subscription</th><th scope="col">state</th><th scope="col" class="number">behind</th><th scope="col">last attempt</th>
-        <th scope="col">due</th><th scope="col" class="number">dead letters</th><td></td></tr></thead>
-      <tbody>${pages.items.map((subscription) => html`<${Row} key=${subscription.id} topic=${topic} subscription=${subscription} done=${pages.refresh} />`)}</tbody>
-    </table></div>
-    ${pages.next || pages.kept ? html`<${More} pages=${pages} />` : null}` : html`<${Nothing} topic=${topic} />`)}</${Answer}>`;
+    <${Table} label="Subscriptions" heads=${SUBSCRIPTION_HEADS}>
+      ${pages.items.map((each) => html`<${SubscriptionRow} key=${each.id} topic=${topic} subscription=${each} done=${pages.refresh} />`)}</${Table}>
+    ${(pages.next || pages.kept) && html`<${More} pages=${pages} />`}` : html`<${NoSubscription} topic=${topic} />`)}</${Answer}>`;
 }
 
-function Row({ topic, subscription, done }) {
+function SubscriptionRow({ topic, subscription, done }) {
   const { id, name, url, state, behind, last_attempt: last, due_at: due, dead_letters: dead } = subscription;
   return html`<tr data-row>
-    <td class="reason"><a href=${link(["topics", topic, "subscriptions", id])}><strong>${name}</strong></a>${name === url ? null : html`<br /><small>${url}</small>`}</td>
-    <td><${State} of=${state === "waiting" ? "retrying" : state} /><${Why} subscription=${subscription} /></td>
+    <td class="reason"><a href=${link(["topics", topic, "subscriptions", id])}><strong>${name}</strong></a>
+      ${name === url ? null : html`<br /><small>${url}</small>`}</td>
+    <td><${State} of=${state === "waiting" ? "retrying" : state} /><${SinceWhen} subscription=${subscription} /></td>
     <td class="number">${number(behind)}</td>
     <td>${last ? html`<${Outcome} attempt=${last} /><br /><small><${Time} at=${last.started_at} /></small>` : html`<span class="muted">none yet</span>`}</td>
     <td><${Time} due at=${state === "paused" || state === "disabled" ? null : due} /></td>
-    <td class="number">${dead ? html`<a href=${link(["topics", topic, "dead-letters"], { subscription: id })}>${dead < 1000 ? number(dead) : "1,000 or more"}</a>` : "0"}</td>
-    <td><${Do} operation="unsubscribe" topic=${topic} quiet onClick=${() => show(Unsubscribe, { subscription, after: done })}>Unsubscribe…</${Do}></td>
+    <td class="number">${dead ? html`<a href=${link(["topics", topic, "dead-letters"], { subscription: id })}>${capped(dead)}</a>` : "0"}</td>
+    <td><${Do} operation="unsubscribe" topic=${topic} quiet
+      onClick=${() => show(Unsubscribe, { subscription, after: done })}>Unsubscribe…</${Do}></td>
   </tr>`;
 }
 
-function Why({ subscription }) {
+function SinceWhen({ subscription }) {
   const { disabled_reason: reason, disabled_at: disabled, paused_at: paused, failures } = subscription;
   if (disabled) return html`<br /><small>${reason} · <${Time} at=${disabled} /></small>`;
   if (paused) return html`<br /><small><${Time} at=${paused} /></small>`;
   return failures ? html`<br /><small>${number(failures)} failed</small>` : null;
 }
 
-function Nothing({ topic }) {
+function NoSubscription({ topic }) {
   return html`<${Empty} title="No subscription">
     <p>A subscription gets what is broadcast from then on, by webhook. Without one a broadcast moves nothing.</p>
     <${Curl} operation="subscribe" path=${{ topic }} body=${{ url: "https://example.com/webhook" }} open />

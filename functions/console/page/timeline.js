@@ -15,17 +15,17 @@ export function Timeline({ message, topic }) {
   const events = [
     { state: "published", text: `by ${message.sender}`, at: message.created_at },
     ...queued(message),
-    ...deliveries.slice(0, LONGEST).map((delivery) => delivered(delivery, topic)),
+    ...deliveries.slice(0, LONGEST).map((delivery) => deliveryEvent(delivery, topic)),
   ];
   const [past, coming] = [events.filter((event) => !event.later), events.filter((event) => event.later)];
   past.sort((one, other) => (one.at && other.at ? new Date(one.at) - new Date(other.at) : 0));
   return html`<ol class="timeline" aria-label="What became of the message">
     ${[...past, ...coming].map((event, index) => html`<li key=${index} class=${event.later ? "later" : ""}>
       <${State} of=${event.state} word=${event.word} />
-      <span class="text">${event.href ? html`<a href=${event.href}>${event.name}</a>` : null}<span>${event.text}</span></span>
+      <span class="text">${event.href && html`<a href=${event.href}>${event.name}</a>`}<span>${event.text}</span></span>
       <${When} event=${event} start=${message.created_at} mode=${mode} />
     </li>`)}
-    ${deliveries.length > LONGEST ? html`<li><span class="muted">${deliveries.length - LONGEST} more subscriptions are in the table</span></li>` : null}
+    ${deliveries.length > LONGEST && html`<li><span class="muted">${deliveries.length - LONGEST} more subscriptions are in the table</span></li>`}
   </ol>`;
 }
 
@@ -39,7 +39,7 @@ function queued({ state, ready_at, leased_at, receives, died_at, reason, seq, br
   return [...lease, { state: "waiting", word: "ready", text: "for a consumer or a broadcast", at: ready_at, later: waits }];
 }
 
-function delivered({ subscription, name, state, attempt, attempted_at, due_at, behind, reason }, topic) {
+function deliveryEvent({ subscription, name, state, attempt, attempted_at, due_at, behind, reason }, topic) {
   const words = [attempt && `attempt ${attempt}`, reason, !attempt && behind > 0 && `${number(behind)} before it`].filter(Boolean);
   const event = { state, name, href: link(["topics", topic, "subscriptions", subscription]), text: words.join(", "), at: attempted_at, next: due_at };
   return attempted_at ? event : { ...event, at: due_at, next: null, later: true };

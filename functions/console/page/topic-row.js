@@ -30,7 +30,7 @@ export function TopicRow({ item, consumed, deepest, refresh }) {
         <li class="oldest">${item.oldest_ready_at ? html`oldest <${Time} at=${item.oldest_ready_at} />` : ""}</li>
       </ul>
     </div>
-    <${Subscriptions} item=${item} refresh=${refresh} />
+    <${Subscribed} item=${item} refresh=${refresh} />
   </li>`;
 }
 
@@ -44,7 +44,7 @@ function Depth({ item, deepest }) {
   </div></div>`;
 }
 
-function Subscriptions({ item, refresh }) {
+function Subscribed({ item, refresh }) {
   const { topic, subscriptions: all } = item;
   const total = item.subscriptions_total.count ?? item.subscriptions_total;
   if (all.length === 0) return html`<p class="muted subscribed">no subscriptions</p>`;
@@ -58,7 +58,7 @@ function Subscriptions({ item, refresh }) {
       <span class=${each.behind > 0 ? "number" : "number muted"}>${number(each.behind)}<span class="word"> behind</span></span>
       <span class="why"><${Why} of=${each} /><${Mend} of=${each} topic=${topic} refresh=${refresh} /></span>
     </li>`)}
-    ${hidden > 0 ? html`<li class="rest"><a href=${link(["topics", topic, "subscriptions"])}>${number(hidden)} more${troubled ? `, ${troubled} of them not active` : ""}</a></li>` : null}
+    ${hidden > 0 && html`<li class="rest"><a href=${link(["topics", topic, "subscriptions"])}>${number(hidden)} more${troubled ? `, ${troubled} of them not active` : ""}</a></li>`}
   </ul>`;
 }
 

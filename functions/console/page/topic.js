@@ -35,20 +35,17 @@ export function Topic({ topic, tab: given, query }) {
   const tab = given || tabs[0]?.[0] || "messages";
   const [, , , Shown] = tabs.find(([name]) => name === tab) || [];
   return html`
-    <div class="line-up">
-      <${Heading} trail=${[["Topics", "#/topics"]]}>${topic}</${Heading}>
-      <span class="space"></span>
-      <${Actions} topic=${topic} />
-    </div>
-    ${readable ? html`<${Answer} answer=${answer} rows=${1}>${(known) => html`<${Head} known=${known} />`}</${Answer}>
-      <${Past} topic=${topic} />` : null}
-    ${tabs.length === 0 ? null : html`<${Tabs} label="Parts of the topic" current=${tab} settled=${answer.data !== null} tabs=${tabs.map(([name, words]) => [name, link(["topics", topic, name]), html`${words}${badge(name, answer.data)}`])} />`}
+    <${Heading} trail=${[["Topics", "#/topics"]]} actions=${html`<${TopicActions} topic=${topic} />`}>${topic}</${Heading}>
+    ${readable && html`<${Answer} answer=${answer} rows=${1}>${(known) => html`<${Head} known=${known} />`}</${Answer}>
+      <${Past} topic=${topic} />`}
+    ${tabs.length === 0 ? null : html`<${Tabs} label="Parts of the topic" current=${tab} settled=${answer.data !== null}
+      tabs=${tabs.map(([name, words]) => [name, link(["topics", topic, name]), html`${words}${badge(name, answer.data)}`])} />`}
     ${Shown
       ? html`<${Shown} key=${tab} topic=${topic} query=${query} known=${answer.data} />`
       : html`<${Lacking} topic=${topic} tab=${tab} />`}`;
 }
 
-function Actions({ topic }) {
+function TopicActions({ topic }) {
   return html`<div class="buttons">
     <${Do} operation="subscribe" topic=${topic} onClick=${() => show(Subscribe, { topic })}>Subscribe…</${Do}>
     <${Do} operation="broadcast" topic=${topic} onClick=${() => broadcastAll(topic)}>Broadcast…</${Do}>
@@ -88,17 +85,13 @@ function Lacking({ topic, tab }) {
 }
 
 function Unknown({ topic }) {
-  return html`
-    <div class="line-up">
-      <${Heading} trail=${[["Topics", "#/topics"]]}>${topic}</${Heading}>
-      <span class="space"></span>
-      <div class="buttons">
-        <${Do} operation="publish" topic=${topic} onClick=${() => show(Publish, { topic })}>Publish…</${Do}>
-        <${Do} operation="putTopic" topic=${topic} primary onClick=${() => show(CreateTopic, { name: topic })}>Create the topic…</${Do}>
-      </div>
-    </div>
+  const actions = html`<div class="buttons">
+    <${Do} operation="publish" topic=${topic} onClick=${() => show(Publish, { topic })}>Publish…</${Do}>
+    <${Do} operation="putTopic" topic=${topic} primary onClick=${() => show(CreateTopic, { name: topic })}>Create the topic…</${Do}>
+  </div>`;
+  return html`<${Heading} trail=${[["Topics", "#/topics"]]} actions=${actions}>${topic}</${Heading}>
     <${Empty} title=${`There is no topic ${topic}`}>
       <p>It was deleted, or nothing was published to it yet: the first publish creates it, with the default settings.</p>
-      ${may("publish", topic) ? html`<${Curl} operation="publish" path=${{ topic }} body=${{ content: { id: 1 } }} open />` : null}
+      ${may("publish", topic) && html`<${Curl} operation="publish" path=${{ topic }} body=${{ content: { id: 1 } }} open />`}
     </${Empty}>`;
 }

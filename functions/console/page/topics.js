@@ -5,11 +5,13 @@ import { count, number } from "./format.js";
 import { useAnswer } from "./live.js";
 import { Answer, Curl, Do, Empty, Heading } from "./parts.js";
 import { go, link, setQuery } from "./router.js";
-import { may, takes } from "./session.js";
+import { may } from "./session.js";
+import { Table } from "./table.js";
 import { Time } from "./time.js";
 import { Welcome } from "./welcome.js";
 
-const PAGE = 100;
+const TOPICS = 100;
+const TOPIC_HEADS = ["name", ["broadcast", "tight"], ["waiting", "number tight"], ["last seq", "number tight"], ["created", "tight created"]];
 const TYPING = 300; // milliseconds until what is typed is asked for
 
 export function Topics({ query }) {
@@ -17,7 +19,7 @@ export function Topics({ query }) {
 }
 
 function List({ search, after }) {
-  const asked = { search, after, limit: PAGE };
+  const asked = { search, after, limit: TOPICS };
   const answer = useAnswer("listTopics", { query: asked });
   const top = useRef(after);
   useEffect(() => {
@@ -25,18 +27,14 @@ function List({ search, after }) {
     top.current = after;
   }, [after]);
   return html`
-    <div class="line-up">
-      <${Heading}>Topics</${Heading}>
-      ${takes("listTopics", "search") ? html`<${Search} search=${search} />` : null}
-      <span class="space"></span>
-      <${Do} operation="putTopic" primary onClick=${() => show(CreateTopic)}>Create topic…</${Do}>
-    </div>
-    <${Answer} answer=${answer} rows=${6}>${(data) => html`<${Page} data=${data} search=${search} after=${after} />`}</${Answer}>
+    <${Heading} beside=${html`<${TopicSearch} search=${search} />`}
+      actions=${html`<${Do} operation="putTopic" primary onClick=${() => show(CreateTopic)}>Create topic…</${Do}>`}>Topics</${Heading}>
+    <${Answer} answer=${answer} rows=${6}>${(data) => html`<${TopicPage} data=${data} search=${search} after=${after} />`}</${Answer}>
     <${Curl} operation="listTopics" query=${asked} />`;
 }
 
 // The address follows what is typed, without a step in the history for each letter.
-function Search({ search }) {
+function TopicSearch({ search }) {
   const [text, setText] = useState(search);
   const timer = useRef(null);
   useLayoutEffect(() => setText(search), [search]);
@@ -56,24 +54,21 @@ function Search({ search }) {
     maxlength="128" autocomplete="off" spellcheck=${false} value=${text} onInput=${type} /></form>`;
 }
 
-function Page({ data: { items, next }, search, after }) {
+function TopicPage({ data: { items, next }, search, after }) {
   if (items.length === 0 && search) return html`<${Empty} title=${`No topic${after ? " more" : ""} has “${search}” in its name`}>
     <p><a href="#/topics">Show all</a></p></${Empty}>`;
   if (items.length === 0) return html`<${Empty} title="There is no topic that this token covers"><p>Publishing to a name creates the topic.</p></${Empty}>`;
-  return html`<div class="scroll" tabindex="0" role="region" aria-label="Topics"><table>
-      <thead><tr><th scope="col">name</th><th scope="col" class="tight">broadcast</th><th scope="col" class="number tight">waiting</th>
-        <th scope="col" class="number tight">last seq</th><th scope="col" class="tight created">created</th></tr></thead>
-      <tbody>${items.map((topic) => html`<tr key=${topic.name} data-row>
+  return html`<${Table} label="Topics" heads=${TOPIC_HEADS}>
+      ${items.map((topic) => html`<tr key=${topic.name} data-row>
         <td><a href=${link(["topics", topic.name])}>${topic.name}</a></td>
         <td class="tight">${topic.broadcast}</td>
         <td class=${topic.queue.waiting > 0 ? "number tight" : "number tight muted"}>${count(topic.queue)}</td>
         <td class=${topic.last_seq > 0 ? "number tight" : "number tight muted"}>${number(topic.last_seq)}</td>
         <td class="tight created"><${Time} at=${topic.created_at} /></td>
-      </tr>`)}</tbody>
-    </table></div>
+      </tr>`)}</${Table}>
     <div class="more">
-      ${after ? html`<a href=${link(["topics"], { search })}>First page</a>` : null}
-      ${next ? html`<a href=${link(["topics"], { search, after: next })}>Next ${PAGE}</a>` : null}
+      ${after && html`<a href=${link(["topics"], { search })}>First page</a>`}
+      ${next && html`<a href=${link(["topics"], { search, after: next })}>Next ${TOPICS}</a>`}
       <span class="muted">${after || next ? `${number(items.length)} on this page, by name` : `${number(items.length)} in all`}</span>
     </div>`;
 }

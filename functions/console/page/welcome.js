@@ -68,7 +68,7 @@ export function Welcome() {
         <input list="covered" required pattern="[A-Za-z0-9._\\-]{1,128}" autocomplete="off" spellcheck=${false} placeholder=${example()} aria-describedby=${covered ? undefined : "uncovered"} value=${topic} onInput=${(event) => setTopic(event.target.value)} /></label>
       <datalist id="covered">${named.map((each) => html`<option key=${each} value=${each}></option>`)}</datalist>
       <button class="primary" disabled=${!covered}>Open</button>
-      ${name && covered ? html`<${Do} operation="publish" topic=${name} onClick=${() => show(Publish, { topic: name })}>Publish…</${Do}>` : null}
+      ${name && covered && html`<${Do} operation="publish" topic=${name} onClick=${() => show(Publish, { topic: name })}>Publish…</${Do}>`}
       ${covered ? null : html`<span id="uncovered" class="muted">The token does not cover this topic.</span>`}
     </form>
     <section class="card" aria-label="With curl"><h2>With curl</h2>
