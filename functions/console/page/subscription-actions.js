@@ -5,12 +5,9 @@ import { go, link } from "./router.js";
 import { Secret } from "./secret.js";
 import { absolute, timeMode } from "./time.js";
 
-// A resumed subscription is due at once, with all its attempts again: so one that waits is paused and resumed.
-export async function tryNow({ topic, id, name }, refresh) {
-  const request = (paused) => ({ path: { topic, id }, body: { paused } });
-  if (await act("changeSubscription", request(true), `${name} is paused`)) {
-    await act("changeSubscription", request(false), `${name} is tried now`, refresh);
-  }
+// To resume a subscription that waits for its next attempt makes it due at once.
+export function tryNow({ topic, id, name }, refresh) {
+  return act("changeSubscription", { path: { topic, id }, body: { paused: false } }, `${name} is tried now`, refresh);
 }
 
 const OVERLAPS = [
