@@ -38,14 +38,14 @@ export function Attempts({ topic, subscription, seq, failed }) {
 function Attempt({ attempt, topic }) {
   const [open, setOpen] = useState(false);
   const { webhook_id: webhook, first_seq: first, last_seq: last } = attempt;
-  const message = webhook.split("_")[2];
-  const seqs = first === last ? number(first) : `${number(first)} – ${number(last)}`;
+  const [, , message, kind] = webhook.split("_");
+  const seqs = kind === "test" ? "a test" : first === last ? number(first) : `${number(first)} – ${number(last)}`;
   return html`<tr data-row>
       <td class="tight"><${Outcome} attempt=${attempt} /></td>
       <td class="tight"><${Time} at=${attempt.started_at} /></td>
       <td class="number tight">${milliseconds(attempt.duration_ms)}</td>
       <td class="number tight">${attempt.attempt}</td>
-      <td class="tight">${may("traceMessage", topic) && message?.length === 36
+      <td class="tight">${may("traceMessage", topic) && message?.length === 36 && kind !== "test"
         ? html`<a href=${link(["topics", topic, "messages", message])} title=${`the first of them: ${message}`}>${seqs}</a>`
         : seqs}</td>
       <td><div class="answer"><${Opener} open=${open} set=${setOpen} what="the answer" />

@@ -75,7 +75,7 @@ export function Ask({ title, operation, request, action, danger, typed, done, af
       <${Failure} error=${error} />
       ${prepared && html`<${Curl} operation=${operation} ...${prepared} />`}
       <div class="buttons">
-        <button type="button" onClick=${close}>Cancel</button>
+        <button type="button" onClick=${close}>${operation === "cancelMessage" ? "Close" : "Cancel"}</button>
         <button type="submit" class=${danger ? "danger" : "primary"} disabled=${!ready}>${busy ? "Working…" : action}</button>
       </div>
     </form>
