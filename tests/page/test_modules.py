@@ -78,8 +78,15 @@ def test_a_module_that_two_import_is_joined_once(pages: Path) -> None:
 
 
 def test_comments_and_indents_are_not_served(pages: Path) -> None:
-    (pages / "main.js").write_text("// what it does\nif (document) {\n  // why\n  document.title = 'a // b';\n}\n")
-    assert "\nif (document) {\ndocument.title = 'a // b';\n}\n" in app("console").join_modules("main.js")
+    (pages / "main.js").write_text(
+        "// what it does\nif (document) {\n\n  // why\n  // so\n  document.title = 'a // b'; // of `http://`\n}\n"
+        "html`<p>\n  <b>one</b>\n  ${two}\n  three\n</p>`;\n"
+    )
+    assert (
+        app("console")
+        .join_modules("main.js")
+        .endswith("\nif (document) {\ndocument.title = 'a // b';\n}\nhtml`<p><b>one</b>${two}\nthree\n</p>`;\n")
+    )
 
 
 def test_modules_that_have_one_name_for_two_things_are_refused(pages: Path) -> None:

@@ -4,7 +4,7 @@ import { Line, Markdown } from "./markdown.js";
 import { Answer, Copy, Curl, Heading } from "./parts.js";
 import { layOut } from "./raw-json.js";
 import { link, setQuery } from "./router.js";
-import { Members, Parameter, resolve } from "./schema.js";
+import { Members, Parameter, inline } from "./schema.js";
 import { may, session } from "./session.js";
 import { useStore } from "./store.js";
 
@@ -20,7 +20,7 @@ export function Reference({ operation, query }) {
 
 function Contract({ contract, chosen, text }) {
   const signedIn = useStore(session).self !== null;
-  const groups = useMemo(() => group(contract), [contract]);
+  const groups = useMemo(() => group(inline(contract)), [contract]);
   const sought = text.trim().toLowerCase();
   const matches = (each) => `${each.id} ${each.method} ${each.path} ${each.spec.summary}`.toLowerCase().includes(sought);
   return html`
@@ -39,7 +39,7 @@ function Contract({ contract, chosen, text }) {
       return shown.length === 0 ? null : html`<section key=${tag} class="operations" aria-labelledby=${`tag-${tag}`}>
         <h2 id=${`tag-${tag}`}>${tag}</h2>
         ${description && html`<div class="muted"><${Markdown} text=${description} /></div>`}
-        ${shown.map((each) => html`<${Operation} key=${each.id} contract=${contract} operation=${each} open=${each.id === chosen} denied=${signedIn && !each.webhook && !may(each.id)} />`)}
+        ${shown.map((each) => html`<${Operation} key=${each.id} operation=${each} open=${each.id === chosen} denied=${signedIn && !each.webhook && !may(each.id)} />`)}
       </section>`;
     })}`;
 }
@@ -51,7 +51,7 @@ function group(contract) {
       if (!spec.operationId) continue;
       const [tag] = spec.tags || ["Other"];
       if (!groups.has(tag)) groups.set(tag, [tag, "", []]);
-      const parameters = [...(item.parameters || []), ...(spec.parameters || [])].map((each) => resolve(contract, each));
+      const parameters = [...(item.parameters || []), ...(spec.parameters || [])];
       groups.get(tag)[2].push({ id: spec.operationId, method: method.toUpperCase(), path, spec, parameters, webhook });
     }
   };
@@ -60,7 +60,7 @@ function group(contract) {
   return [...groups.values()].filter(([, , operations]) => operations.length > 0);
 }
 
-function Operation({ contract, operation, open, denied }) {
+function Operation({ operation, open, denied }) {
   const [shown, setShown] = useState(open);
   const element = useRef(null);
   const { id, method, path, spec } = operation;
@@ -74,7 +74,7 @@ function Operation({ contract, operation, open, denied }) {
   return html`<details ref=${element} class=${`operation ${denied ? "denied" : ""}`} open=${open} onToggle=${toggle}>
     <summary><b class=${`method ${method}`}>${method}</b><code>${path}</code><span>${spec.summary}</span>
       <i>${scope(spec)}${denied ? ", not for your token" : ""}</i></summary>
-    ${shown && html`<${Details} contract=${contract} operation=${operation} />`}
+    ${shown && html`<${Details} operation=${operation} />`}
   </details>`;
 }
 
@@ -83,27 +83,27 @@ function scope(spec) {
   return spec["x-scope"] === "any" ? "any token" : [].concat(spec["x-scope"]).join(" or ");
 }
 
-function Details({ contract, operation }) {
+function Details({ operation }) {
   const { id, spec, parameters, webhook } = operation;
   const body = spec.requestBody?.content?.["application/json"];
   const examples = Object.entries(body?.examples || {});
-  const path = Object.fromEntries(parameters.filter((each) => each.in === "path").map((each) => [each.name, exampleOf(contract, each)]));
+  const path = Object.fromEntries(parameters.filter((each) => each.in === "path").map((each) => [each.name, exampleOf(each)]));
   return html`<div class="prose">
     <${Markdown} text=${spec.description} />
-    ${parameters.length > 0 && html`<h3>Parameters</h3><ul class="members">${parameters.map((each) => html`<${Parameter} key=${each.name + each.in} contract=${contract} parameter=${each} />`)}</ul>`}
-    ${body && html`<h3>Body</h3><${Members} contract=${contract} schema=${body.schema} />`}
+    ${parameters.length > 0 && html`<h3>Parameters</h3><ul class="members">${parameters.map((each) => html`<${Parameter} key=${each.name + each.in} parameter=${each} />`)}</ul>`}
+    ${body && html`<h3>Body</h3><${Members} schema=${body.schema} />`}
     ${examples.map(([name, { value, summary }]) => html`<${Example} key=${name} title=${summary || name} value=${value} />`)}
     ${webhook ? null : html`<${Curl} operation=${id} path=${path} body=${examples[0]?.[1].value} open />`}
     <h3>Responses</h3>
-    ${Object.entries(spec.responses).map(([status, response]) => html`<${Response} key=${status} contract=${contract} status=${status} response=${resolve(contract, response)} />`)}
+    ${Object.entries(spec.responses).map(([status, response]) => html`<${Response} key=${status} status=${status} response=${response} />`)}
   </div>`;
 }
 
-function exampleOf(contract, parameter) {
-  return parameter.example ?? resolve(contract, parameter.schema).example ?? parameter.name;
+function exampleOf(parameter) {
+  return parameter.example ?? parameter.schema.example ?? parameter.name;
 }
 
-function Response({ contract, status, response }) {
+function Response({ status, response }) {
   const [shown, setShown] = useState(false);
   const [[type, content] = []] = Object.entries(response.content || {});
   const text = html`<b>${status}</b> <${Line} text=${response.description.trim()} />`;
@@ -111,7 +111,7 @@ function Response({ contract, status, response }) {
   const examples = Object.entries(content.examples || (content.example ? { example: { value: content.example } } : {}));
   return html`<details class="response" onToggle=${(event) => setShown(event.currentTarget.open)}>
     <summary>${text}</summary>
-    ${shown && html`<p class="muted">${type}</p><${Members} contract=${contract} schema=${content.schema} />
+    ${shown && html`<p class="muted">${type}</p><${Members} schema=${content.schema} />
       ${examples.map(([name, { value, summary }]) => html`<${Example} key=${name} title=${summary || name} value=${value} />`)}`}
   </details>`;
 }
