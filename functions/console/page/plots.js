@@ -4,12 +4,12 @@ import { useStore } from "./store.js";
 import { Table } from "./table.js";
 import { absolute, clock, timeMode } from "./time.js";
 
-// Plots are SVG drawn here: at most four lines of some hundred points. Each says its numbers in a label and in a table.
+// Plots are SVG drawn here: at most three lines of some hundred points. Each says its numbers in a label and in a table.
 
 const WIDTH = 600;
 const HEIGHT = 120;
 const TOP = 10;
-const STYLES = ["first", "second", "third", "fourth"];
+const STYLES = ["first", "second", "third"];
 
 // The next round number that bounds a scale: 1, 2 or 5 times a power of ten.
 function bound(value) {
