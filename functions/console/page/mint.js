@@ -1,16 +1,7 @@
 import { html, useState } from "./vendor.js";
 import { Ask } from "./dialog.js";
 import { Field } from "./fields.js";
-
-const SCOPES = [
-  ["publish", "store messages"],
-  ["consume", "lease and settle messages"],
-  ["subscribe", "register and change webhooks"],
-  ["broadcast", "broadcast what is stored"],
-  ["browse", "read topics, messages, subscriptions"],
-  ["manage", "change, delete, redrive; read answers"],
-  ["tokens", "mint and revoke tokens"],
-];
+import { SCOPES } from "./scopes.js";
 
 const ENDS = [
   ["3600", "in an hour"],

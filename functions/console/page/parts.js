@@ -31,12 +31,15 @@ async function toClipboard(text, what) {
   }
 }
 
+export const Command = ({ text }) => html`<div>
+  <pre tabindex="0"><code>${text}</code></pre><${Copy} text=${text} what="the command" /></div>`;
+
 // The curl line of an operation, to be seen and copied. The token is never in it.
 export function Curl({ operation, path, query, body, open = false }) {
   const text = curl(operation, { path, query, body });
   return html`<details class="curl" open=${open}>
     <summary>curl</summary>
-    <div><pre tabindex="0"><code>${text}</code></pre><${Copy} text=${text} what="the command" /></div>
+    <${Command} text=${text} />
   </details>`;
 }
 

@@ -1,13 +1,26 @@
 import { html, useState } from "./vendor.js";
 import { act, Ask, show } from "./dialog.js";
 import { plural } from "./format.js";
+import { Do } from "./parts.js";
 import { go, link } from "./router.js";
 import { Secret } from "./secret.js";
 import { absolute, timeMode } from "./time.js";
 
-// To resume a subscription that waits for its next attempt makes it due at once.
-export function tryNow({ topic, id, name }, refresh) {
-  return act("changeSubscription", { path: { topic, id }, body: { paused: false } }, `${name} is tried now`, refresh);
+// What is done at once to a subscription: [the button's words, what is sent, what is said then].
+const TURNS = {
+  enable: ["Enable again", { disabled: false }, "is enabled again"],
+  retry: ["Try now", { paused: false }, "is tried now"], // one that waits is due at once when it is resumed
+  resume: ["Resume", { paused: false }, "is resumed"],
+  pause: ["Pause", { paused: true }, "is paused"],
+};
+
+// Its button. `named`: with the name of the subscription in its own.
+export function Turn({ kind, topic, subscription: { id, name, behind }, refresh, named, primary }) {
+  const [words, body, done] = TURNS[kind];
+  const rest = kind !== "pause" && behind > 0 ? `: ${plural(behind, "message")} to send` : "";
+  const turn = () => act("changeSubscription", { path: { topic, id }, body }, `${name} ${done}${rest}`, refresh);
+  return html`<${Do} operation="changeSubscription" topic=${topic} primary=${primary} label=${named && `${words}: ${name}`} onClick=${turn}>
+    ${words}</${Do}>`;
 }
 
 const OVERLAPS = [

@@ -3,7 +3,7 @@ import { relative, until } from "./time.js";
 
 // Sentences that say why a subscription is as it is, made from the facts of readSubscription.
 
-const outcomeOf = (attempt) => (attempt ? attempt.reason || `status ${attempt.status}` : "no response");
+export const outcomeOf = (attempt) => (attempt ? attempt.reason || `status ${attempt.status}` : "no response");
 
 const SENTENCES = {
   disabled: ({ disabled_at, disabled_reason, backlog_days }) =>

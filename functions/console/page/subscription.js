@@ -10,8 +10,8 @@ import { link } from "./router.js";
 import { may } from "./session.js";
 import { showSent } from "./sent.js";
 import { ChangeSubscription } from "./change-subscription.js";
-import { Rotate, tryNow, Unsubscribe } from "./subscription-actions.js";
-import { schedule, subscriptionStory } from "./subscription-story.js";
+import { Rotate, Turn, Unsubscribe } from "./subscription-actions.js";
+import { outcomeOf, schedule, subscriptionStory } from "./subscription-story.js";
 import { Pairs } from "./table.js";
 import { Time } from "./time.js";
 
@@ -30,15 +30,14 @@ export function Subscription({ topic, id }) {
 
 function SubscriptionActions({ subscription, refresh }) {
   const { topic, id, name, state, paused_at, disabled_at } = subscription;
-  const change = (body, done) => () => act("changeSubscription", { path: { topic, id }, body }, done, refresh);
+  const turn = (kind, primary) => html`<${Turn} kind=${kind} topic=${topic} subscription=${subscription}
+    refresh=${refresh} primary=${primary} />`;
   const test = () => act("testSubscription", { path: { topic, id } }, `A test is sent to ${name}`, (answer) => showSent(subscription, answer.webhook_id));
   const open = (dialog) => () => show(dialog, { subscription, refresh });
   return html`<div class="buttons">
-    ${disabled_at && html`<${Do} operation="changeSubscription" topic=${topic} primary onClick=${change({ disabled: false }, `${name} is enabled again`)}>Enable again</${Do}>`}
-    ${state === "waiting" && html`<${Do} operation="changeSubscription" topic=${topic} primary onClick=${() => tryNow(subscription, refresh)}>Try now</${Do}>`}
-    ${paused_at
-      ? html`<${Do} operation="changeSubscription" topic=${topic} primary=${!disabled_at} onClick=${change({ paused: false }, `${name} is resumed`)}>Resume</${Do}>`
-      : html`<${Do} operation="changeSubscription" topic=${topic} onClick=${change({ paused: true }, `${name} is paused`)}>Pause</${Do}>`}
+    ${disabled_at && turn("enable", true)}
+    ${state === "waiting" && turn("retry", true)}
+    ${paused_at ? turn("resume", !disabled_at) : turn("pause")}
     <${Do} operation="testSubscription" topic=${topic} onClick=${test}>Send a test</${Do}>
     <${Do} operation="rotateSecret" topic=${topic} onClick=${open(Rotate)}>Rotate secret…</${Do}>
     <${Do} operation="changeSubscription" topic=${topic} onClick=${open(ChangeSubscription)}>Change…</${Do}>
@@ -59,7 +58,7 @@ function FoundSubscription({ subscription }) {
         ["dead letters", dead_letters > 0 ? html`<a href=${dead}>${capped(dead_letters)}</a>` : "0"],
         ["lost", lost ? `${number(lost.from_seq)} – ${number(lost.to_seq)}` : "–"],
         ["failures", number(failures)],
-        ["last attempt", html`<${Time} at=${last_attempt?.started_at} />`, last_attempt && (last_attempt.reason || `status ${last_attempt.status}`)],
+        ["last attempt", html`<${Time} at=${last_attempt?.started_at} />`, last_attempt && outcomeOf(last_attempt)],
         ["next due", ["paused", "disabled"].includes(state) ? "–" : html`<${Time} at=${due_at} due />`],
         old_secrets_until && ["older secrets until", html`<${Time} at=${old_secrets_until} due />`],
         ["id", html`<${Id} id=${id} />`],

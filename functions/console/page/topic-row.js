@@ -1,12 +1,13 @@
 import { html } from "./vendor.js";
-import { act } from "./dialog.js";
-import { count, milliseconds, number, plural, rate } from "./format.js";
+import { succeeded } from "./attempts.js";
+import { count, milliseconds, number, rate } from "./format.js";
 import { State } from "./icons.js";
-import { Do } from "./parts.js";
 import { waiting } from "./recent-rates.js";
 import { link } from "./router.js";
+import { Turn } from "./subscription-actions.js";
 import { Time, now } from "./time.js";
 
+const MENDED = { disabled: "enable", paused: "resume" }; // what brings a subscription back
 const SHOWN = 5; // subscriptions of a topic
 const PARTS = [
   ["ready", "ready"],
@@ -46,7 +47,7 @@ function Depth({ item, deepest }) {
 
 function Subscribed({ item, refresh }) {
   const { topic, subscriptions: all } = item;
-  const total = item.subscriptions_total.count ?? item.subscriptions_total;
+  const total = item.subscriptions_total.count;
   if (all.length === 0) return html`<p class="muted subscribed">no subscriptions</p>`;
   const shown = all.slice(0, all.length === SHOWN + 1 ? all.length : SHOWN);
   const hidden = total - shown.length;
@@ -56,7 +57,8 @@ function Subscribed({ item, refresh }) {
       <a href=${link(["topics", topic, "subscriptions", each.id])} title=${each.name}><${State} of=${stateOf(each)} word=${each.name} /></a>
       <span class=${each.attempts_per_second > 0 ? "number" : "number muted"} title="Attempts per second">${rate(each.attempts_per_second)}</span>
       <span class=${each.behind > 0 ? "number" : "number muted"}>${number(each.behind)}<span class="word"> behind</span></span>
-      <span class="why"><${Why} of=${each} /><${Mend} of=${each} topic=${topic} refresh=${refresh} /></span>
+      <span class="why"><${Why} of=${each} />
+        ${MENDED[each.state] && html`<${Turn} kind=${MENDED[each.state]} topic=${topic} subscription=${each} refresh=${refresh} named />`}</span>
     </li>`)}
     ${hidden > 0 && html`<li class="rest"><a href=${link(["topics", topic, "subscriptions"])}>${number(hidden)} more${troubled ? `, ${troubled} of them not active` : ""}</a></li>`}
   </ul>`;
@@ -74,18 +76,7 @@ function Why({ of: { state, failures, due_at: due, paused_at: paused, disabled_r
     return html`<span>${outcome ? `${outcome}, ` : ""}${failures > 0 ? `try ${number(failures + 1)} ` : "the next try "}${next}</span>`;
   }
   if (!last) return html`<span>${behind > 0 ? "not tried yet" : "nothing sent yet"}</span>`;
-  const delivered = last.status >= 200 && last.status < 300 && !last.reason;
+  const delivered = succeeded(last);
   if (speed > 0) return html`<span class=${delivered ? "" : "state warn"}>${delivered ? "delivering" : outcome}${p95 === null ? "" : `, p95 ${milliseconds(p95)}`}</span>`;
   return html`<span class=${delivered ? "" : "state warn"}>${delivered ? "delivered" : outcome} <${Time} at=${last.started_at} /></span>`;
-}
-
-// The button that brings a subscription back.
-function Mend({ of: { id, name, state, behind }, topic, refresh }) {
-  const change = (body, done) => act("changeSubscription", { path: { topic, id }, body }, done, refresh);
-  const rest = behind > 0 ? `: ${plural(behind, "message")} to send` : "";
-  if (state === "disabled")
-    return html`<${Do} operation="changeSubscription" topic=${topic} label=${`Enable again: ${name}`} onClick=${() => change({ disabled: false }, `${name} is enabled again${rest}`)}>Enable again</${Do}>`;
-  if (state === "paused")
-    return html`<${Do} operation="changeSubscription" topic=${topic} label=${`Resume: ${name}`} onClick=${() => change({ paused: false }, `${name} goes on${rest}`)}>Resume</${Do}>`;
-  return null;
 }

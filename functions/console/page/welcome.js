@@ -1,9 +1,10 @@
 import { html, useState } from "./vendor.js";
 import { show } from "./dialog.js";
-import { Copy, Do, Heading } from "./parts.js";
+import { Command, Do, Heading } from "./parts.js";
 import { Publish } from "./publish.js";
 import { curl } from "./request.js";
 import { go, link } from "./router.js";
+import { SCOPES } from "./scopes.js";
 import { covers, may, session } from "./session.js";
 
 const WEBHOOK = "https://example.com/webhook";
@@ -11,16 +12,6 @@ const PUBLISH = ["publish", "Publish a message. The first one makes the topic.",
 const CONSUME = ["consume", "Consume it: a lease hides it from others, until its receipt is settled or the lease ends.", { max: 1, wait_seconds: 5 }];
 const SUBSCRIBE = ["subscribe", "Or subscribe a webhook, to which each broadcast is pushed.", { url: WEBHOOK }];
 const BROADCAST = ["broadcast", "Broadcast what waits to all subscriptions.", undefined];
-
-const MEANS = {
-  publish: "publish messages",
-  consume: "lease messages, and settle them",
-  browse: "look, without taking anything",
-  broadcast: "broadcast what waits",
-  subscribe: "make, change and end subscriptions",
-  manage: "set, redrive, cancel and delete",
-  tokens: "mint and revoke tokens",
-};
 
 // A topic that the token covers, for an example.
 function example() {
@@ -32,11 +23,8 @@ function example() {
 function Steps({ steps, topic }) {
   const allowed = steps.filter(([operation]) => may(operation, topic));
   return html`<ol class="steps">${allowed.map(([operation, text, body]) => html`<li key=${operation}>
-    ${text}<${Command} text=${curl(operation, { path: { topic }, body })} /></li>`)}</ol>`;
+    ${text}<div class="curl"><${Command} text=${curl(operation, { path: { topic }, body })} /></div></li>`)}</ol>`;
 }
-
-const Command = ({ text }) =>
-  html`<div class="curl"><div><pre tabindex="0"><code>${text}</code></pre><${Copy} text=${text} what="the command" /></div></div>`;
 
 // The first steps, on a broker that nobody has used yet.
 export function FirstSteps() {
@@ -61,7 +49,8 @@ export function Welcome() {
   return html`<${Heading}>What this token may do</${Heading}>
     <section class="card" aria-label="Rights">
       <p>The token <b>${self.name}</b> may not browse, so there is no live picture. On ${self.topics.includes("*") ? "all topics" : html`<code>${self.topics.join(", ")}</code>`} it may:</p>
-      <ul>${self.scopes.map((scope) => html`<li key=${scope}><code>${scope}</code>: ${MEANS[scope] || ""}</li>`)}</ul>
+      <ul>${SCOPES.filter(([scope]) => self.scopes.includes(scope)).map(([scope, text]) => html`<li key=${scope}>
+        <code>${scope}</code>: ${text}</li>`)}</ul>
     </section>
     <form class="filters" onSubmit=${open}>
       <label>Open a topic
