@@ -23,7 +23,8 @@ export function Outcome({ attempt }) {
 
 // The attempts of a subscription, the newest first. `seq`: only those at the message there.
 export function Attempts({ topic, subscription, seq, failed }) {
-  const pages = usePages("listAttempts", { path: { topic, id: subscription }, query: { limit: ATTEMPTS, seq, failed: failed || undefined } });
+  const query = { limit: ATTEMPTS, seq, failed: failed || undefined };
+  const pages = usePages("listAttempts", { path: { topic, id: subscription }, query });
   return html`<${Answer} answer=${pages.answer} rows=${4}>${() =>
     pages.items.length === 0
       ? html`<${Empty} title=${failed ? "No attempt failed" : "No attempt yet"}>

@@ -37,7 +37,8 @@ function Broadcast({ topic, close }) {
     return { moved: answer.messages, complete: answer.remaining === 0 || answer.messages === 0, left: answer.remaining, answer };
   };
   return html`<${Bulk} title=${`Broadcast ${topic}`} action="Broadcast" operation="broadcast" request=${{ path }} tally=${tally} step=${step}
-    done=${(messages, { answer }) => said({ ...answer, messages })} empty=${subscriptions === 0 ? "Nothing moves: the topic has no subscription." : "Nothing is ready."} after=${refresh} close=${close}>
+    done=${(messages, { answer }) => said({ ...answer, messages })} after=${refresh} close=${close}
+    empty=${subscriptions === 0 ? "Nothing moves: the topic has no subscription." : "Nothing is ready."}>
     <p>All messages that are ready move to the end of the topic's log. From there the broker pushes them to ${" "}
       ${subscriptions ? plural(subscriptions, "subscription") : "each subscription"}. They do not come back to the queue.</p>
   </${Bulk}>`;

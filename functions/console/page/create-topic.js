@@ -25,9 +25,11 @@ export function CreateTopic({ close, name: start = "" }) {
   const changed = settingChanges(draft, DEFAULTS);
   const ready = name !== "" && !fault && known.data && !taken && changed.every(([setting, value]) => isSetting(setting, value));
   const request = () => (ready ? { path: { topic: name }, body: Object.fromEntries(changed) } : null);
+  const page = link(["topics", name]);
   return html`<${Ask} title="Create a topic" operation="putTopic" action="Create" close=${close} request=${request}
-    done=${() => `The topic ${name} is created`} after=${() => (location.hash === link(["topics", name]) ? refresh() : go(link(["topics", name])))}>
-    <${Field} label="name" value=${name} set=${setName} required maxlength="128" fault=${taken ? "There is a topic of this name." : fault} note="Letters, digits, dots, hyphens and underscores." />
+    done=${() => `The topic ${name} is created`} after=${() => (location.hash === page ? refresh() : go(page))}>
+    <${Field} label="name" value=${name} set=${setName} required maxlength="128"
+      fault=${taken ? "There is a topic of this name." : fault} note="Letters, digits, dots, hyphens and underscores." />
     <div><${SettingFields} values=${{ ...DEFAULTS, ...draft }} set=${(setting, value) => setDraft({ ...draft, [setting]: value })} /></div>
   </${Ask}>`;
 }

@@ -23,7 +23,9 @@ export function BulkRedrive({ topic, filter, after, close }) {
     step=${async () => moved(await send(), "redriven")}
     done=${(all) => `${plural(all, "dead letter")} redriven`} empty="Nothing matches." after=${after} close=${close}>
     <${Selection} filter=${body} />
-    <p>${filter.subscription ? "They are sent to this subscription again, with all attempts." : "They return to the queue with their ids, to be received again."}</p>
+    <p>${filter.subscription
+      ? "They are sent to this subscription again, with all attempts."
+      : "They return to the queue with their ids, to be received again."}</p>
   </${Bulk}>`;
 }
 
@@ -36,7 +38,9 @@ export function BulkDelete({ topic, filter, after, close }) {
     typed=${(count) => (count > MANY ? topic : null)}
     done=${(all) => `${plural(all, "dead letter")} deleted`} empty="Nothing matches." after=${after} close=${close}>
     <${Selection} filter=${query} />
-    <p>${filter.subscription ? "They are not sent to this subscription any more. Other subscriptions still get them." : "They are deleted with their content. Nothing brings them back."}</p>
+    <p>${filter.subscription
+      ? "They are not sent to this subscription any more. Other subscriptions still get them."
+      : "They are deleted with their content. Nothing brings them back."}</p>
   </${Bulk}>`;
 }
 
@@ -47,7 +51,8 @@ const moved = (answer, name) => ({ moved: answer[name], complete: answer.complet
 function Selection({ filter }) {
   const { until, ...rest } = filter;
   return html`<dl class="selection">
-    ${Object.entries(rest).map(([name, value]) => html`<div key=${name}><dt>${name}</dt><dd>${name === "since" ? html`<${Time} at=${value} />` : value}</dd></div>`)}
+    ${Object.entries(rest).map(([name, value]) => html`<div key=${name}>
+      <dt>${name}</dt><dd>${name === "since" ? html`<${Time} at=${value} />` : value}</dd></div>`)}
     <div><dt>died before</dt><dd>${absolute(until, timeMode.get())}</dd></div>
   </dl>`;
 }

@@ -35,7 +35,8 @@ function Delete({ topic, close }) {
   ].filter(([amount]) => amount > 0);
   const force = queue.waiting > 0 || subscriptions > 0;
   const request = () => ({ path: { topic }, query: { force: force || undefined } });
-  return html`<${Ask} title=${`Delete ${topic}`} operation="deleteTopic" request=${request} action="Delete the topic" danger typed=${lost.length ? topic : undefined}
+  return html`<${Ask} title=${`Delete ${topic}`} operation="deleteTopic" request=${request} action="Delete the topic" danger
+    typed=${lost.length ? topic : undefined}
     done=${() => `${topic} is deleted`} after=${() => go("#/topics")} close=${close}>
     ${lost.length ? html`<p>With it are lost:</p><ul>${lost.map(([, text]) => html`<li key=${text}>${text}</li>`)}</ul>`
       : html`<p>Nothing waits in it, and nobody is subscribed to it.</p>`}

@@ -19,7 +19,7 @@ export function DeliveryPlot({ topic, id }) {
   if (!known) return null;
   return html`<section class="card" aria-label="Deliveries"><${Answer} answer=${{ ...answer, data: kept.current }} rows=${7}>${({ steps }) => html`<${Plot}
     title="Attempts a minute" format=${number} lines=${[
-      { name: "delivered", points: steps.map((step) => [Date.parse(step.at), step.attempts === null ? null : step.attempts - step.failed]) },
-      { name: "failed", points: steps.map((step) => [Date.parse(step.at), step.failed]) },
+      { name: "delivered", points: steps.map(({ at, attempts, failed }) => [Date.parse(at), attempts === null ? null : attempts - failed]) },
+      { name: "failed", points: steps.map(({ at, failed }) => [Date.parse(at), failed]) },
     ]} />`}</${Answer}></section>`;
 }

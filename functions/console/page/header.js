@@ -30,8 +30,8 @@ for (const kind of ["keydown", "pointerdown"]) {
 export function Header({ screen }) {
   const { token, self } = useStore(session);
   const { environment, colour } = document.documentElement.dataset;
-  const item = (name, href, text) =>
-    html`<a href=${href} aria-current=${screen === name || (name === "topics" && ["topic", "message", "subscription"].includes(screen)) ? "page" : undefined}>${text}</a>`;
+  const current = ["topic", "message", "subscription"].includes(screen) ? "topics" : screen;
+  const item = (name, href, text) => html`<a href=${href} aria-current=${name === current ? "page" : undefined}>${text}</a>`;
   return html`<header>
     <a class="brand" href="#/" aria-label=${`pgbroker${environment ? ` ${environment}` : ""}: overview`}>
       <${Mark} /><b>pgbroker</b>${" "}
@@ -109,8 +109,10 @@ function Menu({ self }) {
         ${["relative", "local", "UTC"].map((mode) => html`<label class="check" key=${mode}>
           <input type="radio" name="times" checked=${mode === useStore(timeMode)} onChange=${() => timeMode.set(mode)} />${mode}</label>`)}
       </fieldset>
-      <label class="check"><input type="checkbox" checked=${useStore(hideContent)} onChange=${(event) => hideContent.set(event.target.checked)} />hide content in lists</label>
-      <label class="check"><input type="checkbox" checked=${useStore(shortcuts)} onChange=${(event) => shortcuts.set(event.target.checked)} />keyboard shortcuts ( ? )</label>
+      <label class="check"><input type="checkbox" checked=${useStore(hideContent)}
+        onChange=${(event) => hideContent.set(event.target.checked)} />hide content in lists</label>
+      <label class="check"><input type="checkbox" checked=${useStore(shortcuts)}
+        onChange=${(event) => shortcuts.set(event.target.checked)} />keyboard shortcuts ( ? )</label>
       <button type="button" onClick=${() => signOut()}>Sign out</button>
     </div>
   </details>`;

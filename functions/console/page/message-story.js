@@ -19,8 +19,10 @@ export function messageStory(message) {
 
 const STORIES = {
   waiting: ({ ready_at, leased_at, receives }) => [
-    `This message waits in the queue. ${receives ? "It is ready again" : "It was ready"} ${relative(ready_at)}; the next consumer or broadcast takes it.`,
-    receives > 0 && ` It was leased ${times(receives)}; ${leased_at ? "the last lease ended before a consumer settled it." : "the last consumer released it."}`,
+    `This message waits in the queue. ${receives ? "It is ready again" : "It was ready"} ${relative(ready_at)};`,
+    " the next consumer or broadcast takes it.",
+    receives > 0 && ` It was leased ${times(receives)};`,
+    receives > 0 && (leased_at ? " the last lease ended before a consumer settled it." : " the last consumer released it."),
   ],
   delayed: ({ ready_at, receives }) => [
     `This message is delayed: it is ready ${until(ready_at)}. No consumer and no broadcast takes it before.`,
@@ -55,7 +57,8 @@ const because = (reason) => (reason ? ` (${reason})` : "");
 
 function due({ reason, due_at, behind }) {
   if (reason) return ` failed${because(reason)} and is tried again ${until(due_at)}.`;
-  if (behind > 0) return ` gets it after ${behind === 1 ? "one message" : `${spell(behind)} messages`} that ${behind === 1 ? "is" : "are"} before it.`;
+  if (behind === 1) return " gets it after one message that is before it.";
+  if (behind > 1) return ` gets it after ${spell(behind)} messages that are before it.`;
   return ` gets it ${until(due_at)}.`;
 }
 

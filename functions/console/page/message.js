@@ -17,6 +17,8 @@ const SETTLED = ["delivered", "deleted", "lost"];
 const isFinal = ({ state, deliveries }) =>
   state === "consumed" || (state === "broadcast" && deliveries.every((delivery) => SETTLED.includes(delivery.state)));
 
+const isDelayed = ({ state, ready_at }) => state === "waiting" && new Date(ready_at) > now();
+
 export function Message({ topic, id }) {
   const [final, setFinal] = useState(false);
   const path = { topic, id };
@@ -25,7 +27,7 @@ export function Message({ topic, id }) {
   if (data && isFinal(data) !== final) setFinal(isFinal(data));
   const trail = [["Topics", "#/topics"], [topic, link(["topics", topic])], ["Messages", link(["topics", topic, "messages"])]];
   return html`<${Heading} trail=${trail} actions=${data && html`<${MessageActions} topic=${topic} message=${data} refresh=${answer.refresh} />`}>
-      Message ${data && html`<${State} of=${data.state} word=${data.state === "waiting" && new Date(data.ready_at) > now() ? "delayed" : undefined} />`}</${Heading}>
+      Message ${data && html`<${State} of=${data.state} word=${isDelayed(data) ? "delayed" : undefined} />`}</${Heading}>
     ${error?.status === 404 && !data ? html`<${Missing} topic=${topic} id=${id} />` : html`<${Answer} answer=${answer} rows=${6}>
       ${(message) => html`<${FoundMessage} topic=${topic} message=${message} refresh=${answer.refresh} />`}
     </${Answer}>`}
@@ -42,8 +44,10 @@ function Missing({ topic, id }) {
 function MessageActions({ topic, message, refresh }) {
   const cancels = ["waiting", "dead"].includes(message.state);
   return html`<div class="buttons">
-    ${message.state === "dead" && html`<${Do} operation="redrive" topic=${topic} primary onClick=${() => show(Redrive, { topic, message, refresh })}>Redrive…</${Do}>`}
-    ${cancels && html`<${Do} operation="cancelMessage" topic=${topic} danger onClick=${() => show(Cancel, { topic, message, after: () => go(link(["topics", topic])) })}>Cancel…</${Do}>`}
+    ${message.state === "dead" && html`<${Do} operation="redrive" topic=${topic} primary
+      onClick=${() => show(Redrive, { topic, message, refresh })}>Redrive…</${Do}>`}
+    ${cancels && html`<${Do} operation="cancelMessage" topic=${topic} danger
+      onClick=${() => show(Cancel, { topic, message, after: () => go(link(["topics", topic])) })}>Cancel…</${Do}>`}
   </div>`;
 }
 

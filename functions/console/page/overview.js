@@ -46,7 +46,8 @@ function Picture({ data, refresh }) {
       <span class="muted">rates: the last ${duration(data.window_seconds)}</span>
     </div>
     ${shown.length
-      ? html`<${Captions} /><ul class="topics">${shown.map((item) => html`<${TopicRow} key=${item.topic} item=${item} consumed=${consumed(item)} deepest=${deepest} refresh=${refresh} />`)}</ul>`
+      ? html`<${Captions} /><ul class="topics">${shown.map((item) => html`<${TopicRow} key=${item.topic} item=${item}
+          consumed=${consumed(item)} deepest=${deepest} refresh=${refresh} />`)}</ul>`
       : html`<${Empty} title=${data.items.length ? "None of these topics has that in its name" : "There is no topic that this token covers"}>
       ${data.items.length > 0 && html`<p><a href=${all}>Search all topics</a></p>`}</${Empty}>`}
     <${Curl} operation="readOverview" query=${{ limit: BUSIEST }} />`;
@@ -54,7 +55,8 @@ function Picture({ data, refresh }) {
 
 // What the columns are, for the eye: each row says it in words, or in titles.
 const Captions = () => html`<div class="topic captions" aria-hidden="true"><span>topic</span>
-  <div class="subscribed"><div><span>subscription</span><span class="number">attempts</span><span class="number">behind</span><span>why</span></div></div></div>`;
+  <div class="subscribed"><div>
+    <span>subscription</span><span class="number">attempts</span><span class="number">behind</span><span>why</span></div></div></div>`;
 
 function ofAll(shown, { total, exact }) {
   return exact && total === shown ? number(shown) : `${number(shown)} of ${exact ? "" : "about "}${number(total)}`;

@@ -26,9 +26,10 @@ export function Past({ topic }) {
   const before = useRef(null);
   const end = Math.floor(now() / 60_000) * 60_000;
   const query = { since: new Date(end - seconds * steps * 1000).toISOString(), until: new Date(end).toISOString(), step_seconds: seconds };
-  const { data, error, refresh } = useAnswer("listRates", { path: { topic }, query }, { once: true, skip: !open || !may("listRates", topic) });
+  const known = may("listRates", topic);
+  const { data, error, refresh } = useAnswer("listRates", { path: { topic }, query }, { once: true, skip: !open || !known });
   if (data) before.current = { data, seconds };
-  if (!may("listRates", topic)) return null;
+  if (!known) return null;
   const drawn = before.current?.seconds === seconds ? before.current.data : null;
   return html`<details class="card past" open=${open} onToggle=${(event) => unfolded.set(event.currentTarget.open)}>
     <summary>Messages ${words}</summary>
@@ -36,7 +37,8 @@ export function Past({ topic }) {
       ${SPANS.map(([time], index) => html`<option key=${time} value=${index}>${time}</option>`)}</select>
     <${Failure} error=${error} retry=${refresh} />
     ${drawn ? html`<${Plot} title=${`Messages ${words}`} format=${number} lines=${lines(drawn)}
-      note=${drawn.exact ? null : "The older steps are estimated from a sample: the shape is right, a figure is not exact."} />` : html`<div class="unplotted"><${Loading} /></div>`}
+      note=${drawn.exact ? null : "The older steps are estimated from a sample: the shape is right, a figure is not exact."} />`
+      : html`<div class="unplotted"><${Loading} /></div>`}
   </details>`;
 }
 

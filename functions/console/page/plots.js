@@ -67,12 +67,14 @@ export function Plot({ title, lines, format, note }) {
   return html`<figure class="plot">
     <figcaption id=${id}>
       <span>${title}</span>
-      ${lines.map((line, index) => html`<span key=${line.name} class=${`legend ${STYLES[index]}`}><i></i>${line.name} <b>${format(line.points[nearest]?.[1] ?? null)}</b></span>`)}
+      ${lines.map((line, index) => html`<span key=${line.name} class=${`legend ${STYLES[index]}`}>
+        <i></i>${line.name} <b>${format(line.points[nearest]?.[1] ?? null)}</b></span>`)}
       <span class="muted">${text(times[nearest])}</span>
     </figcaption>
     <div class="drawing">
       <span class="most" aria-hidden="true">${format(most)}</span>
-      <svg viewBox=${`0 0 ${WIDTH} ${HEIGHT}`} preserveAspectRatio="none" role="img" aria-labelledby=${id} onPointerMove=${move} onPointerLeave=${() => setCursor(null)}>
+      <svg viewBox=${`0 0 ${WIDTH} ${HEIGHT}`} preserveAspectRatio="none" role="img" aria-labelledby=${id}
+        onPointerMove=${move} onPointerLeave=${() => setCursor(null)}>
         <path class="grid" d=${`M0 ${TOP}H${WIDTH}M0 ${(HEIGHT + TOP) / 2}H${WIDTH}M0 ${HEIGHT}H${WIDTH}`} />
         ${lines.map((line, index) => html`<path key=${line.name} class=${STYLES[index]} d=${path(line.points, from, to, most, WIDTH, HEIGHT, TOP)} />`)}
         ${cursor === null ? null : html`<path class="cursor" d=${`M${x(times[nearest]).toFixed(1)} ${TOP}V${HEIGHT}`} />`}

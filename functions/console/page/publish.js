@@ -25,12 +25,14 @@ export function Publish({ topic, close }) {
   return html`<${Ask} title=${`Publish to ${topic}`} operation="publish" request=${request} action="Publish"
     done=${({ id }) => `Published ${id}`} after=${after} close=${close}>
     ${last.has(topic) && html`<div><button type="button" class="quiet" onClick=${() => setDraft(last.get(topic))}>Fill in the last one again</button></div>`}
-    <${Field} area label="Content" value=${draft.content} set=${set("content")} fault=${wrong} note="Any JSON. It is sent as it is written here." placeholder='{"id": 1}' rows="8" />
+    <${Field} area label="Content" value=${draft.content} set=${set("content")} fault=${wrong}
+      note="Any JSON. It is sent as it is written here." placeholder='{"id": 1}' rows="8" />
     <div class="fields">
       <${Field} label="Key" value=${draft.key} set=${set("key")} note="The subject of the message." maxlength="256" />
       <${Field} label="Sender" value=${draft.sender} set=${set("sender")} note="By default the token's name." maxlength="256" />
     </div>
-    <${Field} area label="Attributes" value=${draft.attributes} set=${set("attributes")} fault=${attributes.fault} note="A line each: name=value" rows="2" class="low" />
+    <${Field} area label="Attributes" value=${draft.attributes} set=${set("attributes")} fault=${attributes.fault}
+      note="A line each: name=value" rows="2" class="low" />
   </${Ask}>`;
 }
 

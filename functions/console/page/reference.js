@@ -32,14 +32,16 @@ function Contract({ contract, chosen, text }) {
         onInput=${(event) => setQuery({ find: event.target.value })} />
     </div>
     ${contract.info.description && !sought
-      ? html`<details class="card" open=${!signedIn}><summary>How the API works</summary><div class="prose"><${Markdown} text=${contract.info.description} /></div></details>`
+      ? html`<details class="card" open=${!signedIn}><summary>How the API works</summary>
+          <div class="prose"><${Markdown} text=${contract.info.description} /></div></details>`
       : null}
     ${groups.map(([tag, description, operations]) => {
       const shown = operations.filter(matches);
       return shown.length === 0 ? null : html`<section key=${tag} class="operations" aria-labelledby=${`tag-${tag}`}>
         <h2 id=${`tag-${tag}`}>${tag}</h2>
         ${description && html`<div class="muted"><${Markdown} text=${description} /></div>`}
-        ${shown.map((each) => html`<${Operation} key=${each.id} operation=${each} open=${each.id === chosen} denied=${signedIn && !each.webhook && !may(each.id)} />`)}
+        ${shown.map((each) => html`<${Operation} key=${each.id} operation=${each} open=${each.id === chosen}
+          denied=${signedIn && !each.webhook && !may(each.id)} />`)}
       </section>`;
     })}`;
 }
@@ -90,7 +92,8 @@ function Details({ operation }) {
   const path = Object.fromEntries(parameters.filter((each) => each.in === "path").map((each) => [each.name, exampleOf(each)]));
   return html`<div class="prose">
     <${Markdown} text=${spec.description} />
-    ${parameters.length > 0 && html`<h3>Parameters</h3><ul class="members">${parameters.map((each) => html`<${Parameter} key=${each.name + each.in} parameter=${each} />`)}</ul>`}
+    ${parameters.length > 0 && html`<h3>Parameters</h3><ul class="members">
+      ${parameters.map((each) => html`<${Parameter} key=${each.name + each.in} parameter=${each} />`)}</ul>`}
     ${body && html`<h3>Body</h3><${Members} schema=${body.schema} />`}
     ${examples.map(([name, { value, summary }]) => html`<${Example} key=${name} title=${summary || name} value=${value} />`)}
     ${webhook ? null : html`<${Curl} operation=${id} path=${path} body=${examples[0]?.[1].value} open />`}
@@ -118,5 +121,6 @@ function Response({ status, response }) {
 
 function Example({ title, value }) {
   const text = layOut(JSON.stringify(value)).join("\n");
-  return html`<figure class="example"><figcaption>${title}<${Copy} text=${text} what="the example" /></figcaption><pre tabindex="0"><code>${text}</code></pre></figure>`;
+  return html`<figure class="example"><figcaption>${title}<${Copy} text=${text} what="the example" /></figcaption>
+    <pre tabindex="0"><code>${text}</code></pre></figure>`;
 }

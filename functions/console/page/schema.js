@@ -73,9 +73,14 @@ export function Members({ schema, depth = 0 }) {
 
 export function Parameter({ parameter }) {
   const { schema } = withoutNull(parameter.schema);
-  const notes = [kind(schema), bounds(schema), schema.default !== undefined ? `default ${JSON.stringify(schema.default)}` : ""];
+  const notes = [
+    kind(schema),
+    bounds(schema),
+    schema.default !== undefined && `default ${JSON.stringify(schema.default)}`,
+    parameter.required && parameter.in !== "path" && "needed",
+  ];
   return html`<li>
-    <code>${parameter.name}</code> <span class="muted">in ${parameter.in}, ${notes.filter(Boolean).join(", ")}${parameter.required && parameter.in !== "path" ? ", needed" : ""}</span>
+    <code>${parameter.name}</code> <span class="muted">in ${parameter.in}, ${notes.filter(Boolean).join(", ")}</span>
     ${parameter.description && html`<div><${Line} text=${parameter.description.trim()} /></div>`}
   </li>`;
 }

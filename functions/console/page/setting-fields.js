@@ -9,7 +9,10 @@ export const SETTINGS = [
   ["dead_days", 30, "for any time", 365, "For how many days a dead letter is kept."],
 ];
 export const DEFAULTS = Object.fromEntries(SETTINGS.map(([name, value]) => [name, value]));
-export const settingWords = (name, value) => (value === null ? SETTINGS.find(([other]) => other === name)[2] : typeof value === "number" ? number(value) : value);
+export function settingWords(name, value) {
+  if (value === null) return SETTINGS.find(([other]) => other === name)[2];
+  return typeof value === "number" ? number(value) : value;
+}
 
 export const settingChanges = (draft, known) => Object.entries(draft).filter(([name, value]) => value !== known[name]);
 
@@ -27,7 +30,10 @@ export function SettingFields({ values, set }) {
         : html`<input type="number" min="1" max=${most} required=${values[name] !== null} disabled=${values[name] === null} value=${values[name] ?? ""}
             onInput=${(event) => set(name, event.target.value === "" ? Number.NaN : Number(event.target.value))} />`}
     </label>
-    ${absent ? html`<label class="check"><input type="checkbox" checked=${values[name] === null} onChange=${(event) => set(name, event.target.checked ? null : value)} />${absent}</label>` : html`<span></span>`}
+    ${absent
+      ? html`<label class="check"><input type="checkbox" checked=${values[name] === null}
+          onChange=${(event) => set(name, event.target.checked ? null : value)} />${absent}</label>`
+      : html`<span></span>`}
     <p class="muted"><span class="chip">default ${settingWords(name, value)}</span> ${meaning}</p>
   </div>`);
 }

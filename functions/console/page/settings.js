@@ -12,7 +12,8 @@ export function Settings({ topic, known }) {
   if (!known) return html`<${Loading} />`;
   const times = html`<${Facts} facts=${[["created", html`<${Time} at=${known.created_at} />`], ["updated", html`<${Time} at=${known.updated_at} />`]]} />`;
   if (!may("changeTopic", topic)) {
-    return html`<div class="card"><${Facts} facts=${SETTINGS.map(([name, value]) => [name, settingWords(name, known[name]), `default ${settingWords(name, value)}`])} /></div>${times}`;
+    const facts = SETTINGS.map(([name, value]) => [name, settingWords(name, known[name]), `default ${settingWords(name, value)}`]);
+    return html`<div class="card"><${Facts} facts=${facts} /></div>${times}`;
   }
   const changed = settingChanges(draft, known);
   const wrong = changed.some(([name]) => !isSetting(name, draft[name]));
@@ -21,8 +22,12 @@ export function Settings({ topic, known }) {
     setDraft({});
     refresh();
   };
+  const save = (event) => {
+    event.preventDefault();
+    if (changed.length && !wrong) show(ChangeSettings, { topic, known, changed, after });
+  };
   return html`
-    <form class="card settings" aria-label="Settings" onSubmit=${(event) => event.preventDefault() || (changed.length && !wrong && show(ChangeSettings, { topic, known, changed, after }))}>
+    <form class="card" aria-label="Settings" onSubmit=${save}>
       <${SettingFields} values=${{ ...known, ...draft }} set=${(name, value) => setDraft({ ...draft, [name]: value })} />
       <div class="buttons">
         <button type="submit" data-operation="changeTopic" disabled=${changed.length === 0 || wrong}>

@@ -18,7 +18,8 @@ export function Subscribe({ topic, close }) {
   const { fields, set, body } = useSettings(EMPTY);
   const after = ({ secret }) => {
     refresh();
-    if (secret) show(Secret, { title: `Subscribed to ${topic}`, secret, children: "It signs the webhooks: the receiver needs it to verify them." });
+    const children = "It signs the webhooks: the receiver needs it to verify them.";
+    if (secret) show(Secret, { title: `Subscribed to ${topic}`, secret, children });
   };
   return html`<${Ask} title=${`Subscribe to ${topic}`} operation="subscribe" action="Subscribe" after=${after} close=${close}
     request=${() => (body && /^\s*https?:\/\/./.test(fields.url) ? { path: { topic }, body } : null)}

@@ -37,7 +37,9 @@ export function Rotate({ subscription, refresh, close }) {
   const after = (answer) => {
     refresh();
     const until = answer.old_secrets_until;
-    const children = until ? `Older secrets are valid too, until ${absolute(until, timeMode.get())}.` : "Older secrets are not valid any more.";
+    const children = until
+      ? `Older secrets are valid too, until ${absolute(until, timeMode.get())}.`
+      : "Older secrets are not valid any more.";
     show(Secret, { title: `The new secret of ${name}`, secret: answer.secret, children });
   };
   return html`<${Ask} title=${`Rotate the secret of ${name}`} operation="rotateSecret" action="Rotate the secret" close=${close} after=${after}
@@ -50,9 +52,12 @@ export function Rotate({ subscription, refresh, close }) {
 
 // `after`: else the subscriptions of the topic are shown.
 export function Unsubscribe({ subscription, after, close }) {
-  const { topic, id, name, behind, redeliveries } = subscription;
+  const { topic, id, name, url, behind, redeliveries } = subscription;
+  const missed = plural(behind + redeliveries, "message");
+  const shown = link(["topics", topic, "subscriptions"]);
   return html`<${Ask} title=${`Unsubscribe ${name}`} operation="unsubscribe" action="Unsubscribe" danger typed=${behind > 0 ? name : undefined} close=${close}
-    request=${() => ({ path: { topic, id } })} done=${() => `${name} is unsubscribed`} after=${after || (() => go(link(["topics", topic, "subscriptions"])))}>
-    <p>Nothing is sent to <code>${subscription.url}</code> any more.${behind + redeliveries > 0 ? html` It is not sent the <b>${plural(behind + redeliveries, "message")}</b> that it does not have yet.` : ""}</p>
+    request=${() => ({ path: { topic, id } })} done=${() => `${name} is unsubscribed`} after=${after || (() => go(shown))}>
+    <p>Nothing is sent to <code>${url}</code> any more.${" "}
+      ${behind + redeliveries > 0 && html`It is not sent the <b>${missed}</b> that it does not have yet.`}</p>
   </${Ask}>`;
 }

@@ -5,15 +5,15 @@ import { relative, until } from "./time.js";
 
 export const outcomeOf = (attempt) => (attempt ? attempt.reason || `status ${attempt.status}` : "no response");
 
+const kept = ({ backlog_days }) => `It keeps its position, and undelivered messages for ${plural(backlog_days, "day")}.`;
+const failed = (failures) => `The last ${failures === 1 ? "attempt" : `${number(failures)} attempts`} failed`;
+
 const SENTENCES = {
-  disabled: ({ disabled_at, disabled_reason, backlog_days }) =>
-    `The broker disabled it ${relative(disabled_at)}: ${disabled_reason}. It keeps its position, and undelivered messages for ${plural(backlog_days, "day")}.`,
-  paused: ({ paused_at, backlog_days }) =>
-    `A request paused it ${relative(paused_at)}. It keeps its position, and undelivered messages for ${plural(backlog_days, "day")}.`,
+  disabled: (subscription) =>
+    `The broker disabled it ${relative(subscription.disabled_at)}: ${subscription.disabled_reason}. ${kept(subscription)}`,
+  paused: (subscription) => `A request paused it ${relative(subscription.paused_at)}. ${kept(subscription)}`,
   waiting: ({ failures, last_attempt, due_at }) =>
-    failures > 0
-      ? `${failures === 1 ? "The last attempt" : `The last ${number(failures)} attempts`} failed (${outcomeOf(last_attempt)}). It is tried again ${until(due_at)}.`
-      : `It asked to wait (${outcomeOf(last_attempt)}). It is tried again ${until(due_at)}.`,
+    `${failures > 0 ? failed(failures) : "It asked to wait"} (${outcomeOf(last_attempt)}). It is tried again ${until(due_at)}.`,
   active: ({ behind, last_attempt }) =>
     `It is active, ${behind > 0 ? `${plural(behind, "message")} behind` : "at the end of the log"}. ` +
     (last_attempt ? `The last attempt was ${relative(last_attempt.started_at)} (${outcomeOf(last_attempt)}).` : "No attempt is known."),

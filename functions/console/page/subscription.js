@@ -32,7 +32,8 @@ function SubscriptionActions({ subscription, refresh }) {
   const { topic, id, name, state, paused_at, disabled_at } = subscription;
   const turn = (kind, primary) => html`<${Turn} kind=${kind} topic=${topic} subscription=${subscription}
     refresh=${refresh} primary=${primary} />`;
-  const test = () => act("testSubscription", { path: { topic, id } }, `A test is sent to ${name}`, (answer) => showSent(subscription, answer.webhook_id));
+  const sent = (answer) => showSent(subscription, answer.webhook_id);
+  const test = () => act("testSubscription", { path: { topic, id } }, `A test is sent to ${name}`, sent);
   const open = (dialog) => () => show(dialog, { subscription, refresh });
   return html`<div class="buttons">
     ${disabled_at && turn("enable", true)}
@@ -46,7 +47,8 @@ function SubscriptionActions({ subscription, refresh }) {
 }
 
 function FoundSubscription({ subscription }) {
-  const { topic, id, url, state, cursor, behind, redeliveries, dead_letters, lost, failures, last_attempt, due_at, old_secrets_until } = subscription;
+  const { topic, id, url, state, cursor, behind, redeliveries, dead_letters, lost, failures } = subscription;
+  const { last_attempt, due_at, old_secrets_until } = subscription;
   const dead = link(["topics", topic, "dead-letters"], { subscription: id });
   return html`<${Story} tell=${() => subscriptionStory(subscription)} />
     <section class="card" aria-label="Facts">

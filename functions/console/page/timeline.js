@@ -35,13 +35,14 @@ function queued({ state, ready_at, leased_at, receives, died_at, reason, seq, br
   if (state === "dead") return [{ state, text: reason, at: died_at }];
   const lease = leased_at ? [{ state: "leased", text: `to a consumer, lease ${receives}`, at: leased_at }] : [];
   const waits = new Date(ready_at) > now();
-  if (state === "leased") return [...lease, { state: "waiting", word: "lease ends", text: "unless it is settled before", at: ready_at, later: true }];
-  return [...lease, { state: "waiting", word: "ready", text: "for a consumer or a broadcast", at: ready_at, later: waits }];
+  const [word, text] = state === "leased" ? ["lease ends", "unless it is settled before"] : ["ready", "for a consumer or a broadcast"];
+  return [...lease, { state: "waiting", word, text, at: ready_at, later: state === "leased" || waits }];
 }
 
 function deliveryEvent({ subscription, name, state, attempt, attempted_at, due_at, behind, reason }, topic) {
   const words = [attempt && `attempt ${attempt}`, reason, !attempt && behind > 0 && `${number(behind)} before it`].filter(Boolean);
-  const event = { state, name, href: link(["topics", topic, "subscriptions", subscription]), text: words.join(", "), at: attempted_at, next: due_at };
+  const href = link(["topics", topic, "subscriptions", subscription]);
+  const event = { state, name, href, text: words.join(", "), at: attempted_at, next: due_at };
   return attempted_at ? event : { ...event, at: due_at, next: null, later: true };
 }
 
@@ -50,6 +51,7 @@ function When({ event: { at, next, later }, start, mode }) {
   if (!at) return null;
   const after = (new Date(at) - new Date(start)) / 1000;
   const same = absolute(at, mode).slice(0, 10) === absolute(start, mode).slice(0, 10) && at !== start;
-  return html`<span class="when"><span class="number muted">${later ? until(at) : next ? `again ${until(next)}` : at === start ? relative(at) : `+${duration(after)}`}</span>
+  const words = later ? until(at) : next ? `again ${until(next)}` : at === start ? relative(at) : `+${duration(after)}`;
+  return html`<span class="when"><span class="number muted">${words}</span>
     <time class="number" datetime=${at} title=${at}>${absolute(at, mode, true).slice(same ? 11 : 0)}</time></span>`;
 }

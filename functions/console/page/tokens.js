@@ -17,7 +17,11 @@ export function Tokens({ query }) {
   const { self } = useStore(session);
   const answer = useAnswer("listTokens", { query: { limit: LISTED, after: query.after } });
   const refresh = () => answer.refresh();
-  const mint = () => show(MintToken, { self, minted: (token) => { refresh(); show(Secret, { title: `The token ${token.name}`, name: "token", secret: token.token }); } });
+  const minted = ({ name, token }) => {
+    refresh();
+    show(Secret, { title: `The token ${name}`, name: "token", secret: token });
+  };
+  const mint = () => show(MintToken, { self, minted });
   return html`<${Heading} actions=${html`<${Do} operation="mintToken" primary onClick=${mint}>Mint a token…</${Do}>`}>Tokens</${Heading}>
     <${Answer} answer=${answer} rows=${6}>${({ items, next }) => html`
       <${Table} label="Tokens" heads=${TOKEN_HEADS}>
@@ -37,7 +41,8 @@ function TokenRow({ token, self, refresh }) {
   return html`<tr data-row class=${ended ? "faded" : ""}>
     <td><strong>${token.name}</strong>${own && html` <span class="chip">this session</span>`}${ended && html` <span class="chip">ended</span>`}
       <div class="muted"><${Id} id=${token.id} /></div></td>
-    <td class="reason">${token.scopes.map((scope) => html`<span key=${scope}><span class=${`chip ${scope === "tokens" ? "strong" : ""}`}>${scope}</span> </span>`)}</td>
+    <td class="reason">${token.scopes.map((scope) => html`<span key=${scope}>
+      <span class=${`chip ${scope === "tokens" ? "strong" : ""}`}>${scope}</span> </span>`)}</td>
     <td>${token.topics.map((topic) => html`<span key=${topic}><code>${topic}</code> </span>`)}</td>
     <td class="tight"><${Time} at=${token.created_at} /></td>
     <td class="tight"><${Time} at=${token.expires_at} absent="never" /></td>

@@ -24,10 +24,12 @@ export function TopicRow({ item, consumed, deepest, refresh }) {
     <div>
       <div class="name"><h3><a href=${link(["topics", item.topic])}>${item.topic}</a></h3>
         <span class="chip" title="When the topic broadcasts">${item.broadcast}</span>
-        <span class="rates"><b>${rate(item.published_per_second)}</b> published${" · "}<b title=${consumed === null ? CONSUMED_UNKNOWN : undefined}>${rate(consumed)}</b> consumed</span></div>
+        <span class="rates"><b>${rate(item.published_per_second)}</b> published${" · "}
+          <b title=${consumed === null ? CONSUMED_UNKNOWN : undefined}>${rate(consumed)}</b> consumed</span></div>
       <${Depth} item=${item} deepest=${deepest} />
       <ul class="counts">
-        ${PARTS.map(([member, word]) => html`<li key=${word} class=${item[member].count > 0 ? word : `${word} muted`}><i></i>${count(item[member])} ${word}</li>`)}
+        ${PARTS.map(([member, word]) => html`<li key=${word} class=${item[member].count > 0 ? word : `${word} muted`}>
+          <i></i>${count(item[member])} ${word}</li>`)}
         <li class="oldest">${item.oldest_ready_at ? html`oldest <${Time} at=${item.oldest_ready_at} />` : ""}</li>
       </ul>
     </div>
@@ -41,7 +43,8 @@ const CONSUMED_UNKNOWN = "Not known: it is what was published less what waits, a
 function Depth({ item, deepest }) {
   const all = depth(item);
   return html`<div class="depth" aria-hidden="true"><div style=${{ width: `${100 * Math.sqrt(all / Math.max(1, deepest))}%` }}>
-    ${PARTS.filter(([member]) => item[member].count > 0).map(([member, word]) => html`<i key=${word} class=${word} style=${{ flexGrow: item[member].count }}></i>`)}
+    ${PARTS.filter(([member]) => item[member].count > 0).map(([member, word]) => html`<i key=${word} class=${word}
+      style=${{ flexGrow: item[member].count }}></i>`)}
   </div></div>`;
 }
 
@@ -60,14 +63,16 @@ function Subscribed({ item, refresh }) {
       <span class="why"><${Why} of=${each} />
         ${MENDED[each.state] && html`<${Turn} kind=${MENDED[each.state]} topic=${topic} subscription=${each} refresh=${refresh} named />`}</span>
     </li>`)}
-    ${hidden > 0 && html`<li class="rest"><a href=${link(["topics", topic, "subscriptions"])}>${number(hidden)} more${troubled ? `, ${troubled} of them not active` : ""}</a></li>`}
+    ${hidden > 0 && html`<li class="rest"><a href=${link(["topics", topic, "subscriptions"])}>
+      ${number(hidden)} more${troubled ? `, ${troubled} of them not active` : ""}</a></li>`}
   </ul>`;
 }
 
 const stateOf = (subscription) => (subscription.state === "waiting" ? "retrying" : subscription.state);
 
 // Why it is as it is, in words: "503, try 3 in 2 min".
-function Why({ of: { state, failures, due_at: due, paused_at: paused, disabled_reason: reason, last_attempt: last, behind, attempts_per_second: speed, p95_ms: p95 } }) {
+function Why({ of }) {
+  const { state, failures, due_at: due, paused_at: paused, disabled_reason: reason, last_attempt: last, behind, p95_ms: p95 } = of;
   const outcome = last && (last.status ? `${last.status}` : last.reason || "no response");
   if (state === "disabled") return html`<span>disabled: ${reason || "no reason"}</span>`;
   if (state === "paused") return html`<span>paused <${Time} at=${paused} /></span>`;
@@ -77,6 +82,7 @@ function Why({ of: { state, failures, due_at: due, paused_at: paused, disabled_r
   }
   if (!last) return html`<span>${behind > 0 ? "not tried yet" : "nothing sent yet"}</span>`;
   const delivered = succeeded(last);
-  if (speed > 0) return html`<span class=${delivered ? "" : "state warn"}>${delivered ? "delivering" : outcome}${p95 === null ? "" : `, p95 ${milliseconds(p95)}`}</span>`;
+  if (of.attempts_per_second > 0) return html`<span class=${delivered ? "" : "state warn"}>
+    ${delivered ? "delivering" : outcome}${p95 === null ? "" : `, p95 ${milliseconds(p95)}`}</span>`;
   return html`<span class=${delivered ? "" : "state warn"}>${delivered ? "delivered" : outcome} <${Time} at=${last.started_at} /></span>`;
 }

@@ -11,7 +11,8 @@ import { Time } from "./time.js";
 import { Welcome } from "./welcome.js";
 
 const TOPICS = 100;
-const TOPIC_HEADS = ["name", ["broadcast", "tight"], ["waiting", "number tight"], ["last seq", "number tight"], ["created", "tight created"]];
+const TOPIC_HEADS = ["name", ["broadcast", "tight"], ["waiting", "number tight"], ["last seq", "number tight"],
+  ["created", "tight created"]];
 const TYPING = 300; // milliseconds until what is typed is asked for
 
 export function Topics({ query }) {

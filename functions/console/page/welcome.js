@@ -40,6 +40,7 @@ export function Welcome() {
   const { self } = session.get();
   const [topic, setTopic] = useState("");
   const named = self.topics.filter((pattern) => !pattern.endsWith("*"));
+  const where = self.topics.includes("*") ? "all topics" : html`<code>${self.topics.join(", ")}</code>`;
   const name = topic.trim();
   const covered = name === "" || covers(self.topics, name);
   const open = (event) => {
@@ -48,13 +49,14 @@ export function Welcome() {
   };
   return html`<${Heading}>What this token may do</${Heading}>
     <section class="card" aria-label="Rights">
-      <p>The token <b>${self.name}</b> may not browse, so there is no live picture. On ${self.topics.includes("*") ? "all topics" : html`<code>${self.topics.join(", ")}</code>`} it may:</p>
+      <p>The token <b>${self.name}</b> may not browse, so there is no live picture. On ${where} it may:</p>
       <ul>${SCOPES.filter(([scope]) => self.scopes.includes(scope)).map(([scope, text]) => html`<li key=${scope}>
         <code>${scope}</code>: ${text}</li>`)}</ul>
     </section>
     <form class="filters" onSubmit=${open}>
       <label>Open a topic
-        <input list="covered" required pattern="[A-Za-z0-9._\\-]{1,128}" autocomplete="off" spellcheck=${false} placeholder=${example()} aria-describedby=${covered ? undefined : "uncovered"} value=${topic} onInput=${(event) => setTopic(event.target.value)} /></label>
+        <input list="covered" required pattern="[A-Za-z0-9._\\-]{1,128}" autocomplete="off" spellcheck=${false}
+          placeholder=${example()} aria-describedby=${covered ? undefined : "uncovered"} value=${topic} onInput=${(event) => setTopic(event.target.value)} /></label>
       <datalist id="covered">${named.map((each) => html`<option key=${each} value=${each}></option>`)}</datalist>
       <button class="primary" disabled=${!covered}>Open</button>
       ${name && covered && html`<${Do} operation="publish" topic=${name} onClick=${() => show(Publish, { topic: name })}>Publish…</${Do}>`}
