@@ -12,6 +12,7 @@ import json
 import os
 import re
 from collections.abc import Iterator, Mapping
+from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -73,7 +74,7 @@ def join_modules(main: str) -> str:
     owners: dict[str, str] = {}
     vendored: set[str] = set()
     joined = []
-    for name in _dependencies(main, (), set()):
+    for name in _dependencies(main):
         source = _source(name)
         for declared in NAME.findall(source):
             if owners.setdefault(declared, name) != name:
@@ -85,14 +86,23 @@ def join_modules(main: str) -> str:
     return "".join([f'import {{ {", ".join(sorted(vendored))} }} from "./vendor.js";\n', *joined])
 
 
-def _dependencies(name: str, importers: tuple[str, ...], seen: set[str]) -> Iterator[str]:
-    if name in importers:
-        raise ValueError(f"modules import each other: {' -> '.join((*importers, name))}")
-    for _, module in IMPORT.findall(_source(name)):
-        if module not in seen and module != "vendor.js":
-            yield from _dependencies(module, (*importers, name), seen)
-    seen.add(name)
-    yield name
+def _dependencies(main: str) -> Iterator[str]:
+    """Yield a module after all that it imports: first those that import none, then those that import only such ones.
+
+    What is alike comes together so, and is compressed better.
+    """
+    imported: dict[str, set[str]] = {}
+    coming = [main]
+    while coming:
+        name = coming.pop()
+        imported[name] = {module for _, module in IMPORT.findall(_source(name))} - {"vendor.js"}
+        coming.extend(imported[name] - imported.keys())
+    sorter = TopologicalSorter(imported)
+    sorter.prepare()
+    while sorter.is_active():
+        layer = sorted(sorter.get_ready())
+        yield from layer
+        sorter.done(*layer)
 
 
 def _source(name: str) -> str:

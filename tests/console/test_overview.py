@@ -71,7 +71,10 @@ def test_the_topics_are_filtered_by_what_is_typed(console: Visit, seeded: Seeded
 
 @pytest.mark.parametrize(
     ("trouble", "button", "said"),
-    [("paused", "Resume", "is resumed: 1 message to send"), ("disabled", "Enable again", "is enabled again: 1 message")],
+    [
+        ("paused", "Resume", "is resumed: 1 message to send"),
+        ("disabled", "Enable again", "is enabled again: 1 message"),
+    ],
 )
 def test_a_subscription_is_brought_back_from_here(
     visit: Callable[..., Visit],

@@ -101,7 +101,7 @@ def test_modules_that_import_each_other_are_refused(pages: Path) -> None:
     (pages / "main.js").write_text('import { one } from "./one.js";\n')
     (pages / "one.js").write_text('import { two } from "./two.js";\nexport const one = two;\n')
     (pages / "two.js").write_text('import { one } from "./one.js";\nexport const two = one;\n')
-    with pytest.raises(ValueError, match=r"import each other: main\.js -> one\.js -> two\.js -> one\.js"):
+    with pytest.raises(ValueError, match=r"cycle.*one\.js.*two\.js"):
         app("console").join_modules("main.js")
 
 
