@@ -92,7 +92,7 @@ def test_a_revoked_token_leads_to_the_login_and_back_to_the_place(
     page = console.open(place, re.compile("shop"))
     console.expects("answered 401")
     broker.revoke_token(minted.id)
-    expect(console.heading).to_have_text("Sign in")
+    expect(console.heading).to_have_text("Sign in", timeout=90_000)  # a look-up at that moment is kept for a minute
     expect(page.get_by_role("alert")).to_contain_text("revoked")
     assert page.evaluate("sessionStorage.getItem('token')") is None
     paste(page, make_run.console_token)

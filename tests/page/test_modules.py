@@ -85,7 +85,7 @@ def test_comments_and_indents_are_not_served(pages: Path) -> None:
     assert (
         app("console")
         .join_modules("main.js")
-        .endswith("\nif (document) {\ndocument.title = 'a // b';\n}\nhtml`<p><b>one</b>${two}\nthree\n</p>`;\n")
+        .endswith("\nif (document) {\ndocument.title = 'a // b';\n}\nhtml`<p><b>one</b>${two}\nthree</p>`;\n")
     )
 
 

@@ -41,6 +41,9 @@ const STATES = {
   published: ["ring", "plain"],
 };
 
+// A subscription that waits has failed, or was asked to wait: it is not as a message that waits.
+export const stateOf = ({ state }) => (state === "waiting" ? "retrying" : state);
+
 export function State({ of, word }) {
   const [shape, tone, text = of] = STATES[of] || ["ring", "plain"];
   return html`<span class=${`state ${tone}`}><${Icon} name=${shape} />${word || text}</span>`;

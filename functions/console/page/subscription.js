@@ -3,7 +3,7 @@ import { Attempts } from "./attempts.js";
 import { DeliveryPlot } from "./delivery-plot.js";
 import { act, show } from "./dialog.js";
 import { capped, number } from "./format.js";
-import { State } from "./icons.js";
+import { State, stateOf } from "./icons.js";
 import { useAnswer } from "./live.js";
 import { Answer, Copy, Curl, Do, Empty, Facts, Heading, Id, Story } from "./parts.js";
 import { link } from "./router.js";
@@ -21,7 +21,7 @@ export function Subscription({ topic, id }) {
   const { data, error } = answer;
   const trail = [["Topics", "#/topics"], [topic, link(["topics", topic])], ["Subscriptions", link(["topics", topic, "subscriptions"])]];
   return html`<${Heading} trail=${trail} actions=${data && html`<${SubscriptionActions} subscription=${data} refresh=${answer.refresh} />`}>
-      ${data ? data.name : "Subscription"} ${data && html`<${State} of=${data.state === "waiting" ? "retrying" : data.state} />`}</${Heading}>
+      ${data ? data.name : "Subscription"} ${data && html`<${State} of=${stateOf(data)} />`}</${Heading}>
     ${error?.status === 404 && !data ? html`<${Empty} title="No such subscription: it may have been deleted">
       <p><code>${id}</code></p><p><a href=${link(["topics", topic, "subscriptions"])}>The subscriptions of ${topic}</a></p></${Empty}>`
     : html`<${Answer} answer=${answer} rows=${6}>${(subscription) => html`<${FoundSubscription} subscription=${subscription} />`}</${Answer}>`}

@@ -2,7 +2,7 @@ import { html } from "./vendor.js";
 import { Outcome } from "./attempts.js";
 import { show } from "./dialog.js";
 import { capped, number } from "./format.js";
-import { State } from "./icons.js";
+import { State, stateOf } from "./icons.js";
 import { More, usePages } from "./pages.js";
 import { Answer, Curl, Do, Empty } from "./parts.js";
 import { link } from "./router.js";
@@ -26,7 +26,7 @@ function SubscriptionRow({ topic, subscription, done }) {
   return html`<tr data-row>
     <td class="reason"><a href=${link(["topics", topic, "subscriptions", id])}><strong>${name}</strong></a>
       ${name === url ? null : html`<br /><small>${url}</small>`}</td>
-    <td><${State} of=${state === "waiting" ? "retrying" : state} /><${SinceWhen} subscription=${subscription} /></td>
+    <td><${State} of=${stateOf(subscription)} /><${SinceWhen} subscription=${subscription} /></td>
     <td class="number">${number(behind)}</td>
     <td>${last ? html`<${Outcome} attempt=${last} /><br /><small><${Time} at=${last.started_at} /></small>` : html`<span class="muted">none yet</span>`}</td>
     <td><${Time} due at=${state === "paused" || state === "disabled" ? null : due} /></td>

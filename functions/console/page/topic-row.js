@@ -1,7 +1,7 @@
 import { html } from "./vendor.js";
 import { succeeded } from "./attempts.js";
 import { count, milliseconds, number, rate } from "./format.js";
-import { State } from "./icons.js";
+import { State, stateOf } from "./icons.js";
 import { waiting } from "./recent-rates.js";
 import { link } from "./router.js";
 import { Turn } from "./subscription-actions.js";
@@ -67,8 +67,6 @@ function Subscribed({ item, refresh }) {
       ${number(hidden)} more${troubled ? `, ${troubled} of them not active` : ""}</a></li>`}
   </ul>`;
 }
-
-const stateOf = (subscription) => (subscription.state === "waiting" ? "retrying" : subscription.state);
 
 // Why it is as it is, in words: "503, try 3 in 2 min".
 function Why({ of }) {
