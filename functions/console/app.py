@@ -18,10 +18,7 @@ from typing import Any, NamedTuple
 
 FOLDER = Path(__file__).parent
 IMPORT = re.compile(r'^import \{([^}]*)\} from "\./([a-z/-]+\.js)";\n', re.MULTILINE)
-UNSENT = re.compile(  # comments, indents, empty lines and breaks between tags: a sixth of what is sent
-    r"^\s*(?:(?://.*|/\*.*\*/)\s*)*|(?<=[;,{\]]) //.*$|(?<=>)\n\s*|(?<=\})\n\s*(?=<|\$\{)|\n\s*(?=</)", re.MULTILINE
-)
-SPACES = re.compile(r"/\*.*\*/|(?<=[{};,:])\s+|\s+(?=[{}])")  # and of the style sheet
+UNSENT = re.compile(r"^\s*//.*\n|^\s+", re.MULTILINE)  # lines of comments, and indents
 EXPORT = re.compile(r"^export (?=(?:const|async function|function|class) (\w+))", re.MULTILINE)
 NAME = re.compile(r"^(?:export )?(?:const|let|async function|function|class) (\w+)", re.MULTILINE)
 COLOURS = ("grey", "green", "blue", "amber", "red", "violet")
@@ -147,7 +144,7 @@ FILES: Mapping[str, File] = {
     "GET /console": _INDEX,
     "GET /docs": _INDEX,
     "GET /openapi.json": _file("application/json", CONTRACT),
-    "console.css": _file("text/css; charset=utf-8", SPACES.sub("", (FOLDER / "page" / "console.css").read_text())),
+    "console.css": _file("text/css; charset=utf-8", (FOLDER / "page" / "console.css").read_text()),
     "console.js": _file("text/javascript; charset=utf-8", join_modules("main.js")),
     "icon.svg": _file("image/svg+xml", (FOLDER / "page" / "icon.svg").read_text()),
     "vendor.js": _file("text/javascript; charset=utf-8", (FOLDER / "page" / "vendor.js").read_text()),

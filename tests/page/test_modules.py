@@ -85,7 +85,10 @@ def test_comments_and_indents_are_not_served(pages: Path) -> None:
     assert (
         app("console")
         .join_modules("main.js")
-        .endswith("\nif (document) {\ndocument.title = 'a // b';\n}\nhtml`<p><b>one</b>${two}\nthree</p>`;\n")
+        .endswith(
+            "\nif (document) {\ndocument.title = 'a // b'; // of `http://`\n}\n"
+            "html`<p>\n<b>one</b>\n${two}\nthree\n</p>`;\n"
+        )
     )
 
 
