@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.contract.test_events import ALSO, EVENTS, HTTP, STORY
+from tests.contract.test_events import ALSO, EVENTS, HTTP, PAGES, STORY
 from tests.deployment.cloudformation import CloudFormation
 from tests.sam import stack
 from tests.sam.clients import Invoker, Remote
@@ -60,6 +60,12 @@ def test_each_event_of_the_background_functions_has_the_expected_answer(sam: sta
     assert answers["migrate"]["applied"] == []
 
 
+def test_each_event_of_a_page_gets_it(sam: stack.Sam) -> None:
+    for name in PAGES:
+        answer = sam.invoke("console", EVENTS[name].read_text())
+        assert (answer["statusCode"], answer["headers"]["Content-Encoding"]) == (200, "gzip")
+
+
 def test_setup_answers_cloudformation(sam: stack.Sam, bridge: stack.Bridge) -> None:
     with CloudFormation(bridge.address) as cloudformation:
         event = {**json.loads(EVENTS["setup"].read_text()), "ResponseURL": cloudformation.url}
@@ -68,7 +74,7 @@ def test_setup_answers_cloudformation(sam: stack.Sam, bridge: stack.Bridge) -> N
 
 
 def test_each_event_file_is_tested() -> None:
-    assert {*HTTP, *BACKGROUND, "setup"} == EVENTS.keys()
+    assert {*HTTP, *PAGES, *BACKGROUND, "setup"} == EVENTS.keys()
 
 
 def test_an_exception_is_not_accepted_as_an_answer(sam: stack.Sam, broken: Remote) -> None:

@@ -12,7 +12,7 @@ import requests
 
 from tests.sam.clients import Remote
 from tests.support import contract
-from tests.support.client import ADMIN_TOKEN, ROOT, TOKEN_KEY, routes
+from tests.support.client import ADMIN_TOKEN, PAGES, ROOT, TOKEN_KEY, routes
 
 ADMIN = {"Authorization": f"Bearer {ADMIN_TOKEN}"}
 
@@ -96,18 +96,22 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Remote]:
     command = [sys.executable, "-m", "local"]
     with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout
-        yield Remote(next(line.split()[-1] for line in process.stdout if line.startswith("ready on")))
+        client = Remote(next(line.split()[-1] for line in process.stdout if line.startswith("ready on")))
+        for token in client.get("/tokens").json["items"]:
+            if token["name"].startswith("console-"):  # `sam local` has none for the console
+                client.delete(f"/tokens/{token['id']}")
+        yield client
         process.terminate()
 
 
-@pytest.mark.parametrize("route", sorted(routes()))
+@pytest.mark.parametrize("route", sorted(routes().keys() - PAGES))
 def test_both_gateways_refuse_a_request_without_a_token_in_the_same_way(
     api: Remote, gateway: Remote, route: str
 ) -> None:
     assert _send_example(Remote(api.url, None), route) == _send_example(Remote(gateway.url, None), route)
 
 
-@pytest.mark.parametrize("route", sorted(routes()))
+@pytest.mark.parametrize("route", sorted(routes().keys() - PAGES))
 def test_both_gateways_give_the_same_response_to_the_first_example_of_a_route(
     api: Remote, gateway: Remote, route: str
 ) -> None:

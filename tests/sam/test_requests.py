@@ -1,13 +1,10 @@
 """The requests of the README, sent to `sam local start-api`."""
 
-import gzip
 import json
 import re
-import urllib.error
-import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 
-import pytest
+import requests
 
 from tests.sam.clients import Remote
 from tests.support.client import make_token
@@ -65,19 +62,19 @@ def test_a_broadcast_reaches_both_endpoints(api: Remote, webhooks: tuple[Endpoin
 
 
 def test_the_console_is_a_page_and_its_files(api: Remote) -> None:
-    page = urllib.request.urlopen(f"{api.url}/console")
+    page = requests.get(f"{api.url}/console", timeout=60)
     assert page.headers["Content-Security-Policy"].startswith("default-src 'none'; script-src 'self';")
-    files = set(re.findall(r'(?:src|href)="(console/[\w.]+)"', page.read().decode()))
+    files = set(re.findall(r'(?:src|href)="(console/[\w.]+)"', page.text))
     assert files == {"console/icon.svg", "console/console.css", "console/console.js", "console/vendor.js"}
     for file in sorted(files):
-        request = urllib.request.Request(f"{api.url}/{file}", headers={"Accept-Encoding": "gzip"})
-        with urllib.request.urlopen(request) as compressed, urllib.request.urlopen(f"{api.url}/{file}") as plain:
-            assert compressed.headers["Content-Encoding"] == "gzip"
-            assert gzip.decompress(compressed.read()) == plain.read()
-        request.add_header("If-None-Match", compressed.headers["ETag"])
-        with pytest.raises(urllib.error.HTTPError) as unchanged:
-            urllib.request.urlopen(request)
-        assert unchanged.value.code == 304
+        compressed, plain = (
+            requests.get(f"{api.url}/{file}", headers={"Accept-Encoding": coding}, timeout=60)
+            for coding in ("gzip", "identity")
+        )
+        assert (compressed.headers.get("Content-Encoding"), plain.headers.get("Content-Encoding")) == ("gzip", None)
+        assert compressed.content == plain.content
+        known = {"If-None-Match": plain.headers["ETag"]}
+        assert requests.get(f"{api.url}/{file}", headers=known, timeout=60).status_code == 304
 
 
 def test_a_request_without_a_valid_token_is_refused(api: Remote) -> None:
