@@ -12,7 +12,7 @@ handler = app.handler
 
 @app.route("POST /topics/{topic}/broadcast", scope="broadcast")
 def broadcast(request: api.Request) -> api.Response:
-    asked = request.body(broadcasts.StartBroadcast)
+    asked = request.query(broadcasts.StartBroadcast)
     moved = broadcasts.broadcast(request.topic, asked)
     request.due = moved.due
     return api.done(moved, HTTPStatus.OK if asked.dry_run else HTTPStatus.ACCEPTED)

@@ -174,7 +174,6 @@ def test_a_request_over_4_mib_is_too_large(client: Client, target: str) -> None:
         ("PUT", "/topics/orders", {"lease_seconds": 0, "max_receives": 1001}, ["/lease_seconds", "/max_receives"]),
         ("PUT", "/topics/orders", {"dead_days": 0}, ["/dead_days"]),
         ("PUT", "/topics/orders", {"broadcast": "often"}, ["/broadcast"]),
-        ("POST", "/topics/default/broadcast", {"dry_run": "perhaps"}, ["/dry_run"]),
         ("POST", f"/topics/default/messages/{UNKNOWN}/resend", {}, ["/subscription"]),
         ("POST", f"/topics/default/messages/{UNKNOWN}/resend", {"subscription": "s"}, ["/subscription"]),
         ("PATCH", "/topics/default", {"name": "other"}, ["/name"]),

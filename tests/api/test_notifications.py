@@ -181,7 +181,7 @@ def test_a_resend_notifies(client: Client, orders: Topic, notified: Notified) ->
 def test_a_dry_run_of_a_broadcast_notifies_nobody(client: Client, orders: Topic, notified: Notified) -> None:
     orders.subscribe(URL)
     orders.publish("a")
-    assert client.post("/topics/orders/broadcast", {"dry_run": True}).json["messages"] == 1
+    assert client.post("/topics/orders/broadcast?dry_run=true").json["messages"] == 1
     assert not notified()
 
 

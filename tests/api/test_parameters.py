@@ -68,6 +68,7 @@ def test_a_faulty_parameter_is_named(client: Client, target: str, parameter: str
         ("PUT", "/topics/orders%0A", "topic"),
         ("POST", "/topics/orders%0A/messages", "topic"),
         ("POST", "/topics/orders%0A/broadcast", "topic"),
+        ("POST", "/topics/default/broadcast?dry_run=perhaps", "dry_run"),
         ("DELETE", "/topics/default?force=maybe", "force"),
         ("DELETE", "/topics/default/leases/1", "receipt"),
         ("DELETE", f"/topics/default/leases/{UNKNOWN}.1%0A", "receipt"),

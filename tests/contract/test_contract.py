@@ -37,7 +37,6 @@ REQUESTS = {
     "Redrive": dead_letters.Redrive,
     "Resend": resends.Resend,
     "RotateSecret": secrets.Rotate,
-    "StartBroadcast": broadcasts.StartBroadcast,
 }
 RESPONSES = {
     "LeasedMessage": leases.LeasedMessage,
@@ -74,6 +73,7 @@ RESPONSES = {
 }
 CONTRACT = "GET /openapi.json"
 QUERIES = {
+    "broadcast": broadcasts.StartBroadcast,
     "browseMessages": browsing.Browse,
     "listHistory": history.List,
     "readOverview": overview.Read,

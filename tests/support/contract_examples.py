@@ -122,7 +122,7 @@ def send_every_operation(story: Story, received: Callable[[], Any]) -> None:
     story.send("readSubscription", 200, "read")
     story.send("changeSubscription", 200, "changed")
     story.send("rotateSecret", 200, "rotated")
-    story.send("broadcast", 200, "counted")
+    story.send("broadcast", 200, "counted", {"dry_run": "true"})
     story.send("broadcast", 202, "moved")
     story.hold(received(), WEBHOOK_BODY["examples"]["pushed"]["value"], WEBHOOK_BODY["schema"])
     story.send("listAttempts", 200, "listed")

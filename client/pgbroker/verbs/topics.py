@@ -16,8 +16,7 @@ def broadcast(topic: str, *, dry_run: bool = False) -> Request[Broadcast]:
 
     With `dry_run` nothing moves: `messages` is how many would, up to 10,000; with more, `remaining` is above 0.
     """
-    payload = body(dry_run=True) if dry_run else None
-    return post(path("topics", topic, "broadcast"), payload, reader(Broadcast))
+    return post(path("topics", topic, "broadcast", dry_run=dry_run or None), None, reader(Broadcast))
 
 
 def read_overview(*, limit: int | None = None) -> Request[Overview]:

@@ -7,7 +7,7 @@ import { call } from "./request.js";
 
 const FEW = 1000; // ready messages: fewer are broadcast without a question
 
-const wouldMove = (topic) => call("broadcast", { path: { topic }, body: { dry_run: true } });
+const wouldMove = (topic) => call("broadcast", { path: { topic }, query: { dry_run: true } });
 
 // Broadcast what is ready: at once when it is little, else in a dialog that counts it first.
 export async function broadcastAll(topic) {

@@ -14,7 +14,7 @@ MOVE_SECONDS = 15  # for moving; the rest of the request's time is for sending
 
 
 class StartBroadcast(msgspec.Struct, forbid_unknown_fields=True):
-    """The request to broadcast. With `dry_run` the messages are only counted."""
+    """The query of a broadcast. With `dry_run` the messages are only counted."""
 
     dry_run: bool = False
 
