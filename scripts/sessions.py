@@ -15,6 +15,7 @@ import termios
 from collections.abc import Iterator
 from pathlib import Path
 
+from pgbroker import Broker
 from pgbroker.testing import running
 from scripts.contract import ROOT
 
@@ -61,6 +62,10 @@ def _play(lines: list[str]) -> Iterator[str]:
     with tempfile.TemporaryDirectory(prefix="pgbroker-sessions-", ignore_cleanup_errors=True) as folder:
         Path(folder).chmod(0o755)  # PostgreSQL may run as another user
         with running(ROOT, Path(folder) / "data") as (url, token):
+            with Broker(url, token) as broker:
+                for listed in broker.list_tokens().items:
+                    if listed.name.startswith("console-"):  # its name has the time
+                        broker.revoke_token(listed.id)
             text = _in_terminal(script, Path(folder), BROKER=url, TOKEN=token)
     text = CODES.sub("", text)
     ids: dict[str, str] = {}

@@ -12,7 +12,7 @@ EXECUTIONS = {"Dispatch": 8, "Deliver": 32}  # MaximumConcurrency in template.ya
 THROTTLE = {"ThrottlingRateLimit": 1000, "ThrottlingBurstLimit": 500}  # of the API's stage, likewise
 SECRETS = {"SetupSecret": {"admin_token", "token_keys", "functions_password"}, "LoginSecret": {"url"}}
 BEFORE = {"Migrate", "Maintain", "Setup"}  # they bring the schema up to date
-WITHOUT_DATABASE = {"Deliver"}
+WITHOUT_DATABASE = {"Console", "Deliver"}
 API_EXECUTIONS = 10  # the least that should be left for the functions behind the API
 
 

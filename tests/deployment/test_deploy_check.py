@@ -141,7 +141,7 @@ WRONG = [
         "logs",
         "FilterLogEvents",
         lambda given: {"events": [LINE] if traffic.MARK in given["filterPattern"] or "Publish" in str(given) else []},
-        "logs with content: Broadcast, Consume",
+        "logs with content: Broadcast, Console, Consume",
     ),
     ("logs", "FilterLogEvents", {"events": []}, "lines of Publish: 0"),
     ("metrics", "GetMetricStatistics", {"Datapoints": [{"Sum": 19.0, "Timestamp": NOW}]}, "Delivered 19"),
