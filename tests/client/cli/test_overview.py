@@ -9,8 +9,8 @@ def test_a_program_gets_the_whole_picture(run, broker, topic):
     assert shown["ready"] == {"count": 1000, "exact": False}
     assert [each["name"] for each in shown["subscriptions"]] == ["billing"]
     assert found["published_per_second"] > 0
-    rates = run("overview", "--output", "raw", "--columns", "topics.exact,failed_per_second").out.split()
-    assert rates == ["true", "0.0"]
+    exact, failed = run("overview", "--output", "raw", "--columns", "topics.exact,failed_per_second").out.split()
+    assert (exact, float(failed) >= 0) == ("true", True)  # of all topics, also those of other tests
     broker.delete_topic(topic, force=True)
 
 
