@@ -15,21 +15,21 @@ function useFixed(filter) {
   }, []);
 }
 
-export function BulkRedrive({ topic, filter, after, close }) {
+export function BulkRedrive({ topic, filter, name, after, close }) {
   const body = useFixed(filter);
   const send = (more) => call("redrive", { path: { topic }, body: { ...body, ...more } });
   return html`<${Bulk} title=${`Redrive dead letters of ${topic}`} action="Redrive" operation="redrive" request=${{ path: { topic }, body }}
     tally=${async () => counted(await send({ dry_run: true }))}
     step=${async () => moved(await send(), "redriven")}
     done=${(all) => `${plural(all, "dead letter")} redriven`} empty="Nothing matches." after=${after} close=${close}>
-    <${Selection} filter=${body} />
+    <${Selection} filter=${body} of=${name} />
     <p>${filter.subscription
       ? "They are sent to this subscription again, with all attempts."
       : "They return to the queue with their ids, to be received again."}</p>
   </${Bulk}>`;
 }
 
-export function BulkDelete({ topic, filter, after, close }) {
+export function BulkDelete({ topic, filter, name, after, close }) {
   const query = useFixed(filter);
   const send = (more) => call("deleteDeadLetters", { path: { topic }, query: { ...query, ...more } });
   return html`<${Bulk} title=${`Delete dead letters of ${topic}`} action="Delete" danger operation="deleteDeadLetters" request=${{ path: { topic }, query }}
@@ -37,7 +37,7 @@ export function BulkDelete({ topic, filter, after, close }) {
     step=${async () => moved(await send(), "deleted")}
     typed=${(count) => (count > MANY ? topic : null)}
     done=${(all) => `${plural(all, "dead letter")} deleted`} empty="Nothing matches." after=${after} close=${close}>
-    <${Selection} filter=${query} />
+    <${Selection} filter=${query} of=${name} />
     <p>${filter.subscription
       ? "They are not sent to this subscription any more. Other subscriptions still get them."
       : "They are deleted with their content. Nothing brings them back."}</p>
@@ -47,12 +47,12 @@ export function BulkDelete({ topic, filter, after, close }) {
 const counted = ({ matched, complete }) => ({ count: matched, exact: complete });
 const moved = (answer, name) => ({ moved: answer[name], complete: answer.complete });
 
-// What is selected, in words.
-function Selection({ filter }) {
+// What is selected, in words. `of`: the name of the subscription, if it is known.
+function Selection({ filter, of }) {
   const { until, ...rest } = filter;
   return html`<dl class="selection">
     ${Object.entries(rest).map(([name, value]) => html`<div key=${name}>
-      <dt>${name}</dt><dd>${name === "since" ? html`<${Time} at=${value} />` : value}</dd></div>`)}
+      <dt>${name}</dt><dd>${name === "since" ? html`<${Time} at=${value} />` : (name === "subscription" && of) || value}</dd></div>`)}
     <div><dt>died before</dt><dd>${absolute(until, timeMode.get())}</dd></div>
   </dl>`;
 }

@@ -19,6 +19,8 @@ const MOST_IDS = 1000; // ids in one request
 // Messages that the queue, or one subscription, has given up on.
 export function DeadLetters({ topic, query }) {
   const filter = filterOf([...DEAD_FILTERS, "subscription"], query);
+  const { data } = useAnswer("listSubscriptions", { path: { topic } }, { once: true, skip: !may("listSubscriptions", topic) });
+  const known = data?.items || [];
   const pages = usePages("listDeadLetters", { path: { topic }, query: filter, content: "items" });
   const [picked, pick] = useState(new Set());
   const chosen = pages.items.filter((item) => picked.has(item.id)).map((item) => item.id);
@@ -31,8 +33,8 @@ export function DeadLetters({ topic, query }) {
     act("redrive", { path: { topic }, body: { subscription: query.subscription, ids: chosen } },
       ({ redriven }) => `${plural(redriven, "dead letter")} redriven`, after);
   const words = Object.keys(filtered).length ? "all that match…" : "all…";
-  const ask = (dialog) => show(dialog, { topic, filter, after });
-  return html`<${Filters} names=${DEAD_FILTERS} query=${query}><${Of} topic=${topic} query=${query} /></${Filters}>
+  const ask = (dialog) => show(dialog, { topic, filter, name: known.find(({ id }) => id === query.subscription)?.name, after });
+  return html`<${Filters} names=${DEAD_FILTERS} query=${query}><${Of} known=${known} query=${query} /></${Filters}>
     <${Answer} answer=${pages.answer}>${() => html`
       <${Reasons} items=${pages.items} query=${query} />
       ${pages.items.length ? html`
@@ -50,9 +52,7 @@ export function DeadLetters({ topic, query }) {
 }
 
 // Whose dead letters: those of the queue, or of one subscription.
-function Of({ topic, query }) {
-  const { data } = useAnswer("listSubscriptions", { path: { topic } }, { once: true, skip: !may("listSubscriptions", topic) });
-  const known = data?.items || [];
+function Of({ known, query }) {
   const missing = query.subscription && !known.some(({ id }) => id === query.subscription);
   if (known.length === 0 && !missing) return null;
   return html`<label>Of

@@ -30,7 +30,7 @@ export function TopicRow({ item, consumed, deepest, refresh }) {
       <ul class="counts">
         ${PARTS.map(([member, word]) => html`<li key=${word} class=${item[member].count > 0 ? word : `${word} muted`}>
           <i></i>${count(item[member])} ${word}</li>`)}
-        <li class="oldest">${item.oldest_ready_at ? html`oldest <${Time} at=${item.oldest_ready_at} />` : ""}</li>
+        ${item.oldest_ready_at && html`<li class="oldest">oldest <${Time} at=${item.oldest_ready_at} /></li>`}
       </ul>
     </div>
     <${Subscribed} item=${item} refresh=${refresh} />

@@ -69,7 +69,7 @@ function Head({ known }) {
       ["oldest ready", html`<${Time} at=${known.oldest_ready_at} />`],
       ["log", number(known.last_seq), known.broadcast === "auto" ? "broadcast soon after each publish" : "broadcast by request"],
       ["farthest behind", known.subscriptions ? number(known.behind) : "–", known.subscriptions ? null : "no subscription"],
-      ["dead letters", dead.count > 0 ? html`<a href=${link(["topics", name, "dead-letters"])}><${State} of="dead" word=${count(dead)} /></a>` : "0"],
+      ["dead letters", dead.count > 0 ? html`<a href=${link(["topics", name, "dead-letters"])}><${State} of="dead" word=${count(dead)} /></a>` : "0", known.subscriptions ? "of the queue" : null],
     ]} />
     <${Curl} operation="readTopic" path=${{ topic: name }} />
   </section>`;
