@@ -104,6 +104,9 @@ postman: .venv/development .newman/ready ## send each request of the Postman col
 console-test: .venv/console .vendor/ready ## test the console in a real browser; needs a Chromium, and npm
 	$(VENV)/python -m pytest tests/console
 
+pictures: .venv/console ## write the pictures of the docs anew, in some minutes; needs a Chromium, libfaketime and the fonts DejaVu
+	$(VENV)/python -m tests.console.pictures
+
 vendor: .venv/development .vendor/ready ## bundle what the console's page takes of others; needs npm
 	$(VENV)/python -m scripts.vendor
 
@@ -186,4 +189,4 @@ bench/peers/node_modules/ready: bench/peers/package.json bench/peers/requirement
 	npm install --silent --no-audit --no-fund --no-package-lock --prefix bench/peers
 	@touch $@
 
-.PHONY: help run demo test test-all test-versions test-faults soak fuzz check format bench peers validate lint build deploy undeploy deploy-check sam-local sam-test invoke docker-test postman console-test vendor ca-bundle lock clean
+.PHONY: help run demo test test-all test-versions test-faults soak fuzz check format bench peers validate lint build deploy undeploy deploy-check sam-local sam-test invoke docker-test postman console-test pictures vendor ca-bundle lock clean

@@ -1,4 +1,4 @@
-"""A PostgreSQL whose clock a test moves, by libfaketime. Waits and time-outs take as long as ever."""
+"""A PostgreSQL, or another program, whose clock a test moves by libfaketime. Waits take as long as ever."""
 
 import contextlib
 from collections.abc import Iterator
@@ -23,17 +23,21 @@ class Clock:
         new.chmod(0o644)  # PostgreSQL may run as another user
         new.replace(self._file)
 
+    @property
+    def variables(self) -> dict[str, str]:
+        """The environment of a program that goes by this clock."""
+        return {
+            "LD_PRELOAD": str(LIBRARY),
+            "FAKETIME_TIMESTAMP_FILE": str(self._file),
+            "FAKETIME_NO_CACHE": "1",
+            "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+        }
+
 
 @contextlib.contextmanager
 def server(settings: dict[str, str]) -> Iterator[tuple[str, Clock]]:
     """Start a PostgreSQL of its own; yield the superuser's url, and the clock."""
     with folders.for_data("broker-clock-") as folder:
         clock = Clock(folder / "clock")
-        variables = {
-            "LD_PRELOAD": str(LIBRARY),
-            "FAKETIME_TIMESTAMP_FILE": str(folder / "clock"),
-            "FAKETIME_NO_CACHE": "1",
-            "FAKETIME_DONT_FAKE_MONOTONIC": "1",
-        }
-        with embedded.start(folder, settings=settings, variables=variables) as started:
+        with embedded.start(folder, settings=settings, variables=clock.variables) as started:
             yield started.url, clock

@@ -5,9 +5,11 @@ import os
 import subprocess
 import sys
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Thread
 
 from local.template.template import Function
 
@@ -38,22 +40,26 @@ def running(data: Path, port: int = 0) -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def started(data: Path, port: int = 0, options: str = "") -> Iterator[Running]:
-    """Start `make run` as `running` does, with OPTIONS; yield what it prints."""
+def started(
+    data: Path, port: int = 0, options: str = "", *arguments: str, variables: Mapping[str, str] | None = None
+) -> Iterator[Running]:
+    """Start `make run` as `running` does, with OPTIONS and these other variables; yield what it prints."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "local"],
+        [sys.executable, "-m", "local", *arguments],
         cwd=ROOT,
         env={
             **{name: os.environ[name] for name in ("PATH", "PG_BIN") if name in os.environ},
             "BROKER_PORT": str(port),
             "BROKER_DATA": str(data),
             "OPTIONS": options,
+            **(variables or {}),
         },
         stdout=subprocess.PIPE,
         text=True,
     )
     with process:
         assert process.stdout
+        rest = Thread(target=deque, args=(process.stdout, 0))  # with --in-process, what the functions log
         try:
             said: list[str] = []
             for line in process.stdout:
@@ -64,9 +70,12 @@ def started(data: Path, port: int = 0, options: str = "") -> Iterator[Running]:
                 raise AssertionError("\n".join(said))  # why it has not started
             [url] = [line for line in said if line.startswith("ready on")]
             [link] = [line for line in said if line.startswith("console:")]
+            rest.start()
             yield Running(url.split()[-1], link.split()[-1], said[-1].partition("=")[2])
         finally:
             process.terminate()
+            if rest.ident:
+                rest.join()
 
 
 def function(
