@@ -8,12 +8,11 @@ RETURNS json
 LANGUAGE sql STABLE AS $$
     SELECT coalesce(json_agg(json_build_object(
                'subscription', f.id, 'name', f.name, 'state', f.state, 'attempt', a.attempt, 'attempted_at', a.started_at,
-               'due_at', CASE f.state WHEN 'due' THEN coalesce(f.lease_ends_at, f.due_at, broker.call_time())
-                                      WHEN 'refused' THEN coalesce(f.lease_ends_at, greatest(f.due_at, f.again_at))
-                                      WHEN 'resent' THEN coalesce(f.lease_ends_at, greatest(f.due_at, f.again_at)) END,
+               'due_at', CASE WHEN f.state = 'due' THEN coalesce(f.lease_ends_at, f.due_at, broker.call_time())
+                              WHEN f.state IN ('refused', 'resent') THEN coalesce(f.lease_ends_at, greatest(f.due_at, f.again_at)) END,
                'behind', CASE WHEN f.state IN ('due', 'paused', 'disabled') THEN p_seq - f.cursor - 1 END,
-               'reason', CASE f.state WHEN 'disabled' THEN f.disabled_reason WHEN 'delivered' THEN NULL WHEN 'resent' THEN NULL
-                                      ELSE coalesce(f.refusal, a.reason, 'status ' || a.status) END)
+               'reason', CASE WHEN f.state = 'disabled' THEN f.disabled_reason
+                              WHEN f.state NOT IN ('delivered', 'resent') THEN coalesce(f.refusal, a.reason, 'status ' || a.status) END)
                ORDER BY f.state = 'delivered', f.id), '[]')
       FROM (SELECT s.id, s.name, c.cursor, c.due_at, c.disabled_reason,
                    (SELECT max(u.ends_at) FROM broker.deliveries u

@@ -40,8 +40,7 @@ BEGIN
         DELETE FROM deliveries d WHERE d.subscription_id = p_id;
     END IF;
     v_resumes := (p_changes ->> 'paused')::boolean IS false
-                 AND (v_cursor.paused_at IS NOT NULL
-                      OR v_cursor.due_at > call_time() AND (v_cursor.batch_last_seq IS NOT NULL OR v_cursor.redelivery_due_at IS NOT NULL));
+                 AND (v_cursor.paused_at IS NOT NULL OR subscription_state(v_cursor) = 'waiting');
     v_enables := v_cursor.disabled_at IS NOT NULL AND (p_changes ->> 'disabled')::boolean IS false;
     UPDATE subscriptions s
        SET name = coalesce(p_changes ->> 'name', s.name),
