@@ -5,7 +5,7 @@ next page starts. A list that filters what it reads is cut by its verb, whose la
 the next page: the verb stops after reading 10,000 rows, and then even a page without items has a next one.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any, ClassVar, Generic, NamedTuple, Protocol, TypeVar
 
 import msgspec
@@ -56,11 +56,16 @@ def cut(rows: list[Item], limit: int, key: str) -> Page[Item]:
 
 def fetch(statement: str, topic: str, query: Filter, kind: Callable[..., Item]) -> Page[Item]:
     """Call a verb that cuts the page itself. Raises NotFound, or what else the verb raises."""
+    values = {"topic": topic, "filter": encode_filter(query), "after": query.after, "limit": query.limit}
+    return call(statement, values, kind)
+
+
+def call(statement: str, values: Mapping[str, object], kind: Callable[..., Item]) -> Page[Item]:
+    """Call a verb whose last row may hold nothing but `next`, the token of the next page."""
 
     def make(*, next: str | None, **columns: Any) -> Item | str:  # noqa: A002  the column's name
         return kind(**columns) if next is None else next
 
-    values = {"topic": topic, "filter": encode_filter(query), "after": query.after, "limit": query.limit}
     rows = database.call(statement, values, make)
     after = rows.pop() if rows and isinstance(rows[-1], str) else None
     return Page([row for row in rows if not isinstance(row, str)], after)

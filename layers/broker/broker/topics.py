@@ -120,15 +120,14 @@ def list_topics(
 
     A page of a search may be short, or empty, without being the last: a call reads 10,000 names.
     """
-    found = database.call(
+    found = pagination.call(
         "SELECT name, broadcast, lease_seconds, max_receives, dead_days, last_seq, created_at, updated_at,"
         " waiting, exact, estimate, next"
         " FROM broker.list_topics(%(patterns)s::text[], %(after)s::text, %(limit)s, %(search)s::text)",
         {"patterns": patterns, "after": after, "limit": limit + 1, "search": search},
         _listed_topic,
     )
-    listed = [topic for topic in found if isinstance(topic, ListedTopic)]
-    return pagination.cut(listed, limit, "name") if listed == found else pagination.Page(listed, found[-1])
+    return pagination.cut(found.items, limit, "name") if found.next is None else found
 
 
 def read(topic: str) -> Topic:
@@ -184,15 +183,8 @@ def delete(topic: str, query: Delete) -> DeletedTopic | None:
     return None
 
 
-def _listed_topic(
-    *,
-    waiting: int,
-    exact: bool,
-    estimate: int,
-    next: str | None,  # noqa: A002  the column's name
-    **settings: Any,
-) -> ListedTopic | str:
-    return ListedTopic(queue=Queued(waiting, exact, estimate), **settings) if next is None else next
+def _listed_topic(*, waiting: int, exact: bool, estimate: int, **settings: Any) -> ListedTopic:
+    return ListedTopic(queue=Queued(waiting, exact, estimate), **settings)
 
 
 def _topic(
