@@ -72,8 +72,9 @@ def join_modules(main: str) -> str:
     owners: dict[str, str] = {}
     vendored: set[str] = set()
     joined = []
-    for name in _dependencies(main):
-        source = _source(name)
+    sources = _read(main)
+    for name in _in_order(sources):
+        source = sources[name]
         for declared in NAME.findall(source):
             if owners.setdefault(declared, name) != name:
                 raise ValueError(f"{name} and {owners[declared]} both have a {declared}")
@@ -84,18 +85,27 @@ def join_modules(main: str) -> str:
     return "".join([f'import {{ {", ".join(sorted(vendored))} }} from "./vendor.js";\n', *joined])
 
 
-def _dependencies(main: str) -> Iterator[str]:
+def _read(main: str) -> dict[str, str]:
+    """Return the source of a module and of all that it imports, by name."""
+    sources: dict[str, str] = {}
+    coming = {main}
+    while coming:
+        name = coming.pop()
+        sources[name] = _source(name)
+        coming.update(_imported(sources[name]) - sources.keys())
+    return sources
+
+
+def _source(name: str) -> str:
+    return _operations() if name == "operations.js" else (FOLDER / "page" / name).read_text()
+
+
+def _in_order(sources: Mapping[str, str]) -> Iterator[str]:
     """Yield a module after all that it imports: first those that import none, then those that import only such ones.
 
     What is alike comes together so, and is compressed better.
     """
-    imported: dict[str, set[str]] = {}
-    coming = [main]
-    while coming:
-        name = coming.pop()
-        imported[name] = {module for _, module in IMPORT.findall(_source(name))} - {"vendor.js"}
-        coming.extend(imported[name] - imported.keys())
-    sorter = TopologicalSorter(imported)
+    sorter = TopologicalSorter({name: _imported(source) for name, source in sources.items()})
     sorter.prepare()
     while sorter.is_active():
         layer = sorted(sorter.get_ready())
@@ -103,8 +113,8 @@ def _dependencies(main: str) -> Iterator[str]:
         sorter.done(*layer)
 
 
-def _source(name: str) -> str:
-    return _operations() if name == "operations.js" else (FOLDER / "page" / name).read_text()
+def _imported(source: str) -> set[str]:
+    return {module for _, module in IMPORT.findall(source)} - {"vendor.js"}
 
 
 def _operations() -> str:
