@@ -149,11 +149,11 @@ async def _serve(
         asyncio.get_running_loop().add_signal_handler(number, stop)
     try:
         await _prepare(broker, pool, {"admin_token_hash": hashlib.sha256(token.encode()).hexdigest()})
-        console_token = await console.mint_token(broker, pool, token)
         for name in ("Publish", "Consume"):
             pool.warm(broker.functions[name])
         for source in broker.sources:
             queue_pool.warm(source.function)
+        console_token = await console.mint_token(broker, pool, token)
         async with asyncio.TaskGroup() as tasks:
             background_tasks = [
                 tasks.create_task(coroutine)
