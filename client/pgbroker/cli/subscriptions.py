@@ -1,6 +1,5 @@
 """`subscriptions`: subscribe webhooks, and look after them."""
 
-from collections.abc import Callable
 from typing import Any
 
 import click
@@ -9,37 +8,12 @@ from pgbroker.cli import exits
 from pgbroker.cli.command import command, group
 from pgbroker.cli.names import MISSING_OK, SUBSCRIPTION, TOPIC, YES, Missing, subscription_id
 from pgbroker.cli.session import Session
-from pgbroker.cli.values import COUNT, DURATION, DURATIONS, OrNone, Pair, given
+from pgbroker.cli.subscription_options import setting_options
+from pgbroker.cli.values import DURATION, given
 from pgbroker.errors import NotFound
 
 subscriptions = group("subscriptions", "Subscribe webhooks, and look after them.")
 STORE = "Store the secret: it is not shown again."
-
-
-def _settings(*, none: bool) -> Callable[[Any], Any]:
-    """Add the options of a subscription's settings; `none` says whether the word is allowed."""
-
-    def kind(each: click.ParamType[Any]) -> click.ParamType[Any]:
-        return OrNone(each) if none else each
-
-    word = "; none: the broker's" if none else ""
-    options = (
-        click.option(
-            "--header", "headers", type=Pair(":"), multiple=True, help="A header of its requests: 'Name: value'."
-        ),
-        click.option("--batch-size", type=COUNT, help="The most messages in a webhook."),
-        click.option("--retry-schedule", type=kind(DURATIONS), help=f"Pauses between attempts: 5s,5m,2h{word}."),
-        click.option("--ordered/--unordered", default=None, help="Whether a refused message blocks those after it."),
-        click.option("--rate", "rate_per_second", type=kind(COUNT), help="The most requests a second."),
-        click.option("--backlog-days", type=COUNT, help="Days that it keeps messages while it is paused."),
-    )
-
-    def add(function: Any) -> Any:
-        for option in reversed(options):
-            function = option(function)
-        return function
-
-    return add
 
 
 @command(
@@ -63,7 +37,7 @@ def ls(session: Session, topic: str) -> None:
 @TOPIC
 @click.argument("url")
 @click.option("--name", help="A name that is unique in the topic. By default the url.")
-@_settings(none=False)
+@setting_options(none=False)
 def add(session: Session, topic: str, url: str, headers: tuple[tuple[str, str], ...], **settings: Any) -> None:
     """Send the topic's broadcasts to URL, from the next one on. Safe to repeat.
 
@@ -101,7 +75,7 @@ def show(session: Session, topic: str, subscription: str) -> None:
 @click.option("--to", "url", help="Another url.")
 @click.option("--name", help="Another name.")
 @click.option("--no-headers", is_flag=True, help="Remove all headers.")
-@_settings(none=True)
+@setting_options(none=True)
 def set_(
     session: Session,
     topic: str,

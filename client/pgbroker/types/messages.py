@@ -79,8 +79,8 @@ class Settled(Struct, frozen=True):
     stale: list[str]
 
 
-class WaitingMessage(Struct, Generic[Content], frozen=True):
-    """A message in the queue. `ready_at` is in the future while it is on lease or delayed."""
+class StoredMessage(Struct, Generic[Content], frozen=True):
+    """What a message has wherever it is."""
 
     id: str
     content: Content
@@ -88,20 +88,19 @@ class WaitingMessage(Struct, Generic[Content], frozen=True):
     key: str | None
     attributes: dict[str, str] | None
     created_at: datetime
+
+
+class WaitingMessage(StoredMessage[Content], Generic[Content], frozen=True):
+    """A message in the queue. `ready_at` is in the future while it is on lease or delayed."""
+
     ready_at: datetime
     leased_at: datetime | None
     receives: int
 
 
-class DeadLetter(Struct, Generic[Content], frozen=True):
+class DeadLetter(StoredMessage[Content], Generic[Content], frozen=True):
     """A message that was rejected, or whose receives or attempts are exhausted."""
 
-    id: str
-    content: Content
-    sender: str
-    key: str | None
-    attributes: dict[str, str] | None
-    created_at: datetime
     died_at: datetime
     reason: str
     receives: int
@@ -124,18 +123,12 @@ class Delivery(Struct, frozen=True):
     reason: str | None
 
 
-class TracedMessage(Struct, Generic[Content], frozen=True):
+class TracedMessage(StoredMessage[Content], Generic[Content], frozen=True):
     """A message and its state. What does not belong to the state is None.
 
     `deliveries` has up to 100 subscriptions of a broadcast message, undelivered ones first.
     """
 
-    id: str
-    content: Content
-    sender: str
-    key: str | None
-    attributes: dict[str, str] | None
-    created_at: datetime
     state: Literal["waiting", "leased", "dead", "broadcast", "consumed"]
     ready_at: datetime | None
     leased_at: datetime | None
@@ -147,15 +140,9 @@ class TracedMessage(Struct, Generic[Content], frozen=True):
     deliveries: list[Delivery] | None
 
 
-class HistoryMessage(Struct, Generic[Content], frozen=True):
+class HistoryMessage(StoredMessage[Content], Generic[Content], frozen=True):
     """A message and its state. `seq` is None unless it is broadcast, `reason` unless it is dead."""
 
-    id: str
-    content: Content
-    sender: str
-    key: str | None
-    attributes: dict[str, str] | None
-    created_at: datetime
     state: Literal["waiting", "leased", "dead", "broadcast", "consumed"]
     seq: int | None
     reason: str | None
