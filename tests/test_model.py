@@ -16,7 +16,7 @@ from hypothesis.internal.conjecture.providers import AVAILABLE_PROVIDERS, Hypoth
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
 from broker import settings
-from broker.pubsub import subscriptions
+from broker.pubsub import reading
 from tests.support import partitions, sql_calls
 from tests.support.model_maintenance import RETENTION, WIDTH, MaintenanceSteps
 from tests.support.model_steps import NTH, URL, pick, step
@@ -129,7 +129,7 @@ class Broker(TransactionSteps, RuleBasedStateMachine):
                 *(each.cursor, each.behind, each.failures, each.redeliveries, each.dead_letters),
                 *(each.paused_at is not None, each.disabled_at is not None),
             )
-            for each in subscriptions.list_subscriptions("orders", None, 100).items
+            for each in reading.list_subscriptions("orders", None, 100).items
         }
         assert found == {
             key: (

@@ -5,7 +5,7 @@ import pytest
 
 from broker import topics
 from broker.errors import Conflict, NotFound
-from broker.pubsub import subscriptions
+from broker.pubsub import reading
 from broker.queue import browsing, leases
 from broker.schema import maintenance
 from broker.topics import Dead, Queued, Waiting
@@ -232,7 +232,7 @@ def test_a_forced_deletion_frees_the_name_at_once(orders):
     assert orders.publish("c")
     assert orders.contents(orders.consume()) == ["c"]
     assert topics.read("orders").last_seq == 0
-    assert subscriptions.list_subscriptions("orders", None, 9) == ([], None)
+    assert reading.list_subscriptions("orders", None, 9) == ([], None)
     with pytest.raises(NotFound):
         browsing.trace("orders", message_id)
     with pytest.raises(NotFound):

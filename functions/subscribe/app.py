@@ -7,7 +7,7 @@ import msgspec
 
 from broker import api, pagination
 from broker.dispatch import notifier
-from broker.pubsub import secrets, subscriptions
+from broker.pubsub import reading, secrets, subscriptions
 
 app = api.Application(notify=notifier.notify)
 handler = app.handler
@@ -39,7 +39,7 @@ def subscribe(request: api.Request) -> api.Response:
 def list_subscriptions(request: api.Request) -> api.Response:
     page = request.query(Page)
     whole = "subscribe" in request.token.scopes
-    return api.page(subscriptions.list_subscriptions(request.topic, page.after, page.limit, whole=whole))
+    return api.page(reading.list_subscriptions(request.topic, page.after, page.limit, whole=whole))
 
 
 @app.route("DELETE /topics/{topic}/subscriptions", scope="subscribe")
@@ -51,13 +51,13 @@ def unsubscribe_url(request: api.Request) -> api.Response:
 @app.route("GET /topics/{topic}/subscriptions/{id}", scope=("browse", "subscribe"))
 def read(request: api.Request) -> api.Response:
     whole = "subscribe" in request.token.scopes
-    return api.ok(subscriptions.read(request.topic, request.id(), whole=whole))
+    return api.ok(reading.read(request.topic, request.id(), whole=whole))
 
 
 @app.route("PATCH /topics/{topic}/subscriptions/{id}", scope="subscribe")
 def change(request: api.Request) -> api.Response:
     request.due = subscriptions.change(request.topic, request.id(), request.body(subscriptions.Change))
-    return api.ok(subscriptions.read(request.topic, request.id()))
+    return api.ok(reading.read(request.topic, request.id()))
 
 
 @app.route("POST /topics/{topic}/subscriptions/{id}/rotate-secret", scope="subscribe")

@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from broker.pubsub import subscriptions
+from broker.pubsub import reading
 from tests.support.sql_calls import BROADCAST, CONSUME, PUBLISH, SETTLE, SUBSCRIBE, query
 
 pytestmark = pytest.mark.verbs
@@ -109,7 +109,7 @@ def test_a_subscription_made_during_a_broadcast_begins_after_it(orders, first, s
     orders.publish("b")
     orders.broadcast()
     assert created
-    behind = {each.id: each.behind for each in subscriptions.list_subscriptions("orders", None, 10).items}
+    behind = {each.id: each.behind for each in reading.list_subscriptions("orders", None, 10).items}
     assert behind[late] == 1
     assert sorted(behind.values()) == [1, 2]
 

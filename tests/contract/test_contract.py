@@ -10,7 +10,7 @@ import openapi_spec_validator
 import pytest
 
 from broker import authorization, errors, finding, overview, rates, token_format, tokens, topics
-from broker.pubsub import attempts, broadcasts, resends, secrets, subscriptions
+from broker.pubsub import attempts, broadcasts, reading, resends, secrets, subscriptions
 from broker.queue import browsing, dead_letters, history, leases, messages
 from scripts.contract import SERVED
 from scripts.contract import contract as generated
@@ -43,9 +43,9 @@ RESPONSES = {
     "Settled": leases.Settled,
     "WaitingMessage": browsing.WaitingMessage,
     "TracedMessage": browsing.TracedMessage,
-    "Subscription": subscriptions.Subscription,
-    "Lost": subscriptions.Lost,
-    "LastAttempt": subscriptions.LastAttempt,
+    "Subscription": reading.Subscription,
+    "Lost": reading.Lost,
+    "LastAttempt": reading.LastAttempt,
     "Delivery": browsing.Delivery,
     "HistoryMessage": history.HistoryMessage,
     "Rates": rates.Rates,

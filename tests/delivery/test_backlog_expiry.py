@@ -7,7 +7,7 @@ import pytest
 from msgspec.structs import replace
 
 from broker.dispatch import planner
-from broker.pubsub import subscriptions
+from broker.pubsub import reading
 from broker.queue import browsing
 from broker.schema import maintenance
 from broker.webhooks import outcomes
@@ -40,7 +40,7 @@ def test_a_backlog_older_than_backlog_days_is_lost_and_the_range_is_shown(orders
     age_broadcasts(owner, 2, 11)
     assert maintenance.maintain().lost == 1
     after = orders.subscription(paused)
-    assert (after.lost, after.cursor, after.behind) == (subscriptions.Lost(1, 2), 2, 1)
+    assert (after.lost, after.cursor, after.behind) == (reading.Lost(1, 2), 2, 1)
     assert maintenance.maintain().lost == 0
 
 
@@ -55,7 +55,7 @@ def test_adjacent_lost_ranges_are_shown_as_one(orders, owner, paused):
     maintenance.maintain()
     age_broadcasts(owner, 3, 11)
     maintenance.maintain()
-    assert orders.subscription(paused).lost == subscriptions.Lost(1, 3)
+    assert orders.subscription(paused).lost == reading.Lost(1, 3)
 
 
 def test_an_active_subscription_loses_nothing_however_far_behind_it_is(orders, owner, paused):
@@ -77,7 +77,7 @@ def test_a_disabled_subscription_loses_its_old_backlog_and_catches_up_with_the_r
     orders.change(subscribed, disabled=False)
     push()
     after = orders.subscription(subscribed)
-    assert (after.lost, after.cursor) == (subscriptions.Lost(1, 1), 2)
+    assert (after.lost, after.cursor) == (reading.Lost(1, 1), 2)
 
 
 def test_an_outcome_that_arrives_after_its_batch_was_lost_changes_nothing(orders, owner, endpoint):
@@ -117,6 +117,6 @@ def test_the_trace_of_a_lost_message_shows_lost_after_a_later_loss_too(orders, o
     orders.broadcast()
     age_broadcasts(owner, 4, 11)
     maintenance.maintain()
-    assert orders.subscription(paused).lost == subscriptions.Lost(4, 4)
+    assert orders.subscription(paused).lost == reading.Lost(4, 4)
     states = [browsing.trace("orders", each).deliveries[0].state for each in orders.logged()]
     assert states == ["lost", "lost", "delivered", "lost"]

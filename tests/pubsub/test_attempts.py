@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from broker.pubsub import attempts, subscriptions
+from broker.pubsub import attempts, reading
 from broker.queue import browsing
 from broker.webhooks.transfer import MAX_BODY
 from tests.support.endpoints import closes
@@ -155,14 +155,12 @@ def test_a_subscription_shows_its_last_attempt(orders, endpoint):
     push()
     [first] = attempts.list_attempts("orders", subscribed.id, attempts.List()).items
     assert first.reason is not None
-    assert orders.subscription(subscribed).last_attempt == subscriptions.LastAttempt(
-        first.started_at, None, first.reason
-    )
+    assert orders.subscription(subscribed).last_attempt == reading.LastAttempt(first.started_at, None, first.reason)
 
     endpoint.answer(503, times=1)
     orders.end_waits()
     push()
 
-    [shown] = subscriptions.list_subscriptions("orders", None, 10).items
+    [shown] = reading.list_subscriptions("orders", None, 10).items
     assert (shown.last_attempt.status, shown.last_attempt.reason) == (503, None)
     assert shown.last_attempt.started_at > first.started_at

@@ -7,7 +7,7 @@ import pytest
 
 from broker import topics
 from broker.errors import Conflict, InvalidInput, NotFound
-from broker.pubsub import subscriptions
+from broker.pubsub import reading, subscriptions
 
 pytestmark = pytest.mark.verbs
 
@@ -98,8 +98,8 @@ def test_a_url_that_may_not_be_a_webhook_is_refused_and_creates_no_topic(orders)
 def test_subscriptions_are_listed_in_the_order_of_their_creation(orders, invoices):
     ids = [orders.subscribe(f"{URL}{n}").id for n in range(5)]
     invoices.subscribe(URL)
-    assert [each.id for each in subscriptions.list_subscriptions("orders", None, 100).items] == ids
-    assert [each.id for each in subscriptions.list_subscriptions("orders", ids[1], 2).items] == ids[2:4]
+    assert [each.id for each in reading.list_subscriptions("orders", None, 100).items] == ids
+    assert [each.id for each in reading.list_subscriptions("orders", ids[1], 2).items] == ids[2:4]
 
 
 def test_a_subscription_is_read_in_its_own_topic_only(orders, invoices):
@@ -108,7 +108,7 @@ def test_a_subscription_is_read_in_its_own_topic_only(orders, invoices):
     with pytest.raises(NotFound, match="no such subscription"):
         invoices.subscription(subscribed)
     with pytest.raises(NotFound, match="no topic"):
-        subscriptions.read("unknown", subscribed.id)
+        reading.read("unknown", subscribed.id)
 
 
 def test_a_change_leaves_the_other_settings_as_they_are(orders):
@@ -164,7 +164,7 @@ def test_a_change_in_another_topic_is_refused(orders, invoices):
 def test_unsubscribe_removes_one_subscription_by_its_id(orders):
     first, second = orders.subscribe(URL), orders.subscribe(URL + "other")
     assert subscriptions.unsubscribe("orders", first.id) == 1
-    assert [each.id for each in subscriptions.list_subscriptions("orders", None, 100).items] == [second.id]
+    assert [each.id for each in reading.list_subscriptions("orders", None, 100).items] == [second.id]
 
 
 def test_unsubscribe_removes_all_subscriptions_with_a_url(orders, invoices):
@@ -173,7 +173,7 @@ def test_unsubscribe_removes_all_subscriptions_with_a_url(orders, invoices):
     other = orders.subscribe(URL + "other")
     in_invoices = invoices.subscribe(URL)
     assert subscriptions.unsubscribe("orders", url=URL) == 2
-    assert [each.id for each in subscriptions.list_subscriptions("orders", None, 100).items] == [other.id]
+    assert [each.id for each in reading.list_subscriptions("orders", None, 100).items] == [other.id]
     assert invoices.subscription(in_invoices).url == URL
 
 

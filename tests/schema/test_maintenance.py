@@ -5,7 +5,7 @@ import pytest
 
 from broker.dispatch import planner
 from broker.errors import NotFound
-from broker.pubsub import subscriptions
+from broker.pubsub import reading, subscriptions
 from broker.queue import browsing, dead_letters
 from broker.schema import maintenance
 from tests.schema.conftest import OLD
@@ -148,6 +148,6 @@ def test_a_backlog_that_was_moved_aside_expires_after_backlog_days(ring, orders,
 
     assert (maintenance.maintain().lost, kept(ring)) == (1, (0, 0))
     after = orders.subscription(subscribed)
-    assert (after.lost, after.cursor, after.behind) == (subscriptions.Lost(1, 2), 2, 1)
+    assert (after.lost, after.cursor, after.behind) == (reading.Lost(1, 2), 2, 1)
     orders.change(subscribed, paused=False)
     assert [job.first_seq for job in planner.plan(10)] == [3]

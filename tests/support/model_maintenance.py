@@ -4,7 +4,7 @@ from collections import Counter
 from datetime import UTC, datetime, timedelta
 
 from broker import topics
-from broker.pubsub import attempts, subscriptions
+from broker.pubsub import attempts, reading
 from broker.queue import browsing, dead_letters
 from broker.schema import maintenance
 from tests.support.model_steps import LogSteps, step
@@ -72,7 +72,7 @@ class MaintenanceSteps(LogSteps):
             delivery["due_at"] = soon(delivery["due_at"] and datetime.fromisoformat(delivery["due_at"]))
             for name in OF_THE_LAST_ATTEMPT:
                 del delivery[name]
-        listed = subscriptions.list_subscriptions("orders", None, 100).items
+        listed = reading.list_subscriptions("orders", None, 100).items
         return (
             topics.read("orders"),
             [

@@ -8,7 +8,7 @@ from uuid import UUID
 import msgspec
 import psycopg
 
-from broker.pubsub import broadcasts, subscriptions
+from broker.pubsub import broadcasts, reading, subscriptions
 from broker.queue import leases, messages
 from broker.queue.leases import LeasedMessage
 
@@ -42,8 +42,8 @@ class Topic:
     def subscribe(self, url: str, **settings: Any) -> subscriptions.Subscribed:
         return subscriptions.subscribe(self.name, msgspec.convert({"url": url, **settings}, subscriptions.Subscribe))
 
-    def subscription(self, subscribed: subscriptions.Subscribed) -> subscriptions.Subscription:
-        return subscriptions.read(self.name, subscribed.id)
+    def subscription(self, subscribed: subscriptions.Subscribed) -> reading.Subscription:
+        return reading.read(self.name, subscribed.id)
 
     def change(self, subscribed: subscriptions.Subscribed, **changes: Any) -> None:
         subscriptions.change(self.name, subscribed.id, msgspec.convert(changes, subscriptions.Change))

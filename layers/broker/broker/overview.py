@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from broker import database, hidden_urls, pagination
-from broker.pubsub.subscriptions import LastAttempt
+from broker.pubsub.reading import LastAttempt
 
 
 class Read(msgspec.Struct, forbid_unknown_fields=True):
