@@ -1,19 +1,20 @@
 """rates: what happened in each step of a time."""
 
+from datetime import UTC, datetime
+
 from tests.support.endpoints import Endpoint
 
 
 def test_the_rates_of_a_topic_have_a_line_for_each_step(run, topic):
+    # only what is published from now on, since 165,000 messages of another test would be estimated
+    now = datetime.now(UTC).isoformat()
     for content in ("1", "2"):
         run("publish", topic, content)
-    steps = run("rates", topic).lines
-    assert len(steps) == 60
-    assert sum(step["published"] for step in steps) == 2
-    table = run("rates", topic, "--since", "2h", "--step", "3h", "--output", "table").out.splitlines()
+    assert len(run("rates", topic).lines) == 60
+    assert sum(step["published"] for step in run("rates", topic, "--since", now).lines) == 2
+    table = run("rates", topic, "--since", now, "--step", "3h", "--output", "table").out.splitlines()
     assert table[0].split() == ["AT", "PUBLISHED", "BROADCAST", "DIED"]
-    # one line or two: a step begins at a multiple of three hours
-    counted = [[int(cell) for cell in line.split()[1:]] for line in table[1:]]
-    assert [sum(column) for column in zip(*counted, strict=True)] == [2, 0, 0]
+    assert [line.split()[1:] for line in table[1:]] == [["2", "0", "0"]]
 
 
 def test_the_rates_of_a_subscription_are_its_attempts(run, topic):
