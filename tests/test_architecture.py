@@ -4,7 +4,6 @@ import ast
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
@@ -86,23 +85,23 @@ SOURCES = sorted([*PACKAGE.rglob("*.py"), *FUNCTIONS, *(ROOT / "local").rglob("*
 QUEUES = {"DISPATCH_QUEUE_URL": "https://queue", "DELIVERY_QUEUE_URL": "https://queue"}
 
 
-@cache
-def imports(file: Path, *, lazy: bool = True) -> tuple[str, ...]:
+def imports(file: Path, *, lazy: bool = True) -> list[str]:
     """The dotted names that a file imports: `from broker import api` is broker.api. With or without lazy imports."""
-    return tuple(_imports(file, lazy=lazy))
+    return [name for name, is_lazy in _imports(file) if lazy or not is_lazy]
 
 
-def _imports(file: Path, *, lazy: bool) -> Iterator[str]:
+@cache
+def _imports(file: Path) -> list[tuple[str, bool]]:
     tree = ast.parse(file.read_text())
     inside = {id(node) for each in ast.walk(tree) if isinstance(each, ast.FunctionDef) for node in ast.walk(each)}
+    found: list[tuple[str, bool]] = []
     for node in ast.walk(tree):
-        if not lazy and id(node) in inside:
-            continue
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+            found += ((alias.name, id(node) in inside) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{file} imports by dots"
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+            found += ((f"{node.module}.{alias.name}", id(node) in inside) for alias in node.names)
+    return found
 
 
 def imported_modules(file: Path, *, lazy: bool = True) -> set[str]:

@@ -87,6 +87,7 @@ def test_an_unreachable_database_gives_503_and_a_log_line(
     assert "S3cret" not in response.text + text
 
 
+@pytest.mark.slow  # it waits for the deadline of a function
 def test_a_silent_database_gives_503_before_the_function_times_out(
     client: Client, move_database: MoveDatabase, silent_url: str
 ) -> None:

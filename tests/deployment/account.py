@@ -6,7 +6,7 @@ import io
 import json
 import zipfile
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
@@ -49,6 +49,7 @@ def client(service: str) -> Any:
 class Account:
     names: Mapping[str, str]  # what CloudFormation calls each resource
     arns: Mapping[str, str]  # of the queues, functions, secrets and logins; `Owner` is the secret of the owner's URL
+    _policies: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
 
     def role_of(self, function: str) -> str:
         """The name of a function's role."""
@@ -56,7 +57,12 @@ class Account:
         return self.names[role]
 
     def policies(self, function: str) -> list[dict[str, Any]]:
-        """The statements of a function's role."""
+        """The statements of a function's role, read once: a test may ask for hundreds of rights."""
+        if function not in self._policies:
+            self._policies[function] = self._read_policies(function)
+        return self._policies[function]
+
+    def _read_policies(self, function: str) -> list[dict[str, Any]]:
         role, iam = self.role_of(function), client("iam")
         names = iam.list_role_policies(RoleName=role)["PolicyNames"]
         documents = [iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"] for name in names]

@@ -28,7 +28,9 @@ class CloudFormation:
         self.url = f"http://{host}:{self._server.server_port}/answer?signature=x%2F"
 
     def __enter__(self) -> Self:
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        threading.Thread(
+            target=self._server.serve_forever, args=[0.01], daemon=True
+        ).start()  # looks so often for an end
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -58,11 +58,13 @@ def test_a_domain(with_lines):
     assert translated["Outputs"]["Url"]["Value"] == "https://broker.example.com"
 
 
+@pytest.mark.slow
 def test_provisioned_concurrency(with_lines):
     [alias] = of_type(with_lines("Provisioned concurrency"), "AWS::Lambda::Alias")
     assert alias["ProvisionedConcurrencyConfig"] == {"ProvisionedConcurrentExecutions": 2}
 
 
+@pytest.mark.slow
 def test_x_ray(with_lines):
     translated = with_lines("X-Ray")
     functions = of_type(translated, "AWS::Lambda::Function")

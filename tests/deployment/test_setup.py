@@ -5,7 +5,6 @@ import json
 import re
 import subprocess
 
-import boto3
 import psycopg
 import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
@@ -13,6 +12,7 @@ from moto import mock_aws
 
 from broker import admission, authorization, settings, setup, token_format
 from broker.schema import roles
+from tests.deployment import account
 from tests.deployment.cloudformation import CloudFormation
 from tests.support.client import ROOT, Context, app
 
@@ -60,7 +60,7 @@ def secrets(monkeypatch, functions, owner):
     """The stack's two secrets, as CloudFormation makes them."""
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
     with mock_aws():
-        manager = boto3.client("secretsmanager")
+        manager = account.client("secretsmanager")
         arns = {name: manager.create_secret(Name=name, SecretString="{}")["ARN"] for name in ("setup", "login")}
         for variable, value in {
             "MIGRATE_FUNCTION": "Migrate",
@@ -142,12 +142,12 @@ def test_a_second_key_is_kept_and_a_replaced_one_brings_a_new_admin_token(run, s
     run()
     first = secrets("setup")
     new = token_format.new_key()
-    boto3.client("secretsmanager").put_secret_value(
+    account.client("secretsmanager").put_secret_value(
         SecretId="setup", SecretString=json.dumps({**first, "token_keys": f"{new},{first['token_keys']}"})
     )
     assert run("Update")["Data"] == {"TokenKeys": f"{new},{first['token_keys']}"}
     assert secrets("setup")["admin_token"] == first["admin_token"]
-    boto3.client("secretsmanager").put_secret_value(
+    account.client("secretsmanager").put_secret_value(
         SecretId="setup", SecretString=json.dumps({**first, "token_keys": new})
     )
     run("Update")
@@ -164,7 +164,7 @@ def rotate(run, secrets, tmp_path):
         file = tmp_path / "secret.json"
         file.write_text(json.dumps(secrets("setup")))
         subprocess.run(["bash", "-c", command], cwd=tmp_path, check=True)
-        boto3.client("secretsmanager").put_secret_value(SecretId="setup", SecretString=file.read_text())
+        account.client("secretsmanager").put_secret_value(SecretId="setup", SecretString=file.read_text())
         assert run("Update", Options=f"{heading}{line}")["Status"] == "SUCCESS"
 
     return change
@@ -256,7 +256,7 @@ def test_keys_that_the_functions_would_refuse_are_refused_before_them(run, funct
     run()
     kept = secrets("setup")
     changed = {**kept, "token_keys": keys.format(kept["token_keys"])}
-    boto3.client("secretsmanager").put_secret_value(SecretId="setup", SecretString=json.dumps(changed))
+    account.client("secretsmanager").put_secret_value(SecretId="setup", SecretString=json.dumps(changed))
     functions.invoked.clear()
     answer = run("Update", Layer="new")
     assert answer["Status"] == "FAILED"
@@ -278,7 +278,7 @@ def test_a_failed_update_goes_back_although_the_database_is_still_away(run, func
 def test_an_update_with_keys_that_cannot_be_used_goes_back_to_those_before(run, secrets):
     before = run(Layer="old")["Data"]
     changed = {**secrets("setup"), "token_keys": "a, b"}
-    boto3.client("secretsmanager").put_secret_value(SecretId="setup", SecretString=json.dumps(changed))
+    account.client("secretsmanager").put_secret_value(SecretId="setup", SecretString=json.dumps(changed))
     assert run("Update", Layer="new")["Status"] == "FAILED"
     assert run("Update", Layer="old")["Data"] == before
 

@@ -247,7 +247,11 @@ def test_the_runner_reports_an_invalid_setting_without_secrets(home, environment
 @pytest.mark.parametrize(
     ("url", "reason"),
     [
-        ("secret", "the database's URL cannot be used: it is not one that PostgreSQL understands"),
+        pytest.param(
+            "secret",
+            "the database's URL cannot be used: it is not one that PostgreSQL understands",
+            marks=pytest.mark.slow,
+        ),
         ("postgresql://a:secret@127.0.0.1:1/b", "no connection to 127.0.0.1:1, database b as a: "),
     ],
 )

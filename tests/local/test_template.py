@@ -167,10 +167,17 @@ def test_a_parameter_that_the_template_does_not_allow_is_refused(translated, par
 @pytest.mark.parametrize(
     ("original", "replacement", "reason"),
     [
-        ("rate(5 minutes)", "'cron(0 3 * * ? *)'", "EchoOften is cron"),
-        ("LEVEL: 3", "LEVEL: !GetAtt Echo.Arn", "LEVEL of Echo needs Echo.Arn, which does not exist here"),
+        pytest.param("rate(5 minutes)", "'cron(0 3 * * ? *)'", "EchoOften is cron", marks=pytest.mark.slow),
+        pytest.param(
+            "LEVEL: 3",
+            "LEVEL: !GetAtt Echo.Arn",
+            "LEVEL of Echo needs Echo.Arn, which does not exist here",
+            marks=pytest.mark.slow,
+        ),
         ("Path:", "Pfad:", "SAM template is not valid.* 'Path'"),
-        ("{Type: String}", "{Type: String", "SAM template is not valid: while parsing"),
+        pytest.param(
+            "{Type: String}", "{Type: String", "SAM template is not valid: while parsing", marks=pytest.mark.slow
+        ),
     ],
 )
 def test_an_error_names_what_the_runner_cannot_run(small, original, replacement, reason):

@@ -7,7 +7,7 @@ from broker import database, topics
 from tests.support.interleaving import VERBS, call
 from tests.support.snapshots import everything
 
-LEVELS = ["REPEATABLE READ", "SERIALIZABLE"]
+LEVELS = ["REPEATABLE READ", pytest.param("SERIALIZABLE", marks=pytest.mark.slow)]
 MAINTENANCE = {"clear", "expire", "keep", "maintain"}  # for the owner: an older snapshot clears less, or ends in 40001
 WRITES = [
     *(verb for name, verb in VERBS.items() if name not in MAINTENANCE),

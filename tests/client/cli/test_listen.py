@@ -119,11 +119,11 @@ def test_a_refused_webhook_comes_again_message_by_message(listen, broker, topic,
 @pytest.mark.parametrize(
     ("status", "headers", "result", "seconds"),
     [
-        (500, {}, "retry", 5),
-        (302, {"location": "/other"}, "retry", 5),
-        (408, {}, "retry", 5),
+        pytest.param(500, {}, "retry", 5, marks=pytest.mark.slow),
+        pytest.param(302, {"location": "/other"}, "retry", 5, marks=pytest.mark.slow),
+        pytest.param(408, {}, "retry", 5, marks=pytest.mark.slow),
         (503, {"retry-after": "3600"}, "retry", 3600),
-        (429, {}, "slow", 30),
+        pytest.param(429, {}, "slow", 30, marks=pytest.mark.slow),
         (429, {"retry-after": "7200"}, "slow", 7200),
     ],
 )
