@@ -5,7 +5,7 @@ import { State } from "./icons.js";
 import { More, usePages } from "./pages.js";
 import { Answer, Empty } from "./parts.js";
 import { link } from "./router.js";
-import { may } from "./session.js";
+import { may, session } from "./session.js";
 import { Opener, Table } from "./table.js";
 import { Time } from "./time.js";
 
@@ -52,11 +52,11 @@ function Attempt({ attempt, topic }) {
       <td><div class="answer"><${Opener} open=${open} set=${setOpen} what="the answer" />
         ${attempt.answer && !open && html`<${Preview} text=${attempt.answer} />`}</div></td>
     </tr>
-    ${open && html`<tr class="opened"><td colspan="6"><${AnswerOf} attempt=${attempt} topic=${topic} /></td></tr>`}`;
+    ${open && html`<tr class="opened"><td colspan="6"><${AnswerOf} attempt=${attempt} /></td></tr>`}`;
 }
 
-function AnswerOf({ attempt, topic }) {
-  const hidden = !may("deleteDeadLetters", topic); // answers are for the scope `manage`
+function AnswerOf({ attempt }) {
+  const hidden = !session.get().self.scopes.includes("manage");
   return html`<p class="muted">webhook-id <code>${attempt.webhook_id}</code></p>
     ${attempt.answer
       ? html`<pre>${attempt.answer}</pre>`
