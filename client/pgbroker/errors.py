@@ -148,6 +148,12 @@ class DatabaseUnavailable(Problem):
     type = "urn:pgbroker:problem:database-unavailable"
 
 
+class QueueUnavailable(Problem):
+    """The broker's queue in SQS does not take what is to be sent. Nothing was sent."""
+
+    type = "urn:pgbroker:problem:queue-unavailable"
+
+
 BY_TYPE: Mapping[str, type[Problem]] = {
     problem.type: problem
     for problem in (
@@ -163,6 +169,7 @@ BY_TYPE: Mapping[str, type[Problem]] = {
         TooManyRequests,
         InternalError,
         DatabaseUnavailable,
+        QueueUnavailable,
     )
 }
 BY_STATUS: Mapping[int, type[Problem]] = {  # of errors of API Gateway, or of a proxy, which have no type

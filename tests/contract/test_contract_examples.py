@@ -7,6 +7,7 @@ import psycopg
 import pytest
 
 from broker import database
+from broker.transport import queues
 from tests.support import contract
 from tests.support.client import Client, Response, app
 from tests.support.contract_examples import EXAMPLE_HOST, WEBHOOK, WEBHOOK_BODY, Story, send_every_operation
@@ -114,6 +115,13 @@ def _database_unavailable(client: Client, _orders: Topic) -> Response:
         return client.get("/topics")
 
 
+def _queue_unavailable(client: Client, orders: Topic) -> Response:
+    subscribed = orders.subscribe("https://example.com/")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(queues, "dispatch", lambda seconds: queues.SqsQueue("http://127.0.0.1:1/queue", seconds))
+        return client.post(f"/topics/orders/subscriptions/{subscribed.id}/test")
+
+
 PROVOKE = {
     "InvalidInput": _invalid_input,
     "Unauthorized": _unauthorized,
@@ -127,4 +135,5 @@ PROVOKE = {
     "TooManyRequests": _too_many_requests,
     "InternalError": _internal_error,
     "DatabaseUnavailable": _database_unavailable,
+    "QueueUnavailable": _queue_unavailable,
 }

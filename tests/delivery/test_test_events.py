@@ -159,6 +159,15 @@ def test_a_test_waits_while_the_database_is_unavailable(queues, endpoint, idle, 
     assert [request.headers["webhook-id"] for request in endpoint.requests] == [webhook_id]
 
 
+def test_a_test_that_sqs_does_not_take_is_refused(client, queues, endpoint, idle, log_lines):
+    queues.dispatch.break_down()
+    refused = client.post(f"/topics/orders/subscriptions/{idle.id}/test")
+    assert (refused.status, refused.json["type"]) == (503, "urn:pgbroker:problem:queue-unavailable")
+    assert refused.headers["Retry-After"] == "5"
+    assert [line.get("reason") for line in log_lines() if "error" in line] == ["QueueDoesNotExist"]
+    assert endpoint.requests == []
+
+
 @pytest.mark.parametrize("status", [200, 500])
 def test_tests_are_not_counted(queues, endpoint, idle, log_lines, status):
     endpoint.answer(status, times=1)

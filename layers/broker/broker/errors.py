@@ -122,3 +122,10 @@ class DatabaseUnavailable(BrokerError):
 
     def __str__(self) -> str:
         return self.reason or super().__str__()
+
+
+class QueueUnavailable(BrokerError):
+    """SQS does not take what is to be sent; repeat the request later."""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    headers = MappingProxyType({"Retry-After": "5"})

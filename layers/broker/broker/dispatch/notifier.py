@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from broker import settings, telemetry
+from broker.errors import QueueUnavailable
 from broker.transport import payloads, queues, sqs
 from broker.transport.payloads import WakeUp
 
@@ -55,8 +56,11 @@ def sweep() -> None:
 
 
 def send_test(webhook_id: str) -> None:
-    """Have Dispatch send a test. Raises NotSent: nothing else remembers it."""
-    queues.dispatch(SEND_SECONDS).send([payloads.encode_test(webhook_id)])
+    """Have Dispatch send a test. Raises QueueUnavailable: nothing else remembers it."""
+    try:
+        queues.dispatch(SEND_SECONDS).send([payloads.encode_test(webhook_id)])
+    except sqs.NotSent as error:
+        raise QueueUnavailable from error.__cause__
     run_without_queues()
 
 
