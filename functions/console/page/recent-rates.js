@@ -50,13 +50,15 @@ function rates(answer) {
 }
 
 // Return what says how many messages of a topic are consumed per second; null when it is not known. Nothing records it, but a
-// message has one fate: what was published in the window, and neither waits nor was broadcast nor died, was consumed.
+// message has one fate: what was published in the window, and neither waits nor was broadcast nor died, was consumed. What may be
+// owed to the answers' not being a window apart is taken for none.
 export function consumption(answer) {
   const at = Date.parse(answer.at);
   const age = (earlier) => (at - Date.parse(earlier.at)) / 1000;
-  const earlier = answers.findLast((each) => age(each) >= 0.8 * answer.window_seconds);
+  const off = (earlier) => Math.abs(age(earlier) - answer.window_seconds);
+  const earlier = answers.reduce((best, each) => (best && off(best) < off(each) ? best : each), null);
   const seconds = earlier ? age(earlier) : 0;
-  if (!earlier || seconds <= 0 || seconds > 1.5 * answer.window_seconds + 4) return () => null;
+  if (!earlier || seconds < 0.8 * answer.window_seconds || seconds > 1.5 * answer.window_seconds + 4) return () => null;
   const before = new Map(earlier.items.map((item) => [item.topic, item]));
   return (item) => {
     const old = before.get(item.topic);
@@ -64,7 +66,8 @@ export function consumption(answer) {
     const died = item.dead_letters.count - old.dead_letters.count;
     if (died < 0) return null; // redriven, or deleted
     const left = waiting(item) - waiting(old) + died + item.last_seq - old.last_seq;
-    return Math.max(0, item.published_per_second - left / seconds);
+    const consumed = item.published_per_second - left / seconds;
+    return consumed * seconds > item.published_per_second * off(earlier) ? consumed : 0;
   };
 }
 
