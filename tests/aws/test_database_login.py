@@ -161,6 +161,7 @@ def test_a_role_without_the_right_is_refused(cluster, use, monkeypatch):
     assert "rds-db:connect" in reason_of_a_refusal()
 
 
+@pytest.mark.slow
 def test_migrate_waits_until_iam_knows_its_new_role(cluster, use, monkeypatch):
     monkeypatch.setattr(admission, "PAUSE_SECONDS", 0)
     refusals = iter([False] * 3)
@@ -211,6 +212,7 @@ def test_a_server_that_starts_is_asked_again(cluster, use):
     assert cluster.refusals == []
 
 
+@pytest.mark.slow
 def test_a_server_that_starts_for_long_is_a_503(cluster, use):
     cluster.refusals += ["57P03 the database system is starting up"] * 10
     deadlines.begin(1)

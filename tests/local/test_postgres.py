@@ -117,6 +117,7 @@ def test_the_error_of_a_failed_start_contains_the_log_of_postgresql(folder):
     embedded.start(folder, settings=NO_FSYNC).stop()
 
 
+@pytest.mark.slow
 def test_an_interrupted_creation_of_the_cluster_is_repeated(tmp_path):
     (tmp_path / "data.new").mkdir()
     (tmp_path / "data.new" / "PG_VERSION").write_text("half")
@@ -163,6 +164,7 @@ def test_a_start_connects_again_when_its_connection_is_lost(folder):
         embedded._wait_until_ready(folder, server.process, server.url.replace(str(server.port), str(proxy.port)))
 
 
+@pytest.mark.slow
 @pytest.mark.soak
 def test_a_pid_file_that_is_removed_while_it_is_read_is_read_as_zeros(tmp_path):
     file = tmp_path / "postmaster.pid"

@@ -141,6 +141,7 @@ def test_a_changed_password_in_the_url_is_applied(new, use):
     assert not can_log_in(before)
 
 
+@pytest.mark.slow
 def test_a_changed_password_in_the_payload_is_applied(new):
     before = migrations.migrate(payload.Payload(functions_password="the-first-password")).functions_url
     done = migrations.migrate(GIVEN)
@@ -224,11 +225,13 @@ def test_a_login_with_all_its_connections_in_use_is_no_mistake(new, monkeypatch)
         assert migrations.migrate(GIVEN).notes == []
 
 
+@pytest.mark.slow
 def test_through_a_pooler_the_number_of_connections_is_its_own(new, use):
     use(OPTIONS='{"database_proxy": true}')
     assert app("migrate").handler({}, Context())["connections"] is None
 
 
+@pytest.mark.slow
 def test_a_pooler_that_takes_the_project_after_the_login_gets_it(new, through):
     through(tenant="project", suffix=".project")
     done = migrations.migrate(GIVEN)
@@ -241,6 +244,7 @@ def test_a_pooler_that_takes_the_project_after_the_login_gets_it(new, through):
     assert roles.exists(new, role_of(new))
 
 
+@pytest.mark.slow
 def test_a_login_in_the_settings_may_have_the_project_too(new, through):
     through(tenant="project", suffix=".project")
     assert migrations.migrate().notes == []

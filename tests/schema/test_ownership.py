@@ -73,6 +73,7 @@ def test_all_in_the_schema_belongs_to_a_role_that_nobody_can_log_in_with(migrato
     assert login.superuser.execute(attributes, [login.owner]).fetchall() == [(False,) * 5]
 
 
+@pytest.mark.slow
 def test_what_a_migration_makes_outside_of_a_transaction_belongs_to_the_owner(migrator, add_migration):
     login = migrator("CREATEROLE")
     added = add_migration(f"{migrations.OUTSIDE}CREATE TABLE outside (id integer);\n")
@@ -94,6 +95,7 @@ def test_what_exists_is_given_to_the_owner_with_its_messages_and_rights(migrator
     assert topics.read("orders").queue.waiting == 1
 
 
+@pytest.mark.slow
 def test_what_belongs_to_the_owner_is_not_changed_again(migrator):
     login = migrator("CREATEROLE")
     migrations.migrate()
@@ -103,6 +105,7 @@ def test_what_belongs_to_the_owner_is_not_changed_again(migrator):
     assert login.superuser.execute(written).fetchall() == before
 
 
+@pytest.mark.slow
 def test_a_login_that_may_not_create_roles_owns_the_schema_itself(migrator):
     login = migrator("")
     done = migrations.migrate()
@@ -114,6 +117,7 @@ def test_a_login_that_may_not_create_roles_owns_the_schema_itself(migrator):
     assert migrations.migrate().notes == done.notes
 
 
+@pytest.mark.slow
 def test_a_login_that_may_not_create_roles_uses_the_owner_that_it_was_granted(migrator):
     login = migrator("")
     migrations.migrate()
@@ -123,6 +127,7 @@ def test_a_login_that_may_not_create_roles_uses_the_owner_that_it_was_granted(mi
     assert login.owners() == {login.owner}
 
 
+@pytest.mark.slow
 def test_a_login_with_noinherit_gets_the_rights_of_the_owner_where_postgresql_can_grant_them(migrator):
     login = migrator("CREATEROLE NOINHERIT")
     can = login.superuser.info.server_version >= POSTGRES_16
@@ -132,6 +137,7 @@ def test_a_login_with_noinherit_gets_the_rights_of_the_owner_where_postgresql_ca
     assert maintenance.maintain().made >= 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("attributes", ["SUPERUSER", "CREATEROLE", ""])
 def test_maintain_makes_and_removes_partitions(migrator, attributes):
     login = migrator(attributes)

@@ -46,6 +46,7 @@ def test_migrating_again_leaves_every_function_as_it_was(new, migrate):
     assert new.execute(SCHEMA).fetchall() == before
 
 
+@pytest.mark.slow
 def test_a_verb_is_replaced_when_its_body_changed(new, migrate):
     migrate()
     before = new.execute(SCHEMA).fetchall()
@@ -73,6 +74,7 @@ def test_a_verb_is_replaced_when_its_signature_changed(new, migrate):
     assert new.execute(SCHEMA).fetchall() == before
 
 
+@pytest.mark.slow
 def test_an_overload_that_is_newer_than_the_verb_is_dropped(new, migrate):
     migrate()
     before = new.execute(SCHEMA).fetchall()
@@ -81,6 +83,7 @@ def test_an_overload_that_is_newer_than_the_verb_is_dropped(new, migrate):
     assert new.execute(SCHEMA).fetchall() == before
 
 
+@pytest.mark.slow
 def test_a_verb_is_replaced_when_its_result_changed_and_it_has_an_overload(new, migrate):
     migrate()
     before = new.execute(SCHEMA).fetchall()
@@ -91,6 +94,7 @@ def test_a_verb_is_replaced_when_its_result_changed_and_it_has_an_overload(new, 
     assert new.execute(SCHEMA).fetchall() == before
 
 
+@pytest.mark.slow
 def test_rights_on_a_verb_stay_when_its_result_changed(new, migrate, shop):
     migrate()
     expected = [(shop, "YES"), *rights(new, "next_due")]
@@ -112,6 +116,7 @@ def test_rights_on_a_verb_stay_when_its_signature_changed(new, migrate, shop):
     assert rights(new, "revoke_token") == sorted(expected)
 
 
+@pytest.mark.slow
 def test_the_right_of_a_role_that_no_longer_exists_is_left_out(new, migrate):
     migrate()
     expected = rights(new, "next_due")
@@ -125,6 +130,7 @@ def test_the_right_of_a_role_that_no_longer_exists_is_left_out(new, migrate):
     assert rights(new, "next_due") == expected
 
 
+@pytest.mark.slow
 def test_a_verb_that_a_view_uses_is_named_when_its_result_changed(new, migrate):
     migrate()
     new.execute("DROP FUNCTION broker.next_due")
@@ -187,6 +193,7 @@ def test_the_statements_of_the_version_before_work_on_the_tokens_of_this_one(new
         assert ended == []
 
 
+@pytest.mark.slow
 def test_the_statements_of_the_version_before_the_limits_work_on_the_tokens_of_this_one(new, migrate):
     """Functions of schema 0011 run until the deployment has replaced them; they do not see a limit."""
     migrate()
@@ -207,6 +214,7 @@ def test_the_statements_of_the_version_before_the_limits_work_on_the_tokens_of_t
     assert listed == expected
 
 
+@pytest.mark.slow
 def test_a_session_with_a_prepared_statement_goes_on_when_a_result_changed(new, migrate):
     migrate()
     new.execute("DROP FUNCTION broker.authorize_token")

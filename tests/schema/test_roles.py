@@ -114,6 +114,7 @@ def test_a_function_with_a_login_of_its_own_can_execute_its_verbs_only(migrated,
     assert executable(migrated, login_name()) == FUNCTIONS
 
 
+@pytest.mark.slow
 def test_a_login_that_no_setting_names_any_more_is_reported(migrated, monkeypatch):
     migrate(monkeypatch, publish=own_url("a"))
     assert migrate(monkeypatch).notes == [
@@ -121,6 +122,7 @@ def test_a_login_that_no_setting_names_any_more_is_reported(migrated, monkeypatc
     ]
 
 
+@pytest.mark.slow
 def test_functions_that_share_a_login_share_their_verbs(migrated, monkeypatch):
     migrate(monkeypatch, publish=own_url("a"), consume=own_url("a"))
     assert executable(migrated, f"{login_name()}_a") == {*verbs.FUNCTIONS["publish"], *verbs.FUNCTIONS["consume"]}
@@ -129,6 +131,7 @@ def test_functions_that_share_a_login_share_their_verbs(migrated, monkeypatch):
     assert executable(migrated, login_name()) == FUNCTIONS
 
 
+@pytest.mark.slow
 def test_a_function_that_has_no_verbs_can_have_no_login_of_its_own(migrated, monkeypatch):
     with pytest.raises(settings.SettingInvalid, match="deliver: it may have publish, consume"):
         migrate(monkeypatch, deliver=own_url("a"))
@@ -179,6 +182,7 @@ def test_a_role_of_another_database_on_the_server_has_no_rights(program, owner):
     refused(stranger, PUBLISH)
 
 
+@pytest.mark.slow
 def test_the_client_role_of_earlier_versions_loses_its_rights(migrated):
     migrated.execute("CREATE ROLE broker_client; GRANT USAGE ON SCHEMA broker TO broker_client")
     migrated.execute("GRANT EXECUTE ON FUNCTION broker.publish, broker.consume TO broker_client")

@@ -41,6 +41,7 @@ def test_a_migration_outside_of_a_transaction_makes_indexes_concurrently(new, mi
     assert migrate().applied == []
 
 
+@pytest.mark.slow
 def test_a_migration_outside_of_a_transaction_that_fails_goes_on_when_it_is_repeated(new, migrate, add_migration):
     file = add_migration(SOURCE.replace("updated_at);", "no_column);"))
     with pytest.raises(psycopg.errors.UndefinedColumn):
@@ -55,6 +56,7 @@ def test_a_migration_outside_of_a_transaction_that_fails_goes_on_when_it_is_repe
     assert new.execute(OID).fetchone() == (made,)
 
 
+@pytest.mark.slow
 def test_an_index_whose_making_was_interrupted_is_made_anew(new, migrate, building, reader):
     for (pid,) in new.execute(BUILDING).fetchall():
         new.execute("SELECT pg_terminate_backend(%s)", [pid])
