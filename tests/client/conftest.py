@@ -1,35 +1,20 @@
 """One real broker for all tests of a worker, and topics of their own for tests."""
 
-import shutil
-import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
 from uuid import uuid4
 
 import pytest
 
 from pgbroker import Broker
-from tests.support.runner import running
-
-
-@dataclass(frozen=True)
-class Running:
-    """The broker of `make run`, and its admin token."""
-
-    url: str
-    token: str
+from tests.support import folders
+from tests.support.runner import Running, started
 
 
 @pytest.fixture(scope="session")
 def running_broker() -> Iterator[Running]:
-    folder = Path(tempfile.mkdtemp(prefix="broker-client-"))
-    folder.chmod(0o755)  # PostgreSQL may run as another user
-    try:
-        with running(folder) as url:
-            yield Running(url, (folder / "admin.token").read_text().strip())
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    """The broker of `make run`."""
+    with folders.for_data("broker-client-") as folder, started(folder) as broker:
+        yield broker
 
 
 @pytest.fixture(scope="session")

@@ -17,10 +17,9 @@ from click.testing import CliRunner
 from pgbroker import Broker
 from pgbroker.cli.app import app
 from tests.client.cli.listening import Listening, listening
-from tests.client.conftest import Running
 from tests.support.endpoints import Endpoint
 from tests.support.proxy import Proxy
-from tests.support.runner import PATIENCE_SECONDS, ROOT
+from tests.support.runner import PATIENCE_SECONDS, ROOT, Running
 
 COMMAND = [sys.executable, "-m", "pgbroker"]
 Environment = dict[str, str]

@@ -16,9 +16,8 @@ import psycopg
 import pytest
 
 from examples.client import Broker
-from tests.client.conftest import Running
 from tests.support.client import ROOT
-from tests.support.runner import PATIENCE_SECONDS, until
+from tests.support.runner import PATIENCE_SECONDS, Running, until
 from tests.support.web_apps import LAMBDA_SHAPES, event, from_response
 
 EXAMPLES = ROOT / "examples" / "receivers"
